@@ -1,0 +1,98 @@
+/* command.h: what the subcommands of xcluster share. */
+#ifndef CMD_COMMAND_H
+#define CMD_COMMAND_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "xcluster.h"
+
+/* How xcluster ends. */
+enum {
+	STATUS_OK = 0,
+	STATUS_FAILED = 1,
+	STATUS_USAGE = 2,
+	STATUS_RUNNING = 10, /* a cluster of that id runs already */
+	STATUS_NOT_RUNNING = 11,
+};
+
+/* One a subcommand, in the file of its name. argv[0] is "xcluster NAME". */
+int command_start(int argc, char **argv);
+int command_stop(int argc, char **argv);
+int command_status(int argc, char **argv);
+int command_list(int argc, char **argv);
+int command_clean(int argc, char **argv);
+int command_logs(int argc, char **argv);
+int command_engines(int argc, char **argv);
+int command_controller(int argc, char **argv);
+int command_engine(int argc, char **argv);
+int command_version(int argc, char **argv);
+
+/* Prints "xcluster: text" and a line end on stderr. */
+void complain(const char *format, ...) XC_PRINTF(1, 2);
+
+/* Prints the error; the exit status that belongs to its code. */
+int fail(const struct xc_error *err);
+
+/* CLOCK_MONOTONIC in seconds. */
+double now_seconds(void);
+
+/* ---- Options ------------------------------------------------------------ */
+
+enum {
+	OPTION_CLUSTER_ID = 0x100,
+	OPTION_CONNECTION,
+	OPTION_JSON,
+	OPTION_FOREGROUND,
+	OPTION_ENGINE_TIMEOUT,
+	OPTION_HEARTBEAT_TIMEOUT,
+	OPTION_THREADS,
+	OPTION_BIND,
+	OPTION_STORE_LIMIT,
+	OPTION_LIFELINE,
+	OPTION_READY,
+	OPTION_ALL,
+	OPTION_TIMEOUT,
+	OPTION_FORCE,
+	OPTION_ENGINE,
+	OPTION_LINES,
+	OPTION_AGENT_FD,
+};
+
+#define CLUSTER_ID_OPTION                                                                          \
+	{                                                                                          \
+		"cluster-id", OPTION_CLUSTER_ID, "ID", 0, "The cluster's name (default: default)", \
+			0                                                                          \
+	}
+#define JSON_OPTION                                                                                \
+	{                                                                                          \
+		"json", OPTION_JSON, NULL, 0, "Print JSON", 0                                      \
+	}
+
+/* The values of options; what is not valid ends the program with a sentence and
+ * STATUS_USAGE. */
+const char *option_cluster_id(struct argp_state *state, char *arg);
+int option_int(struct argp_state *state, const char *name, const char *arg, int min, int max);
+double option_seconds(struct argp_state *state, const char *name, const char *arg);
+size_t option_size(struct argp_state *state, const char *name, const char *arg);
+int option_fd(struct argp_state *state, const char *name, const char *arg);
+
+/* What `start` and `engines` say about the engines to start. */
+struct engine_options {
+	int n;	     /* 0: not given */
+	int threads; /* 0: not given */
+	bool bind;
+	size_t store_limit;
+	double timeout;
+};
+#define ENGINE_OPTIONS_INIT                                                                        \
+	{                                                                                          \
+		.timeout = 60                                                                      \
+	}
+
+/* An argp child; its input is a struct engine_options. */
+extern const struct argp engine_options_argp;
+void engine_options_complete(struct engine_options *options);
+
+#endif

@@ -1,0 +1,57 @@
+/* controller.c: xcluster controller: the controller, in the foreground. */
+#include "controller/controller.h"
+
+#include "cmd/command.h"
+#include "proto/cluster_dir.h"
+
+static const struct argp_option options[] = {
+	CLUSTER_ID_OPTION,
+	{ "heartbeat-timeout", OPTION_HEARTBEAT_TIMEOUT, "S", 0,
+	  "Seconds of silence until a host is lost (default: 5)", 0 },
+	{ "lifeline", OPTION_LIFELINE, "FD", 0,
+	  "End the cluster when this pipe ends before a byte has come", 0 },
+	{ "ready-fd", OPTION_READY, "FD", 0, "Write a byte to this descriptor when ready", 0 },
+	{ 0 },
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct controller_options *o = state->input;
+
+	switch (key) {
+	case OPTION_CLUSTER_ID:
+		o->cluster_id = option_cluster_id(state, arg);
+		return 0;
+	case OPTION_HEARTBEAT_TIMEOUT:
+		o->heartbeat_timeout = option_seconds(state, "--heartbeat-timeout", arg);
+		return 0;
+	case OPTION_LIFELINE:
+		o->lifeline_fd = option_fd(state, "--lifeline", arg);
+		return 0;
+	case OPTION_READY:
+		o->ready_fd = option_fd(state, "--ready-fd", arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "\"%s\" is not expected", arg);
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+int command_controller(int argc, char **argv)
+{
+	static const struct argp argp = {
+		options, parse, NULL,
+		"Run the controller of a cluster in the foreground; its log goes to stderr. "
+		"`xcluster start` does this and adds engines.",
+		NULL,	 NULL,	NULL
+	};
+	struct controller_options o = { .cluster_id = CLUSTER_DEFAULT_ID,
+					.lifeline_fd = -1,
+					.ready_fd = -1 };
+	struct xc_error err = XC_ERROR_INIT;
+
+	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	return controller_run(&o, &err) < 0 ? fail(&err) : STATUS_OK;
+}

@@ -1,0 +1,436 @@
+/* controller.c: the controller's start, loop and end. */
+#include "controller/controller.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "controller/state.h"
+#include "proto/cluster_dir.h"
+#include "proto/error.h"
+#include "proto/log.h"
+
+#define BATCH	      256 /* messages taken in before work is handed out */
+#define RECHECK_MS    1
+#define STOP_LIMIT_NS UINT64_C(5000000000) /* for agents to end */
+
+int state_watch(struct state *state, struct source *source)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = source };
+
+	return epoll_ctl(state->epoll, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
+}
+
+void state_stop(struct state *state, const char *why)
+{
+	struct agent *agent;
+
+	if (state->stop_ns)
+		return;
+	log_line("stopping: %s", why);
+	state->stop_ns = now_ns();
+	DL_FOREACH(state->agents, agent) {
+		SEND_PEER(state, agent->peer, stop, .id = 0);
+	}
+}
+
+static int on_shutdown(struct state *state, struct peer *peer, struct message *m)
+{
+	unsigned char header[HEADER_MAX];
+	struct msg_shutdown order;
+	struct msg_report answer;
+	zmq_msg_t empty;
+	int r = msg_shutdown_get(&m->fields, &order);
+
+	if (r < 0)
+		return r;
+	answer.id = order.id;
+	zmq_msg_init(&empty);
+	message_send(state->router, peer->route, header,
+		     msg_report_pack(header, sizeof header, &answer), &empty, 1);
+	state_stop(state, "a client says so");
+	return 0;
+}
+
+/* ---- Dispatch -------------------------------------------------------------------- */
+
+static const struct route {
+	enum message_type type;
+	int (*handler)(struct state *state, struct peer *peer, struct message *m);
+} routes[] = {
+	{ MSG_HELLO_CLIENT, on_hello_client },
+	{ MSG_HELLO_AGENT, on_hello_agent },
+	{ MSG_HELLO_ENGINE, on_hello_engine },
+	{ MSG_SUBMIT, on_submit },
+	{ MSG_ACK, on_ack },
+	{ MSG_CANCEL, on_cancel },
+	{ MSG_PING, on_ping },
+	{ MSG_RESEND, on_resend },
+	{ MSG_QUERY, on_query },
+	{ MSG_SHUTDOWN, on_shutdown },
+	{ MSG_BYE, on_bye },
+	{ MSG_DONE, on_done },
+	{ MSG_TAKEN, on_taken },
+	{ MSG_DOWN, on_down },
+	{ MSG_BEAT, on_beat },
+};
+
+static const struct route *route_of(uint64_t type)
+{
+	static const struct route *table[64];
+
+	if (!table[MSG_HELLO_CLIENT])
+		for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
+			table[routes[i].type] = &routes[i];
+	return type < 64 ? table[type] : NULL;
+}
+
+static struct peer *peer_of(struct state *state, zmq_msg_t *route)
+{
+	struct peer *peer;
+
+	HASH_FIND(hh, state->peers, zmq_msg_data(route), ROUTE_SIZE, peer);
+	return peer;
+}
+
+static struct peer *peer_new(struct state *state, zmq_msg_t *route)
+{
+	struct peer *peer = calloc(1, sizeof *peer);
+
+	if (!peer)
+		return NULL;
+	memcpy(peer->route, zmq_msg_data(route), ROUTE_SIZE);
+	peer->role = ROLE_NEW;
+	HASH_ADD(hh, state->peers, route, ROUTE_SIZE, peer);
+	return peer;
+}
+
+static bool is_hello(uint64_t type)
+{
+	return type == MSG_HELLO_CLIENT || type == MSG_HELLO_AGENT || type == MSG_HELLO_ENGINE;
+}
+
+static void on_unknown(struct state *state, struct message *m)
+{
+	/* A host that we had given up beats again: it is to begin anew. */
+	if (m->type == MSG_BEAT)
+		SEND_SIMPLE(state->router, zmq_msg_data(&m->route), stale, .id = 0);
+}
+
+static void dispatch(struct state *state, struct message *m)
+{
+	const struct route *route = route_of(m->type);
+	struct peer *peer;
+	int r;
+
+	if (zmq_msg_size(&m->route) != ROUTE_SIZE || !route) {
+		log_line("ignored a message that cannot be read (%zu bytes)",
+			 zmq_msg_size(&m->header));
+		return;
+	}
+	peer = peer_of(state, &m->route);
+	if (!peer) {
+		if (!is_hello(m->type)) {
+			on_unknown(state, m);
+			return;
+		}
+		peer = peer_new(state, &m->route);
+		if (!peer)
+			return;
+	}
+	if (!(message_info(m->type)->senders & peer->role)) {
+		log_line("ignored %s from a peer that may not send it",
+			 message_info(m->type)->name);
+		return;
+	}
+	r = route->handler(state, peer, m);
+	if (r == XC_EPROTO)
+		log_line("ignored a %s with fields that cannot be", message_info(m->type)->name);
+	/* A peer whose hello was refused is none. */
+	peer = is_hello(m->type) ? peer_of(state, &m->route) : NULL;
+	if (peer && peer->role == ROLE_NEW) {
+		HASH_DEL(state->peers, peer);
+		free(peer);
+	}
+}
+
+/* ---- Loop -------------------------------------------------------------------------- */
+
+static void on_signals(struct state *state, struct source *source)
+{
+	struct signalfd_siginfo info;
+
+	while (read(source->fd, &info, sizeof info) == sizeof info)
+		state_stop(state, strsignal((int)info.ssi_signo));
+}
+
+static void on_lifeline(struct state *state, struct source *source)
+{
+	char byte;
+
+	if (read(source->fd, &byte, 1) != 1)
+		state_stop(state, "whoever started this cluster is gone");
+	epoll_ctl(state->epoll, EPOLL_CTL_DEL, source->fd, NULL);
+	close(source->fd);
+	source->fd = -1;
+}
+
+static int timeout_ms(const struct state *state)
+{
+	double tick = state->heartbeat_timeout / 5;
+
+	if (state->recheck)
+		return RECHECK_MS;
+	return state->stop_ns ? 100 : (int)(1000 * (tick < 1 ? tick : 1)) + 1;
+}
+
+static bool take_messages(struct state *state, struct message *m)
+{
+	int n = 0;
+
+	while (n < BATCH && message_receive(state->router, m, true, false) > 0) {
+		dispatch(state, m);
+		n++;
+	}
+	return n == BATCH;
+}
+
+static void take_events(struct state *state)
+{
+	struct epoll_event events[64];
+	/* A handler may remove the source of a later event: one at a time is safe. */
+	int n = epoll_wait(state->epoll, events, 1, 0);
+
+	for (int i = 0; i < n; i++) {
+		struct source *source = events[i].data.ptr;
+
+		source->on_ready(state, source);
+	}
+}
+
+static bool is_over(const struct state *state)
+{
+	return state->stop_ns &&
+	       (!state->agents || now_ns() - state->stop_ns > STOP_LIMIT_NS);
+}
+
+static void loop(struct state *state)
+{
+	struct message m;
+	bool more = false;
+
+	message_init(&m);
+	while (!is_over(state)) {
+		zmq_pollitem_t items[2] = { { .socket = state->router, .events = ZMQ_POLLIN },
+					    { .fd = state->epoll, .events = ZMQ_POLLIN } };
+
+		zmq_poll(items, 2, more ? 0 : timeout_ms(state));
+		more = take_messages(state, &m);
+		if (items[1].revents)
+			take_events(state);
+		if (now_ns() - state->last_tick_ns > 100000000) {
+			state->last_tick_ns = now_ns();
+			peers_tick(state);
+		}
+		schedule(state);
+		roster_send(state);
+	}
+	message_fini(&m);
+}
+
+/* ---- Start and end -------------------------------------------------------------------- */
+
+static int watch_signals(struct state *state)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	state->signals = (struct source){ on_signals,
+					  signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC) };
+	return state->signals.fd < 0 ? -errno : state_watch(state, &state->signals);
+}
+
+static int bind_router(struct state *state, struct xc_error *err)
+{
+	int none = 0, yes = 1, linger = 200;
+	mode_t mask;
+	int r;
+
+	state->context = zmq_ctx_new();
+	state->router = state->context ? zmq_socket(state->context, ZMQ_ROUTER) : NULL;
+	if (!state->router)
+		return error_set(err, -errno, "cannot make a socket: %s", zmq_strerror(errno));
+	zmq_setsockopt(state->router, ZMQ_SNDHWM, &none, sizeof none);
+	zmq_setsockopt(state->router, ZMQ_RCVHWM, &none, sizeof none);
+	zmq_setsockopt(state->router, ZMQ_LINGER, &linger, sizeof linger);
+	zmq_setsockopt(state->router, ZMQ_ROUTER_MANDATORY, &yes, sizeof yes);
+	zmq_setsockopt(state->router, ZMQ_ROUTER_HANDOVER, &yes, sizeof yes);
+	unlink(state->connection.endpoint + strlen("ipc://"));
+	mask = umask(0177);
+	r = zmq_bind(state->router, state->connection.endpoint);
+	umask(mask);
+	if (r < 0)
+		return error_set(err, -errno, "cannot listen on %s: %s",
+				 state->connection.endpoint, zmq_strerror(errno));
+	return 0;
+}
+
+static int fill_connection(struct state *state, struct xc_error *err)
+{
+	struct connection *c = &state->connection;
+	const char *id = state->options->cluster_id;
+	char socket[PATH_MAX];
+	int r = cluster_dir_create(id, c->dir, sizeof c->dir, err);
+
+	if (r < 0)
+		return r;
+	r = snprintf(socket, sizeof socket, "%s/controller.sock", c->dir);
+	if (r >= 107)
+		return error_set(err, -ENAMETOOLONG,
+				 "the path of the controller's socket is too long: %s; set "
+				 "XCLUSTER_DIR to a shorter folder",
+				 socket);
+	snprintf(c->id, sizeof c->id, "%s", id);
+	snprintf(c->version, sizeof c->version, "%s", XC_VERSION);
+	gethostname(c->host, sizeof c->host - 1);
+	snprintf(c->endpoint, sizeof c->endpoint, "ipc://%.110s", socket);
+	snprintf(c->path, sizeof c->path, "%.4000s/connection.json", c->dir);
+	c->pid = getpid();
+	return 0;
+}
+
+static int take_lock(struct state *state, struct xc_error *err)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%.4000s/controller.lock", state->connection.dir);
+	state->lock = cluster_lock_take(path, err);
+	if (state->lock == -EAGAIN)
+		return error_set(err, -EEXIST,
+				 "cluster \"%s\" is running already: use it, or end it with "
+				 "xcluster stop",
+				 state->options->cluster_id);
+	return state->lock < 0 ? state->lock : 0;
+}
+
+static int open_all(struct state *state, struct xc_error *err)
+{
+	struct rlimit limit;
+	int r = fill_connection(state, err);
+
+	if (r == 0)
+		r = take_lock(state, err);
+	if (r < 0)
+		return r;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	state->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (state->epoll < 0 || watch_signals(state) < 0)
+		return error_set(err, -errno, "cannot watch for events: %s", strerror(errno));
+	r = bind_router(state, err);
+	if (r < 0)
+		return r;
+	if (state->options->lifeline_fd >= 0) {
+		fcntl(state->options->lifeline_fd, F_SETFD, FD_CLOEXEC);
+		state->lifeline = (struct source){ on_lifeline, state->options->lifeline_fd };
+		r = state_watch(state, &state->lifeline);
+		if (r < 0)
+			return error_set(err, r, "cannot watch the lifeline: %s", strerror(-r));
+	}
+	r = connection_write(state->connection.path, &state->connection, err);
+	if (r == 0 && state->options->ready_fd >= 0) {
+		if (write(state->options->ready_fd, "1", 1) < 0)
+			log_line("nobody waits for this controller to be ready");
+		close(state->options->ready_fd);
+	}
+	return r;
+}
+
+static void free_spares(struct state *state)
+{
+	struct measure *measure, *next_measure;
+	struct parcel *parcel, *next_parcel;
+	struct slice *slice, *next_slice;
+
+	LL_FOREACH_SAFE(state->spare_parcels, parcel, next_parcel) {
+		free(parcel);
+	}
+	LL_FOREACH_SAFE(state->spare_slices, slice, next_slice) {
+		free(slice);
+	}
+	HASH_ITER(hh, state->measures, measure, next_measure) {
+		HASH_DEL(state->measures, measure);
+		free(measure->frame);
+		free(measure);
+	}
+}
+
+static void close_all(struct state *state)
+{
+	everywhere_free(state);
+	peers_free(state);
+	if (state->router)
+		zmq_close(state->router);
+	if (state->context)
+		zmq_ctx_term(state->context);
+	free_spares(state);
+	if (state->lock >= 0) { /* else the files are another controller's */
+		unlink(state->connection.path);
+		if (state->router)
+			unlink(state->connection.endpoint + strlen("ipc://"));
+		close(state->lock);
+	}
+	if (state->signals.fd >= 0)
+		close(state->signals.fd);
+	if (state->lifeline.fd >= 0)
+		close(state->lifeline.fd);
+	if (state->epoll >= 0)
+		close(state->epoll);
+}
+
+int controller_run(const struct controller_options *options, struct xc_error *err)
+{
+	struct state *state = calloc(1, sizeof *state);
+	int r;
+
+	if (!state)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (sodium_init() < 0) {
+		free(state);
+		return error_set(err, -EIO, "libsodium cannot be used");
+	}
+	log_open("controller");
+	state->options = options;
+	state->heartbeat_timeout = options->heartbeat_timeout > 0 ? options->heartbeat_timeout : 5;
+	state->started_ns = state->last_tick_ns = now_ns();
+	state->roster_version = state->agents_version = 1; /* clients begin at 0 */
+	state->epoll = state->lock = state->signals.fd = state->lifeline.fd = -1;
+	randombytes_buf(state->session, sizeof state->session);
+	r = open_all(state, err);
+	if (r == 0) {
+		log_line("cluster %s: listening at %s", state->connection.id,
+			 state->connection.endpoint);
+		loop(state);
+		log_line("ended");
+	}
+	close_all(state);
+	free(state);
+	return r;
+}

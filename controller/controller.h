@@ -1,0 +1,19 @@
+/* controller.h: the daemon that knows hosts, engines and jobs. */
+#ifndef CONTROLLER_CONTROLLER_H
+#define CONTROLLER_CONTROLLER_H
+
+#include "xcluster.h"
+
+struct controller_options {
+	const char *cluster_id;
+	double heartbeat_timeout; /* seconds; 0: 5 */
+	int lifeline_fd;	  /* end of file: end the cluster; a byte: forget it; -1: none */
+	int ready_fd;		  /* gets one byte and is closed when all is ready; -1: none */
+};
+
+/* Makes the cluster directory and its connection file, serves until told to
+ * stop (SHUTDOWN, SIGTERM, SIGINT, lifeline), removes the files. 0 after an
+ * orderly end; -EEXIST when the cluster runs already. */
+int controller_run(const struct controller_options *options, struct xc_error *err);
+
+#endif

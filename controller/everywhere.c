@@ -1,0 +1,126 @@
+/* everywhere.c: what was sent to all engines, for those that come later. */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "controller/state.h"
+#include "proto/log.h"
+
+static void tell_agents(struct state *state, const struct everywhere *entry, bool hold)
+{
+	struct span object = { entry->object, OBJECT_SIZE };
+	struct agent *agent;
+
+	if (!entry->has_object)
+		return;
+	DL_FOREACH(state->agents, agent) {
+		if (hold)
+			SEND_PEER(state, agent->peer, hold, .object = object);
+		else
+			SEND_PEER(state, agent->peer, drop, .object = object);
+	}
+}
+
+static void entry_free(struct state *state, struct everywhere *entry)
+{
+	tell_agents(state, entry, false);
+	DL_DELETE(state->log, entry);
+	zmq_msg_close(&entry->task);
+	zmq_msg_close(&entry->payload);
+	free(entry);
+}
+
+/* Empty name: all variables. */
+static void forget(struct state *state, const char *name, bool is_variable)
+{
+	struct everywhere *entry, *next;
+
+	DL_FOREACH_SAFE(state->log, entry, next) {
+		if (entry->is_variable == is_variable &&
+		    (!name[0] || strcmp(entry->name, name) == 0))
+			entry_free(state, entry);
+	}
+}
+
+static bool is_target(zmq_msg_t *targets, int id)
+{
+	const char *ids = zmq_msg_data(targets);
+
+	for (size_t at = 0; at + 4 <= zmq_msg_size(targets); at += 4) {
+		uint32_t target;
+
+		memcpy(&target, ids + at, 4);
+		if (target == (uint32_t)id)
+			return true;
+	}
+	return false;
+}
+
+static void reach_others(struct state *state, struct job *job, zmq_msg_t *targets)
+{
+	for (int i = 0; i < state->engine_count; i++) {
+		struct engine *engine = state->engines[i];
+		struct job *extra;
+
+		if (!engine->has_log || engine->state == ENGINE_GONE || is_target(targets, i))
+			continue;
+		extra = job_internal(state, job->name, job->in_size, &job->task,
+				     &job->payload->message);
+		if (extra)
+			pinned_add(state, engine, extra, 0, 1, 1, false);
+	}
+}
+
+static void add_entry(struct state *state, struct job *job, struct span object)
+{
+	struct everywhere *entry = calloc(1, sizeof *entry);
+
+	if (!entry) {
+		log_line("out of memory: engines that join later will lack \"%s\"", job->name);
+		return;
+	}
+	memcpy(entry->name, job->name, sizeof entry->name);
+	entry->is_variable = job->flags & JOB_VARIABLE;
+	entry->in_size = job->in_size;
+	zmq_msg_init(&entry->task);
+	zmq_msg_copy(&entry->task, &job->task);
+	zmq_msg_init(&entry->payload);
+	zmq_msg_copy(&entry->payload, &job->payload->message);
+	if (object.size == OBJECT_SIZE) {
+		entry->has_object = true;
+		memcpy(entry->object, object.data, OBJECT_SIZE);
+	}
+	DL_APPEND(state->log, entry);
+	tell_agents(state, entry, true);
+}
+
+void everywhere_submit(struct state *state, struct job *job, struct span object,
+		       zmq_msg_t *targets)
+{
+	forget(state, job->name, job->flags & JOB_VARIABLE);
+	if (job->flags & JOB_EVERYWHERE)
+		add_entry(state, job, object);
+	reach_others(state, job, targets);
+}
+
+void everywhere_replay(struct state *state, struct engine *engine)
+{
+	struct everywhere *entry;
+
+	DL_FOREACH(state->log, entry) {
+		struct job *job = job_internal(state, entry->name, entry->in_size, &entry->task,
+					       &entry->payload);
+
+		if (job)
+			pinned_add(state, engine, job, 0, 1, 1, false);
+	}
+}
+
+void everywhere_free(struct state *state)
+{
+	struct everywhere *entry, *next;
+
+	DL_FOREACH_SAFE(state->log, entry, next) {
+		entry_free(state, entry);
+	}
+}

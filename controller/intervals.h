@@ -1,0 +1,25 @@
+/* intervals.h: a set of integers as sorted, disjoint intervals. */
+#ifndef CONTROLLER_INTERVALS_H
+#define CONTROLLER_INTERVALS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct interval {
+	int64_t first, end; /* [first, end) */
+};
+
+/* All zero is the empty set. */
+struct intervals {
+	struct interval *list; /* owned, ascending from `head` */
+	size_t head, count, room;
+	int64_t total; /* integers in the set */
+};
+
+void intervals_fini(struct intervals *set);
+/* Adds [first, end), which must not overlap the set. 0 or -ENOMEM. */
+int intervals_add(struct intervals *set, int64_t first, int64_t end);
+/* Takes up to `max` consecutive integers from the front: their number. */
+int64_t intervals_take(struct intervals *set, int64_t max, int64_t *first);
+
+#endif

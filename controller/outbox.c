@@ -1,0 +1,158 @@
+/* outbox.c: results on their way to clients: kept until acknowledged, sent
+ * within a window of bytes, sent again after a break. */
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "controller/state.h"
+#include "proto/log.h"
+
+static struct parcel *parcel_new(struct state *state)
+{
+	struct parcel *parcel = state->spare_parcels;
+
+	if (parcel) {
+		LL_DELETE(state->spare_parcels, parcel);
+		return parcel;
+	}
+	return malloc(sizeof *parcel);
+}
+
+static void parcel_free(struct state *state, struct parcel *parcel)
+{
+	zmq_msg_close(&parcel->frames[0]);
+	zmq_msg_close(&parcel->frames[1]);
+	LL_PREPEND(state->spare_parcels, parcel);
+}
+
+static void send_parcel(struct state *state, struct client *client, struct parcel *parcel)
+{
+	zmq_msg_t frames[2];
+
+	for (int i = 0; i < 2; i++) {
+		zmq_msg_init(&frames[i]);
+		zmq_msg_copy(&frames[i], &parcel->frames[i]); /* shares the bytes */
+	}
+	/* A client that is away asks for what it missed when it is back. */
+	message_send(state->router, client->peer->route, parcel->header, parcel->header_size,
+		     frames, 2);
+	client->window_bytes += parcel->bytes;
+}
+
+static void flush(struct state *state, struct client *client)
+{
+	while (client->unsent && client->window_bytes < WINDOW_BYTES) {
+		struct parcel *parcel = client->unsent;
+
+		client->unsent = parcel->next;
+		send_parcel(state, client, parcel);
+	}
+}
+
+void outbox_add(struct state *state, struct client *client, struct msg_result *result,
+		zmq_msg_t *failures, zmq_msg_t *payload)
+{
+	struct parcel *parcel = parcel_new(state);
+
+	if (!parcel) {
+		log_line("out of memory: a result of %s is lost", client->name);
+		zmq_msg_close(failures);
+		zmq_msg_close(payload);
+		return;
+	}
+	result->seq = parcel->seq = ++client->made;
+	result->received = client->received;
+	parcel->header_size = msg_result_pack(parcel->header, sizeof parcel->header, result);
+	zmq_msg_init(&parcel->frames[0]);
+	zmq_msg_init(&parcel->frames[1]);
+	zmq_msg_move(&parcel->frames[0], failures);
+	zmq_msg_move(&parcel->frames[1], payload);
+	parcel->bytes = sizeof *parcel + zmq_msg_size(&parcel->frames[0]) +
+			zmq_msg_size(&parcel->frames[1]);
+	client->held_bytes += parcel->bytes;
+	parcel->next = NULL;
+	DL_APPEND(client->parcels, parcel);
+	if (!client->unsent)
+		client->unsent = parcel;
+	flush(state, client);
+}
+
+void outbox_ack(struct state *state, struct client *client, uint64_t seq)
+{
+	bool was_full = client->held_bytes > HELD_BYTES_MAX;
+
+	while (client->parcels && client->parcels->seq <= seq &&
+	       client->parcels != client->unsent) {
+		struct parcel *parcel = client->parcels;
+
+		DL_DELETE(client->parcels, parcel);
+		client->held_bytes -= parcel->bytes;
+		client->window_bytes -= parcel->bytes;
+		parcel_free(state, parcel);
+	}
+	flush(state, client);
+	if (was_full && client->held_bytes <= HELD_BYTES_MAX) {
+		struct job *job, *next;
+
+		HASH_ITER(hh, client->jobs, job, next) {
+			job_update_runnable(state, job);
+		}
+	}
+}
+
+int outbox_resend(struct state *state, struct client *client, uint64_t from)
+{
+	struct parcel *parcel = client->parcels;
+
+	while (parcel && parcel->seq < from)
+		parcel = parcel->next;
+	client->window_bytes = 0;
+	for (struct parcel *p = client->parcels; p && p != parcel; p = p->next)
+		client->window_bytes += p->bytes;
+	client->unsent = parcel;
+	flush(state, client);
+	return 0;
+}
+
+void outbox_clear(struct state *state, struct client *client)
+{
+	struct parcel *parcel, *next;
+
+	DL_FOREACH_SAFE(client->parcels, parcel, next) {
+		DL_DELETE(client->parcels, parcel);
+		parcel_free(state, parcel);
+	}
+	client->unsent = NULL;
+	client->held_bytes = client->window_bytes = 0;
+}
+
+int on_ack(struct state *state, struct peer *peer, struct message *m)
+{
+	struct msg_ack ack;
+	int r = msg_ack_get(&m->fields, &ack);
+
+	if (r == 0)
+		outbox_ack(state, peer->is.client, ack.seq);
+	return r;
+}
+
+int on_ping(struct state *state, struct peer *peer, struct message *m)
+{
+	struct client *client = peer->is.client;
+	struct msg_ping ping;
+	uint64_t sent;
+	int r = msg_ping_get(&m->fields, &ping);
+
+	if (r < 0)
+		return r;
+	sent = client->unsent ? client->unsent->seq - 1 : client->made;
+	return SEND_PEER(state, peer, pong, .received = client->received, .sent = sent);
+}
+
+int on_resend(struct state *state, struct peer *peer, struct message *m)
+{
+	struct msg_resend resend;
+	int r = msg_resend_get(&m->fields, &resend);
+
+	return r < 0 ? r : outbox_resend(state, peer->is.client, resend.from);
+}

@@ -1,0 +1,406 @@
+/* peers.c: clients, agents and engines: how they come and go. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "controller/state.h"
+#include "proto/error.h"
+#include "proto/log.h"
+
+static int refuse(struct state *state, struct peer *peer, int code, const char *text)
+{
+	log_line("refused a peer: %s", text);
+	return SEND_PEER(state, peer, refused, .code = code, .text = span_of(text));
+}
+
+/* Process at the other end of the unix connection that brought the message; 0 if
+ * that cannot be told. */
+static pid_t pid_of(struct message *m, bool *is_foreign)
+{
+	struct ucred credentials;
+	socklen_t size = sizeof credentials;
+	int fd = zmq_msg_get(&m->header, ZMQ_SRCFD);
+
+	*is_foreign = false;
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+		return 0;
+	*is_foreign = credentials.uid != geteuid();
+	return credentials.pid;
+}
+
+static void unwatch(struct state *state, struct source *source)
+{
+	if (source->fd < 0)
+		return;
+	epoll_ctl(state->epoll, EPOLL_CTL_DEL, source->fd, NULL);
+	close(source->fd);
+	source->fd = -1;
+}
+
+static int watch_pid(struct state *state, struct source *source, pid_t pid)
+{
+	source->fd = pid > 0 ? pidfd_open(pid, 0) : -1;
+	return source->fd < 0 ? -1 : state_watch(state, source);
+}
+
+static void peer_remove(struct state *state, struct peer *peer)
+{
+	HASH_DEL(state->peers, peer);
+	free(peer);
+}
+
+static int check_hello(struct state *state, struct peer *peer, struct message *m,
+		       uint64_t protocol, struct span session, pid_t *pid)
+{
+	char text[200];
+	bool is_foreign;
+
+	*pid = pid_of(m, &is_foreign);
+	if (is_foreign)
+		return refuse(state, peer, -EACCES, "the connection comes from another user") - 1;
+	if (protocol != PROTOCOL_VERSION) {
+		snprintf(text, sizeof text,
+			 "this controller (xcluster %s) speaks protocol %d, its peer %llu; use one "
+			 "version of xcluster for both",
+			 XC_VERSION, PROTOCOL_VERSION, (unsigned long long)protocol);
+		return refuse(state, peer, XC_EPROTO, text) - 1;
+	}
+	if (session.size != SESSION_SIZE ||
+	    memcmp(session.data, peer->route + 1, SESSION_SIZE) != 0)
+		return refuse(state, peer, XC_EPROTO, "session and routing id differ") - 1;
+	return 0;
+}
+
+/* ---- Clients --------------------------------------------------------------------- */
+
+void client_remove(struct state *state, struct client *client)
+{
+	struct job *job, *next;
+
+	HASH_ITER(hh, client->jobs, job, next) {
+		job_orphan(state, job);
+	}
+	outbox_clear(state, client);
+	unwatch(state, &client->pidfd);
+	peer_remove(state, client->peer);
+	DL_DELETE(state->clients, client);
+	free(client);
+}
+
+static void on_client_death(struct state *state, struct source *source)
+{
+	struct client *client =
+		(struct client *)((char *)source - offsetof(struct client, pidfd));
+
+	log_line("client %s (pid %d) is gone; its jobs are cancelled", client->name,
+		 (int)client->pid);
+	client_remove(state, client);
+}
+
+int on_hello_client(struct state *state, struct peer *peer, struct message *m)
+{
+	struct msg_hello_client hello;
+	struct client *client = peer->is.client;
+	pid_t pid;
+	int r = msg_hello_client_get(&m->fields, &hello);
+
+	if (r < 0)
+		return r;
+	if (check_hello(state, peer, m, hello.protocol, hello.session, &pid) < 0)
+		return 0;
+	if (peer->role == ROLE_NEW) {
+		client = calloc(1, sizeof *client);
+		if (!client)
+			return refuse(state, peer, -ENOMEM, "the controller is out of memory");
+		client->peer = peer;
+		client->pid = pid ? pid : (pid_t)hello.pid;
+		client->pidfd = (struct source){ on_client_death, -1 };
+		memcpy(client->session, hello.session.data, SESSION_SIZE);
+		span_copy(client->host, sizeof client->host, hello.host);
+		span_copy(client->name, sizeof client->name, hello.name);
+		peer->role = ROLE_CLIENT;
+		peer->is.client = client;
+		DL_APPEND(state->clients, client);
+		watch_pid(state, &client->pidfd, pid);
+	} else {
+		outbox_ack(state, client, hello.received);
+		outbox_resend(state, client, hello.received + 1);
+	}
+	client->roster_version = client->agents_version = 0;
+	r = SEND_PEER(state, peer, welcome_client, .controller = { state->session, SESSION_SIZE },
+		      .received = client->received, .credit = CREDIT_BYTES);
+	roster_send(state);
+	return r;
+}
+
+/* ---- Engines ----------------------------------------------------------------------- */
+
+void engine_changed(struct state *state, struct engine *engine)
+{
+	engine->version = ++state->roster_version;
+}
+
+struct engine *engine_at(struct state *state, const struct agent *agent, uint64_t slot)
+{
+	if (slot >= agent->slots)
+		return NULL;
+	return state->engines[agent->first_engine + slot];
+}
+
+static int engines_add(struct state *state, struct agent *agent)
+{
+	uint64_t need = (uint64_t)state->engine_count + agent->slots;
+
+	if (need > (uint64_t)state->engine_room) {
+		struct engine **engines = realloc(state->engines, 2 * need * sizeof *engines);
+
+		if (!engines)
+			return -ENOMEM;
+		state->engines = engines;
+		state->engine_room = (int)(2 * need);
+	}
+	agent->first_engine = (uint64_t)state->engine_count;
+	for (uint64_t i = 0; i < agent->slots; i++) {
+		struct engine *engine = calloc(1, sizeof *engine);
+
+		if (!engine)
+			return -ENOMEM;
+		engine->id = state->engine_count;
+		engine->agent = agent;
+		engine->slot = i;
+		engine->level = -1;
+		engine->speed = 1;
+		state->engines[state->engine_count++] = engine;
+		engine_changed(state, engine);
+	}
+	return 0;
+}
+
+static void fail_pinned(struct state *state, struct engine *engine)
+{
+	while (engine->pinned) {
+		struct pinned *pinned = engine->pinned;
+
+		DL_DELETE(engine->pinned, pinned);
+		job_end_items(state, pinned->job, pinned->first, pinned->count, XC_LOST, 0,
+			      pinned->attempt - 1, engine->id, engine->reason);
+		free(pinned);
+	}
+	engine_update_waiting(state, engine);
+}
+
+/* The engine's process has ended, or is out of reach. */
+static void engine_down(struct state *state, struct engine *engine, enum down_cause cause, int code,
+			uint64_t slice, int64_t item, const char *text, bool restarting,
+			bool certain)
+{
+	if (engine->state == ENGINE_UP)
+		state->engines_up--;
+	engine_set_level(state, engine, -1);
+	if (engine->peer) {
+		peer_remove(state, engine->peer);
+		engine->peer = NULL;
+	}
+	engine->state = restarting ? ENGINE_DOWN : ENGINE_GONE;
+	engine->restarts += restarting;
+	snprintf(engine->reason, sizeof engine->reason, "engine %d: %s", engine->id, text);
+	engine_changed(state, engine);
+	slices_lost(state, engine, cause, code, slice, item, text, certain);
+	if (!restarting)
+		fail_pinned(state, engine);
+}
+
+int on_down(struct state *state, struct peer *peer, struct message *m)
+{
+	struct msg_down down;
+	struct engine *engine;
+	char text[256];
+	int r = msg_down_get(&m->fields, &down);
+
+	if (r < 0)
+		return r;
+	engine = engine_at(state, peer->is.agent, down.slot);
+	if (!engine || down.cause > DOWN_LOST || down.epoch < engine->epoch)
+		return XC_EPROTO;
+	span_copy(text, sizeof text, down.text);
+	engine_down(state, engine, (enum down_cause)down.cause, (int)down.code, down.slice,
+		    down.item, text, down.restarting, true);
+	return 0;
+}
+
+static struct agent *agent_find(struct state *state, struct span session)
+{
+	struct agent *agent;
+
+	DL_FOREACH(state->agents, agent) {
+		if (session.size == SESSION_SIZE &&
+		    memcmp(agent->session, session.data, SESSION_SIZE) == 0)
+			return agent;
+	}
+	return NULL;
+}
+
+int on_hello_engine(struct state *state, struct peer *peer, struct message *m)
+{
+	struct msg_hello_engine hello;
+	struct engine *engine = NULL;
+	struct agent *agent;
+	pid_t pid;
+	int r = msg_hello_engine_get(&m->fields, &hello);
+
+	if (r < 0)
+		return r;
+	if (check_hello(state, peer, m, hello.protocol, hello.session, &pid) < 0)
+		return 0;
+	agent = agent_find(state, hello.agent);
+	if (agent)
+		engine = engine_at(state, agent, hello.slot);
+	if (peer->role != ROLE_NEW || !engine || engine->peer || hello.epoch <= engine->epoch)
+		return refuse(state, peer, XC_EPROTO, "no agent expects this engine");
+	peer->role = ROLE_ENGINE;
+	peer->is.engine = engine;
+	engine->peer = peer;
+	engine->epoch = hello.epoch;
+	engine->pid = pid ? pid : (pid_t)hello.pid;
+	engine->state = ENGINE_UP;
+	engine->last_slice = engine->last_record = engine->acked_record = 0;
+	engine->reason[0] = '\0';
+	state->engines_up++;
+	engine_changed(state, engine);
+	r = SEND_PEER(state, peer, welcome_engine, .engine = (uint64_t)engine->id);
+	if (!engine->has_log) {
+		engine->has_log = true;
+		everywhere_replay(state, engine);
+	}
+	engine_set_level(state, engine, 0);
+	return r;
+}
+
+/* ---- Agents ------------------------------------------------------------------------- */
+
+void agent_remove(struct state *state, struct agent *agent, const char *why)
+{
+	log_line("agent %d on %s (pid %d): %s", agent->index, agent->host, (int)agent->pid, why);
+	for (uint64_t i = 0; i < agent->slots; i++) {
+		struct engine *engine = engine_at(state, agent, i);
+
+		if (engine->state != ENGINE_GONE)
+			engine_down(state, engine, DOWN_LOST, 0, 0, -1, why, false, false);
+		engine->agent = NULL;
+	}
+	unwatch(state, &agent->pidfd);
+	peer_remove(state, agent->peer);
+	DL_DELETE(state->agents, agent);
+	free(agent);
+	state->agents_version++;
+	peers_send(state);
+}
+
+static void on_agent_death(struct state *state, struct source *source)
+{
+	agent_remove(state, (struct agent *)((char *)source - offsetof(struct agent, pidfd)),
+		     "its agent has ended");
+}
+
+int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
+{
+	struct msg_hello_agent hello;
+	struct agent *agent;
+	pid_t pid;
+	int r = msg_hello_agent_get(&m->fields, &hello);
+
+	if (r < 0)
+		return r;
+	if (check_hello(state, peer, m, hello.protocol, hello.session, &pid) < 0)
+		return 0;
+	if (peer->role != ROLE_NEW || hello.slots < 1 || hello.slots > 100000 ||
+	    hello.store.size >= PATH_MAX || hello.log.size >= PATH_MAX)
+		return refuse(state, peer, XC_EPROTO, "the agent's hello is not valid");
+	agent = calloc(1, sizeof *agent);
+	if (!agent)
+		return refuse(state, peer, -ENOMEM, "the controller is out of memory");
+	agent->peer = peer;
+	agent->pidfd = (struct source){ on_agent_death, -1 };
+	agent->pid = pid ? pid : (pid_t)hello.pid;
+	agent->slots = hello.slots;
+	agent->store_limit = hello.store_limit;
+	agent->heard_ns = now_ns();
+	memcpy(agent->session, hello.session.data, SESSION_SIZE);
+	span_copy(agent->host, sizeof agent->host, hello.host);
+	span_copy(agent->store, sizeof agent->store, hello.store);
+	span_copy(agent->log, sizeof agent->log, hello.log);
+	if (engines_add(state, agent) < 0) {
+		free(agent);
+		return refuse(state, peer, -ENOMEM, "the controller is out of memory");
+	}
+	agent->index = state->agent_count++;
+	peer->role = ROLE_AGENT;
+	peer->is.agent = agent;
+	DL_APPEND(state->agents, agent);
+	watch_pid(state, &agent->pidfd, pid);
+	state->agents_version++;
+	log_line("agent %d on %s (pid %d) brings %llu engines", agent->index, agent->host,
+		 (int)agent->pid, (unsigned long long)agent->slots);
+	r = SEND_PEER(state, peer, welcome_agent, .controller = { state->session, SESSION_SIZE },
+		      .first_engine = agent->first_engine,
+		      .heartbeat_timeout = state->heartbeat_timeout);
+	if (state->stop_ns)
+		SEND_PEER(state, peer, stop, .id = 0);
+	peers_send(state);
+	return r;
+}
+
+int on_beat(struct state *state, struct peer *peer, struct message *m)
+{
+	struct msg_beat beat;
+	int r = msg_beat_get(&m->fields, &beat);
+
+	if (r < 0)
+		return r;
+	peer->is.agent->heard_ns = now_ns();
+	peer->is.agent->store_used = beat.store_used;
+	return SEND_PEER(state, peer, beat, .store_used = 0);
+}
+
+int on_bye(struct state *state, struct peer *peer, struct message *m)
+{
+	(void)m;
+	if (peer->role == ROLE_CLIENT)
+		client_remove(state, peer->is.client);
+	else
+		agent_remove(state, peer->is.agent, "its agent says good-bye");
+	return 0;
+}
+
+void peers_tick(struct state *state)
+{
+	uint64_t limit = (uint64_t)(state->heartbeat_timeout * 1e9), now = now_ns();
+	struct agent *agent, *next;
+
+	DL_FOREACH_SAFE(state->agents, agent, next) {
+		if (now > agent->heard_ns && now - agent->heard_ns > limit)
+			agent_remove(state, agent, "nothing heard of its host for too long");
+	}
+}
+
+void peers_free(struct state *state)
+{
+	struct peer *peer, *next;
+
+	while (state->clients)
+		client_remove(state, state->clients);
+	while (state->agents)
+		agent_remove(state, state->agents, "the cluster ends");
+	HASH_ITER(hh, state->peers, peer, next) {
+		peer_remove(state, peer);
+	}
+	for (int i = 0; i < state->engine_count; i++)
+		free(state->engines[i]);
+	free(state->engines);
+}

@@ -1,0 +1,196 @@
+/* schedule.c: who gets what: pinned items first, then slices of balanced jobs by
+ * factoring (Hummel, Schonberg and Flynn 1992: FAC2), then, for engines that
+ * have nothing left, what others can spare. */
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "controller/state.h"
+#include "engine/page.h"
+
+#define FLOOR_NS      10e6  /* a slice aims at this much work at least, */
+#define CEILING_NS    250e6 /* at this much at most */
+#define RESULT_BYTES  (INT64_C(1) << 20)
+#define GROWTH	      64 /* times the largest slice measured */
+#define TAKE_MIN_NS   100e3
+#define TAKE_YOUNG_NS 200000 /* a slice sent less than this ago is left alone */
+#define TAKE_LOOK     64     /* engines looked at for one that can spare work */
+
+static int64_t clamp(double value, int64_t low, int64_t high)
+{
+	if (value >= (double)high)
+		return high;
+	return value <= (double)low ? low : (int64_t)value;
+}
+
+static int64_t slice_limit(const struct job *job)
+{
+	int64_t limit = SLICE_ITEMS_MAX;
+
+	if (job->out_size > 0 && RESULT_BYTES / (int64_t)job->out_size < limit)
+		limit = RESULT_BYTES / (int64_t)job->out_size;
+	if (job->form == FORM_STRIDED && job->in_size > 0 &&
+	    RESULT_BYTES / (int64_t)job->in_size < limit)
+		limit = RESULT_BYTES / (int64_t)job->in_size;
+	return limit < 1 ? 1 : limit;
+}
+
+/* Items for one slice out of `left` that `shares` engines share. */
+static int64_t slice_size(const struct job *job, const struct engine *engine, int64_t left,
+			  int shares)
+{
+	double item_ns = measure_item_ns(job->measure);
+	int64_t limit = slice_limit(job), low, high;
+
+	if (job->chunk > 0)
+		return job->chunk < SLICE_ITEMS_MAX ? job->chunk : SLICE_ITEMS_MAX;
+	if (item_ns <= 0)
+		return 1;
+	if (job->measure->largest < limit / GROWTH)
+		limit = job->measure->largest * GROWTH;
+	low = clamp(FLOOR_NS / item_ns, 1, limit);
+	high = clamp(CEILING_NS / item_ns, 1, limit);
+	return clamp(engine->speed * (double)left / (2.0 * shares), low, high);
+}
+
+static void send_pinned(struct state *state, struct engine *engine)
+{
+	struct pinned *pinned = engine->pinned;
+	struct job *job = pinned->job;
+	int64_t first = pinned->first, n = slice_size(job, engine, pinned->count, 1);
+	int attempt = pinned->attempt;
+
+	if (n > pinned->count)
+		n = pinned->count;
+	pinned->first += n;
+	pinned->count -= n;
+	if (pinned->count == 0) {
+		DL_DELETE(engine->pinned, pinned);
+		free(pinned);
+	}
+	slice_send(state, engine, job, first, n, attempt);
+	engine_update_waiting(state, engine);
+}
+
+static void send_balanced(struct state *state, struct engine *engine)
+{
+	struct client *client = state->ring;
+	struct job *job = client->runnable;
+	struct rerun *rerun = job->reruns;
+	int64_t first, n;
+	int attempt = 1;
+
+	if (rerun) {
+		n = slice_size(job, engine, rerun->count, state->engines_up);
+		if (n > rerun->count)
+			n = rerun->count;
+		first = rerun->first;
+		attempt = rerun->attempt;
+		rerun->first += n;
+		rerun->count -= n;
+		if (rerun->count == 0) {
+			DL_DELETE(job->reruns, rerun);
+			free(rerun);
+		}
+	} else {
+		n = slice_size(job, engine, job->remaining.total, state->engines_up);
+		n = intervals_take(&job->remaining, n, &first);
+	}
+	/* Clients take turns. */
+	DL_DELETE2(state->ring, client, ring_prev, ring_next);
+	DL_APPEND2(state->ring, client, ring_prev, ring_next);
+	slice_send(state, engine, job, first, n, attempt);
+	job_update_runnable(state, job);
+}
+
+/* Could a part of it run elsewhere, and is that worth a message? */
+static bool can_spare(struct state *state, const struct slice *slice, uint64_t now)
+{
+	const struct job *job = slice->job;
+	bool is_first = slice->engine->slices == slice;
+	int64_t left = slice->count - slice->done;
+
+	if (job->pinned || job->cancelled || slice->take_pending || slice->keep ||
+	    slice->finished || left < (is_first ? 2 : 1))
+		return false;
+	if (now - slice->sent_ns < TAKE_YOUNG_NS) {
+		state->recheck = true;
+		return false;
+	}
+	return true;
+}
+
+static struct slice *spare_slice(struct state *state, struct engine *engine, uint64_t now)
+{
+	/* What has not begun, or else the rest of what runs. */
+	for (struct slice *slice = engine->slices ? engine->slices->prev : NULL; slice;
+	     slice = slice == engine->slices ? NULL : slice->prev)
+		if (can_spare(state, slice, now))
+			return slice;
+	return NULL;
+}
+
+/* Work for an idle engine from the busy one that seems to have most. */
+static bool take_from_busy(struct state *state)
+{
+	uint64_t now = now_ns();
+	struct slice *best = NULL;
+	double most = 0;
+	int looked = 0;
+
+	for (int level = ENGINE_SLICES; level > 0; level--) {
+		struct engine *engine;
+
+		DL_FOREACH(state->levels[level], engine) {
+			struct slice *slice = spare_slice(state, engine, now);
+			double work;
+
+			if (++looked > TAKE_LOOK)
+				break;
+			if (!slice)
+				continue;
+			work = (double)(slice->count - slice->done) *
+			       (measure_item_ns(slice->job->measure) + 1);
+			if (work > most) {
+				most = work;
+				best = slice;
+			}
+		}
+	}
+	if (best)
+		slice_take(state, best, false);
+	return best != NULL;
+}
+
+static int idle_engines(const struct state *state, int enough)
+{
+	struct engine *engine;
+	int n = 0;
+
+	DL_FOREACH(state->levels[0], engine) {
+		if (++n >= enough)
+			break;
+	}
+	return n;
+}
+
+void schedule(struct state *state)
+{
+	struct engine *engine, *next;
+
+	state->recheck = false;
+	DL_FOREACH_SAFE2(state->waiting, engine, next, waiting_next) {
+		while (engine->is_waiting)
+			send_pinned(state, engine);
+	}
+	while (state->ring) {
+		engine = state->levels[0] ? state->levels[0] : state->levels[1];
+		if (!engine)
+			return;
+		send_balanced(state, engine);
+	}
+	if (!state->levels[0] || (!state->levels[1] && !state->levels[ENGINE_SLICES]))
+		return;
+	while (state->takes_pending < idle_engines(state, state->takes_pending + 1))
+		if (!take_from_busy(state))
+			break;
+}

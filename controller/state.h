@@ -1,0 +1,311 @@
+/* state.h: what the controller knows, and which part of it does what. */
+#ifndef CONTROLLER_STATE_H
+#define CONTROLLER_STATE_H
+
+#include <limits.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+#include <uthash.h>
+
+#include "controller/controller.h"
+#include "controller/intervals.h"
+#include "libcluster/wire.h"
+#include "proto/connection.h"
+#include "proto/task.h"
+
+#define ENGINE_SLICES  2 /* in the hands of an engine */
+#define CREDIT_BYTES   (UINT64_C(256) << 20)
+#define WINDOW_BYTES   (UINT64_C(16) << 20) /* results sent, not acknowledged */
+#define HELD_BYTES_MAX (UINT64_C(64) << 20) /* results kept; above, no new slices */
+
+struct state;
+struct client;
+struct engine;
+struct agent;
+
+/* Something in the epoll set. */
+struct source {
+	void (*on_ready)(struct state *state, struct source *source);
+	int fd; /* -1: none */
+};
+
+/* Who is behind a routing id. */
+struct peer {
+	unsigned char route[ROUTE_SIZE];
+	enum role role;
+	union {
+		struct client *client;
+		struct agent *agent;
+		struct engine *engine;
+	} is; /* borrowed */
+	UT_hash_handle hh;
+};
+
+/* Measured times of a function, kept between jobs. */
+struct measure {
+	void *frame; /* the task frame, owned: the key */
+	size_t size;
+	double busy_ns, items; /* decayed sums */
+	int64_t largest;       /* slice measured */
+	int users;
+	UT_hash_handle hh;
+};
+
+/* The bytes of a job's items, shared with messages on their way. */
+struct payload {
+	zmq_msg_t message;
+	_Atomic int refs;
+};
+
+/* Items that run again, with the number of their next attempt. */
+struct rerun {
+	int64_t first, count;
+	int attempt;
+	struct rerun *prev, *next;
+};
+
+struct job {
+	struct client *client; /* NULL: the controller's own, for the everywhere-log */
+	uint64_t id;
+	bool pinned, cancelled;
+	bool is_orphan; /* its client is gone; lives while slices of it do */
+	int64_t items, chunk;
+	uint64_t form, in_size, out_size, flags;
+	int max_attempts;
+	char label[64], name[256];
+	zmq_msg_t task;
+	struct payload *payload;
+	struct measure *measure; /* NULL for a single item */
+	struct intervals remaining; /* balanced, first attempt */
+	struct rerun *reruns;	    /* balanced */
+	int64_t ended, failed;
+	int slices; /* in flight */
+	bool is_runnable;
+	struct job *prev, *next; /* of the client's runnable jobs */
+	UT_hash_handle hh;	 /* of the client's jobs */
+};
+
+/* Items of a job for one engine. */
+struct pinned {
+	struct job *job;
+	int64_t first, count;
+	int attempt;
+	struct pinned *prev, *next;
+};
+
+struct slice {
+	uint64_t number; /* of the engine and epoch */
+	struct job *job;
+	struct engine *engine;
+	int64_t first, count;
+	int64_t done;	  /* items reported, from the first */
+	bool finished;	  /* the engine has said its last word on it */
+	bool take_pending;
+	bool keep;	  /* nothing to take any more */
+	int attempt;
+	uint64_t sent_ns;
+	struct slice *prev, *next; /* of the engine, in order */
+};
+
+enum engine_state { ENGINE_STARTING, ENGINE_UP, ENGINE_DOWN, ENGINE_GONE };
+
+struct engine {
+	int id;
+	struct agent *agent; /* NULL: gone */
+	uint64_t slot, epoch;
+	enum engine_state state;
+	struct peer *peer; /* while up */
+	pid_t pid;
+	struct slice *slices;
+	int slice_count;
+	int level; /* list it is on: slices in flight; -1: not up */
+	uint64_t last_slice, last_record, acked_record;
+	struct pinned *pinned;
+	bool is_waiting; /* on the list of engines with pinned items to send */
+	bool has_log;	 /* got the everywhere-log */
+	double speed;	 /* 1: as the mean */
+	int64_t items_run;
+	int restarts;
+	char reason[256];
+	uint64_t version; /* of the roster, when it changed last */
+	struct engine *prev, *next;		    /* of its level */
+	struct engine *waiting_prev, *waiting_next; /* of state->waiting */
+};
+
+struct agent {
+	struct source pidfd;
+	struct peer *peer;
+	unsigned char session[SESSION_SIZE];
+	int index;
+	char host[256], store[PATH_MAX], log[PATH_MAX];
+	pid_t pid;
+	uint64_t slots, first_engine, store_limit, store_used;
+	uint64_t heard_ns;
+	struct agent *prev, *next;
+};
+
+/* A RESULT kept until acknowledged. */
+struct parcel {
+	uint64_t seq;
+	unsigned char header[160];
+	size_t header_size;
+	zmq_msg_t frames[2];
+	uint64_t bytes;
+	struct parcel *prev, *next;
+};
+
+struct client {
+	struct source pidfd;
+	struct peer *peer;
+	unsigned char session[SESSION_SIZE];
+	char host[256], name[64];
+	pid_t pid;
+	uint64_t received;	  /* last message taken */
+	uint64_t made;		  /* last parcel made */
+	struct parcel *parcels;	  /* not acknowledged, in order */
+	struct parcel *unsent;	  /* first of them not sent; NULL: all are */
+	uint64_t held_bytes, window_bytes;
+	uint64_t input_bytes;
+	struct job *jobs; /* by id */
+	struct job *runnable;
+	bool in_ring;
+	uint64_t roster_version, agents_version;
+	struct client *prev, *next;		/* of all */
+	struct client *ring_prev, *ring_next; /* of those with runnable jobs */
+};
+
+/* An entry of the everywhere-log. */
+struct everywhere {
+	char name[256];
+	bool is_variable;
+	zmq_msg_t task, payload;
+	bool has_object;
+	unsigned char object[OBJECT_SIZE];
+	uint64_t in_size;
+	struct everywhere *prev, *next;
+};
+
+struct state {
+	const struct controller_options *options;
+	struct connection connection;
+	unsigned char session[SESSION_SIZE];
+	double heartbeat_timeout;
+	void *context, *router;
+	int epoll, lock;
+	struct source signals, lifeline;
+	struct peer *peers;
+	struct client *clients, *ring;
+	struct agent *agents;
+	struct engine **engines; /* by id */
+	int engine_count, engine_room, engines_up;
+	struct engine *levels[ENGINE_SLICES + 1];
+	struct engine *waiting;
+	struct measure *measures;
+	struct everywhere *log;
+	struct parcel *spare_parcels;
+	struct slice *spare_slices;
+	uint64_t roster_version, agents_version;
+	int agent_count;
+	int takes_pending;
+	bool recheck; /* idle engines, and work too young to take: look again soon */
+	uint64_t started_ns, last_tick_ns;
+	uint64_t stop_ns; /* stopping since; 0: not */
+};
+
+#define SEND_PEER(state, to, lower, ...)                                                           \
+	SEND_SIMPLE((state)->router, (to)->route, lower, __VA_ARGS__)
+
+/* controller.c */
+int state_watch(struct state *state, struct source *source);
+void state_stop(struct state *state, const char *why);
+
+/* peers.c: clients, agents, engines: coming and going */
+int on_hello_client(struct state *state, struct peer *peer, struct message *m);
+int on_hello_agent(struct state *state, struct peer *peer, struct message *m);
+int on_hello_engine(struct state *state, struct peer *peer, struct message *m);
+int on_bye(struct state *state, struct peer *peer, struct message *m);
+int on_beat(struct state *state, struct peer *peer, struct message *m);
+int on_down(struct state *state, struct peer *peer, struct message *m);
+void client_remove(struct state *state, struct client *client);
+void agent_remove(struct state *state, struct agent *agent, const char *why);
+void engine_changed(struct state *state, struct engine *engine);
+void peers_tick(struct state *state);
+void peers_free(struct state *state);
+struct engine *engine_at(struct state *state, const struct agent *agent, uint64_t slot);
+
+/* roster.c */
+void roster_send(struct state *state);
+void peers_send(struct state *state);
+
+/* jobs.c: jobs from submission to end */
+int on_submit(struct state *state, struct peer *peer, struct message *m);
+int on_cancel(struct state *state, struct peer *peer, struct message *m);
+/* A job of the controller's own with one item, made like another. */
+struct job *job_internal(struct state *state, const char *name, uint64_t in_size,
+			 zmq_msg_t *task, zmq_msg_t *payload);
+void job_free(struct state *state, struct job *job);
+void job_cancel(struct state *state, struct job *job, enum interrupt how);
+void job_orphan(struct state *state, struct job *job);
+/* One slice less; the job may be gone afterwards. */
+void job_release(struct state *state, struct job *job);
+/* Items that have ended: reports them, ends the job if they were the last.
+ * `count` items from `first` are covered by the payload; failures may lie
+ * outside. Frames are consumed. The job may be gone afterwards. */
+void job_report(struct state *state, struct job *job, int64_t first, int64_t count, int engine,
+		uint64_t busy_ns, int64_t ended, int64_t failed, zmq_msg_t *failures,
+		zmq_msg_t *payload);
+/* Ends a run of items in one state. */
+void job_end_items(struct state *state, struct job *job, int64_t first, int64_t count,
+		   enum xc_state how, int code, int attempts, int engine, const char *text);
+/* Puts items back to be run. `to` NULL: any engine. */
+void job_requeue(struct state *state, struct job *job, int64_t first, int64_t count, int attempt,
+		 struct engine *to);
+bool job_may_rerun(const struct job *job, int attempt, bool lost);
+void job_update_runnable(struct state *state, struct job *job);
+void payload_unref(struct payload *payload);
+
+/* slices.c: slices in the hands of engines */
+int on_done(struct state *state, struct peer *peer, struct message *m);
+int on_taken(struct state *state, struct peer *peer, struct message *m);
+void slice_send(struct state *state, struct engine *engine, struct job *job, int64_t first,
+		int64_t count, int attempt);
+/* The engine died: `item` (-1: none) of slice `number` was running. */
+void slices_lost(struct state *state, struct engine *engine, enum down_cause cause, int code,
+		 uint64_t number, int64_t item, const char *text, bool certain);
+void slice_take(struct state *state, struct slice *slice, bool all);
+void engine_set_level(struct state *state, struct engine *engine, int level);
+void pinned_add(struct state *state, struct engine *engine, struct job *job, int64_t first,
+		int64_t count, int attempt, bool front);
+void engine_update_waiting(struct state *state, struct engine *engine);
+
+/* schedule.c: who gets what */
+void schedule(struct state *state);
+
+/* measure.c */
+struct measure *measure_get(struct state *state, const void *frame, size_t size);
+void measure_put(struct state *state, struct measure *measure);
+void measure_add(struct measure *measure, struct engine *engine, int64_t items, uint64_t busy_ns);
+double measure_item_ns(const struct measure *measure);
+
+/* outbox.c: results on their way to clients */
+void outbox_add(struct state *state, struct client *client, struct msg_result *result,
+		zmq_msg_t *failures, zmq_msg_t *payload);
+void outbox_ack(struct state *state, struct client *client, uint64_t seq);
+int outbox_resend(struct state *state, struct client *client, uint64_t from);
+void outbox_clear(struct state *state, struct client *client);
+int on_ack(struct state *state, struct peer *peer, struct message *m);
+int on_ping(struct state *state, struct peer *peer, struct message *m);
+int on_resend(struct state *state, struct peer *peer, struct message *m);
+
+/* everywhere.c */
+/* Logs the job; engines that have joined unknown to the client (they are not
+ * among the targets) get it, too. */
+void everywhere_submit(struct state *state, struct job *job, struct span object,
+		       zmq_msg_t *targets);
+void everywhere_replay(struct state *state, struct engine *engine);
+void everywhere_free(struct state *state);
+
+/* status.c */
+int on_query(struct state *state, struct peer *peer, struct message *m);
+
+#endif

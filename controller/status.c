@@ -1,0 +1,164 @@
+/* status.c: the controller's report, as JSON. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "controller/state.h"
+
+static const char *engine_word(const struct engine *engine)
+{
+	switch (engine->state) {
+	case ENGINE_STARTING:
+		return "starting";
+	case ENGINE_DOWN:
+		return "down";
+	case ENGINE_GONE:
+		return "failed";
+	default:
+		return engine->slices ? "busy" : "idle";
+	}
+}
+
+static json_t *engines_json(const struct state *state)
+{
+	json_t *list = json_array();
+
+	for (int i = 0; i < state->engine_count; i++) {
+		const struct engine *engine = state->engines[i];
+		char log[PATH_MAX + 64];
+
+		snprintf(log, sizeof log, "%s/engine-%d.log", state->connection.dir, engine->id);
+		json_array_append_new(
+			list,
+			json_pack("{s:i,s:s,s:s,s:i,s:i,s:I,s:i,s:I,s:s,s:s}", "id", engine->id,
+				  "state", engine_word(engine), "host",
+				  engine->agent ? engine->agent->host : "", "pid",
+				  engine->state == ENGINE_UP ? (int)engine->pid : 0, "agent",
+				  engine->agent ? engine->agent->index : -1, "slot",
+				  (json_int_t)engine->slot, "restarts", engine->restarts, "items",
+				  (json_int_t)engine->items_run, "reason", engine->reason, "log",
+				  log));
+	}
+	return list;
+}
+
+static json_t *agents_json(const struct state *state)
+{
+	json_t *list = json_array();
+	struct agent *agent;
+
+	DL_FOREACH(state->agents, agent) {
+		json_array_append_new(
+			list, json_pack("{s:i,s:s,s:i,s:I,s:I,s:I,s:s}", "id", agent->index, "host",
+					agent->host, "pid", (int)agent->pid, "engines",
+					(json_int_t)agent->slots, "store_used",
+					(json_int_t)agent->store_used, "store_limit",
+					(json_int_t)agent->store_limit, "log", agent->log));
+	}
+	return list;
+}
+
+static int64_t running(const struct job *job, const struct state *state)
+{
+	int64_t n = 0;
+
+	for (int i = 0; job->slices > 0 && i < state->engine_count; i++) {
+		struct slice *slice;
+
+		DL_FOREACH(state->engines[i]->slices, slice) {
+			if (slice->job == job)
+				n += slice->count - slice->done;
+		}
+	}
+	return n;
+}
+
+static json_t *jobs_json(const struct state *state, json_int_t *items, json_int_t *slices)
+{
+	json_t *list = json_array();
+	struct client *client;
+	struct job *job, *next;
+
+	DL_FOREACH(state->clients, client) {
+		HASH_ITER(hh, client->jobs, job, next) {
+			int64_t now = running(job, state);
+
+			*items += job->items - job->ended - now;
+			*slices += job->slices;
+			json_array_append_new(
+				list, json_pack("{s:I,s:s,s:s,s:I,s:I,s:I,s:I,s:s}", "id",
+						(json_int_t)job->id, "client", client->name,
+						"label", job->label, "items",
+						(json_int_t)job->items, "done",
+						(json_int_t)job->ended, "failed",
+						(json_int_t)job->failed, "running", (json_int_t)now,
+						"state", job->cancelled ? "cancelled" : "running"));
+		}
+	}
+	return list;
+}
+
+static json_int_t resident_bytes(void)
+{
+	long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	if (f && fscanf(f, "%*s %ld", &pages) != 1)
+		pages = 0;
+	if (f)
+		fclose(f);
+	return (json_int_t)pages * sysconf(_SC_PAGESIZE);
+}
+
+static char *report(const struct state *state)
+{
+	json_int_t items = 0, slices = 0, inputs = 0, results = 0;
+	struct client *client;
+	int clients = 0;
+	json_t *jobs = jobs_json(state, &items, &slices), *root;
+	char *text;
+
+	DL_FOREACH(state->clients, client) {
+		clients++;
+		inputs += (json_int_t)client->input_bytes;
+		results += (json_int_t)client->held_bytes;
+	}
+	root = json_pack("{s:s,s:s,s:i,s:s,s:f,s:s,s:I,s:o,s:o,s:i,s:o,s:{s:I,s:I},s:{s:I,s:I}}",
+			 "id", state->connection.id, "host", state->connection.host, "pid",
+			 (int)getpid(), "version", XC_VERSION, "uptime",
+			 (double)(now_ns() - state->started_ns) / 1e9, "connection",
+			 state->connection.path, "rss", resident_bytes(), "engines",
+			 engines_json(state), "agents", agents_json(state), "clients", clients,
+			 "jobs", jobs, "queue", "items", items, "slices", slices, "memory",
+			 "inputs", inputs, "results", results);
+	if (!root)
+		return NULL;
+	text = json_dumps(root, JSON_COMPACT);
+	json_decref(root);
+	return text;
+}
+
+int on_query(struct state *state, struct peer *peer, struct message *m)
+{
+	unsigned char header[HEADER_MAX];
+	struct msg_report answer;
+	struct msg_query query;
+	zmq_msg_t frame;
+	char *text;
+	int r = msg_query_get(&m->fields, &query);
+
+	if (r < 0)
+		return r;
+	text = report(state);
+	if (!text)
+		return -ENOMEM;
+	frame_copy(&frame, text, strlen(text));
+	free(text);
+	answer.id = query.id;
+	return message_send(state->router, peer->route, header,
+			    msg_report_pack(header, sizeof header, &answer), &frame, 1);
+}

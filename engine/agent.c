@@ -1,0 +1,471 @@
+/* agent.c: the agent's loop and its talk with the controller. */
+#include "engine/agent.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/utsname.h>
+#include <gnu/libc-version.h>
+#include <unistd.h>
+
+#include "engine/host.h"
+#include "proto/cluster_dir.h"
+#include "proto/error.h"
+#include "proto/log.h"
+
+#define TICK_MS	      100
+#define STOP_LIMIT_NS UINT64_C(2000000000)
+#define GRACE_NS      UINT64_C(1000000000)
+#define DESCRIPTOR_FLOOR 10 /* ours stay above those that engines get */
+
+int agent_watch(struct agent *agent, struct source *source)
+{
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = source };
+
+	return epoll_ctl(agent->epoll, EPOLL_CTL_ADD, source->fd, &event) < 0 ? -errno : 0;
+}
+
+void agent_stop(struct agent *agent)
+{
+	if (agent->stopping)
+		return;
+	agent->stopping = true;
+	agent->kill_ns = now_ns() + STOP_LIMIT_NS;
+	slots_signal(agent, SIGTERM);
+}
+
+/* ---- Messages of the controller ------------------------------------------ */
+
+static int on_welcome(struct agent *agent, struct message *m)
+{
+	struct msg_welcome_agent welcome;
+	int r = msg_welcome_agent_get(&m->fields, &welcome);
+
+	if (r < 0 || agent->welcomed)
+		return r;
+	agent->welcomed = true;
+	agent->first_engine = welcome.first_engine;
+	agent->heartbeat_timeout = welcome.heartbeat_timeout;
+	log_line("starting %d engines, from number %llu", agent->options->n,
+		 (unsigned long long)agent->first_engine);
+	slots_start(agent);
+	return 0;
+}
+
+static int on_refused(struct agent *agent, struct message *m)
+{
+	struct msg_refused refused;
+	int r = msg_refused_get(&m->fields, &refused);
+
+	if (r < 0)
+		return r;
+	span_copy(agent->gone, sizeof agent->gone, refused.text);
+	agent_stop(agent);
+	return 0;
+}
+
+static int on_beat(struct agent *agent, struct message *m)
+{
+	(void)agent;
+	(void)m;
+	return 0;
+}
+
+static int on_take(struct agent *agent, struct message *m)
+{
+	struct msg_take take;
+	struct slot *slot;
+	int r = msg_take_get(&m->fields, &take);
+
+	if (r < 0)
+		return r;
+	slot = slot_find(agent, take.slot, take.epoch);
+	if (!slot || take.count < 1 || take.count > SLICE_ITEMS_MAX)
+		return 0;
+	return SEND_SIMPLE(agent->dealer, NULL, taken, .slot = take.slot, .epoch = take.epoch,
+			   .slice = take.slice,
+			   .end = claim_take(slot->page, take.slice, take.count, take.all));
+}
+
+static int on_interrupt(struct agent *agent, struct message *m)
+{
+	struct msg_interrupt interrupt;
+	struct slot *slot;
+	int r = msg_interrupt_get(&m->fields, &interrupt);
+
+	if (r < 0)
+		return r;
+	slot = slot_find(agent, interrupt.slot, interrupt.epoch);
+	if (!slot)
+		return 0;
+	slot->page->cancel[interrupt.slice % PAGE_CLAIMS] = interrupt.slice;
+	if (interrupt.kill == INTERRUPT_KILL && slot->page->piece.slice == interrupt.slice)
+		slot_kill(slot, DOWN_CANCELLED);
+	if (interrupt.kill == INTERRUPT_KILL_LATER) {
+		slot->condemned = interrupt.slice;
+		slot->condemned_ns = now_ns() + GRACE_NS;
+	}
+	return 0;
+}
+
+static int on_hold(struct agent *agent, struct message *m)
+{
+	struct msg_hold hold;
+	int r = msg_hold_get(&m->fields, &hold);
+
+	if (r == 0)
+		hold_object(agent, hold.object);
+	return r;
+}
+
+static int on_drop(struct agent *agent, struct message *m)
+{
+	struct msg_drop drop;
+	int r = msg_drop_get(&m->fields, &drop);
+
+	if (r == 0)
+		drop_object(agent, drop.object);
+	return r;
+}
+
+static void peers_clear(struct agent *agent)
+{
+	for (int i = 0; i < agent->peer_count; i++)
+		free(agent->peers[i]);
+	free(agent->peers);
+	agent->peers = NULL;
+	agent->peer_count = 0;
+}
+
+static int on_peers(struct agent *agent, struct message *m)
+{
+	struct msg_peers peers;
+	struct reader list;
+	int r = msg_peers_get(&m->fields, &peers);
+
+	if (r < 0)
+		return r;
+	peers_clear(agent);
+	if (peers.count > 65536 || !(agent->peers = calloc(peers.count + 1, sizeof(char *))))
+		return -ENOMEM;
+	reader_init(&list, zmq_msg_data(&m->frames[0]), zmq_msg_size(&m->frames[0]));
+	for (uint64_t i = 0; i < peers.count; i++) {
+		struct span path = get_str(&list);
+		char *copy = strndup(path.data ? path.data : "", path.size);
+
+		if (!copy)
+			return -ENOMEM;
+		if (list.bad || strcmp(copy, agent->store_path) == 0)
+			free(copy);
+		else
+			agent->peers[agent->peer_count++] = copy;
+	}
+	return list.bad ? XC_EPROTO : 0;
+}
+
+static int on_stop(struct agent *agent, struct message *m)
+{
+	(void)m;
+	log_line("the controller says stop");
+	agent_stop(agent);
+	return 0;
+}
+
+static int on_stale(struct agent *agent, struct message *m)
+{
+	(void)m;
+	log_line("the controller had given this host up; beginning anew");
+	agent->stale = true;
+	agent_stop(agent);
+	return 0;
+}
+
+static const struct route {
+	enum message_type type;
+	int (*handler)(struct agent *agent, struct message *m);
+} routes[] = {
+	{ MSG_WELCOME_AGENT, on_welcome }, { MSG_REFUSED, on_refused }, { MSG_BEAT, on_beat },
+	{ MSG_TAKE, on_take },		   { MSG_INTERRUPT, on_interrupt }, { MSG_HOLD, on_hold },
+	{ MSG_DROP, on_drop },		   { MSG_PEERS, on_peers },	{ MSG_STOP, on_stop },
+	{ MSG_STALE, on_stale },
+};
+
+static void dispatch(struct agent *agent, struct message *m)
+{
+	for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++) {
+		if (routes[i].type != m->type)
+			continue;
+		if (routes[i].handler(agent, m) < 0)
+			log_line("a message of type %s could not be read",
+				 message_info(m->type)->name);
+		return;
+	}
+	log_line("ignored a message that is not for an agent (type %llu)",
+		 (unsigned long long)m->type);
+}
+
+/* ---- Loop ------------------------------------------------------------------ */
+
+static void on_signals(struct source *source)
+{
+	struct agent *agent = (struct agent *)((char *)source - offsetof(struct agent, signals));
+	struct signalfd_siginfo info;
+
+	while (read(source->fd, &info, sizeof info) == sizeof info) {
+		if (info.ssi_signo == SIGCHLD)
+			continue;
+		log_line("%s: stopping", strsignal((int)info.ssi_signo));
+		agent_stop(agent);
+	}
+	slots_reap(agent);
+}
+
+static void on_controller_gone(struct source *source)
+{
+	struct agent *agent =
+		(struct agent *)((char *)source - offsetof(struct agent, controller));
+
+	epoll_ctl(agent->epoll, EPOLL_CTL_DEL, source->fd, NULL);
+	if (!agent->stopping)
+		log_line("the controller is gone: ending");
+	agent->stale = false;
+	agent_stop(agent);
+}
+
+static void beat(struct agent *agent)
+{
+	uint64_t now = now_ns();
+
+	if (!agent->welcomed ||
+	    now - agent->last_beat_ns < (uint64_t)(agent->heartbeat_timeout / 5 * 1e9))
+		return;
+	agent->last_beat_ns = now;
+	SEND_SIMPLE(agent->dealer, NULL, beat, .store_used = agent->store.used);
+}
+
+static void take_messages(struct agent *agent)
+{
+	struct message m;
+
+	message_init(&m);
+	while (message_receive(agent->dealer, &m, false, false) > 0)
+		dispatch(agent, &m);
+	message_fini(&m);
+}
+
+static void loop(struct agent *agent)
+{
+	struct epoll_event events[64];
+
+	while (!(agent->stopping && !slots_any_alive(agent))) {
+		zmq_pollitem_t items[2] = { { .socket = agent->dealer, .events = ZMQ_POLLIN },
+					    { .fd = agent->epoll, .events = ZMQ_POLLIN } };
+		int n;
+
+		zmq_poll(items, 2, TICK_MS);
+		take_messages(agent);
+		n = epoll_wait(agent->epoll, events, 64, 0);
+		for (int i = 0; i < n; i++) {
+			struct source *source = events[i].data.ptr;
+
+			source->on_ready(source);
+		}
+		slots_tick(agent);
+		beat(agent);
+	}
+}
+
+/* ---- Set-up ---------------------------------------------------------------- */
+
+static int say_hello(struct agent *agent)
+{
+	struct utsname host;
+
+	uname(&host);
+	return SEND_SIMPLE(agent->dealer, NULL, hello_agent, .protocol = PROTOCOL_VERSION,
+			   .session = { agent->session, SESSION_SIZE }, .pid = getpid(),
+			   .host = span_of(host.nodename), .slots = (uint64_t)agent->options->n,
+			   .cores = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
+			   .store = span_of(agent->store_path), .store_limit = agent->store.limit,
+			   .machine = span_of(host.machine), .libc = span_of(gnu_get_libc_version()),
+			   .log = span_of(agent->log_path));
+}
+
+static int dial(struct agent *agent, struct xc_error *err)
+{
+	unsigned char route[ROUTE_SIZE];
+	int none = 0, linger = 1000;
+
+	randombytes_buf(agent->session, sizeof agent->session);
+	route_make(route, 'a', agent->session);
+	agent->dealer = zmq_socket(agent->context, ZMQ_DEALER);
+	if (!agent->dealer)
+		return error_set(err, -errno, "cannot make a socket: %s", zmq_strerror(errno));
+	zmq_setsockopt(agent->dealer, ZMQ_ROUTING_ID, route, sizeof route);
+	zmq_setsockopt(agent->dealer, ZMQ_SNDHWM, &none, sizeof none);
+	zmq_setsockopt(agent->dealer, ZMQ_RCVHWM, &none, sizeof none);
+	zmq_setsockopt(agent->dealer, ZMQ_LINGER, &linger, sizeof linger);
+	if (zmq_connect(agent->dealer, agent->connection.endpoint) < 0)
+		return error_set(err, -errno, "cannot reach the controller at %s: %s",
+				 agent->connection.endpoint, zmq_strerror(errno));
+	return say_hello(agent);
+}
+
+static int take_lock(struct agent *agent, struct xc_error *err)
+{
+	const char *dir = agent->connection.dir;
+
+	for (int k = 0; k < 10000; k++) {
+		snprintf(agent->lock_path, PATH_MAX, "%.4000s/agent-%d.lock", dir, k);
+		snprintf(agent->store_path, PATH_MAX, "%.4000s/agent-%d.sock", dir, k);
+		snprintf(agent->log_path, PATH_MAX, "%.4000s/agent-%d.log", dir, k);
+		agent->lock = cluster_lock_take(agent->lock_path, err);
+		if (agent->lock != -EAGAIN)
+			return agent->lock < 0 ? agent->lock : 0;
+	}
+	return error_set(err, -EMFILE, "too many agents in %s", dir);
+}
+
+static int watch_signals(struct agent *agent)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	agent->signals = (struct source){ on_signals,
+					  signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC) };
+	return agent->signals.fd < 0 ? -errno : agent_watch(agent, &agent->signals);
+}
+
+/* So that spawn's dup2 onto 3, 4 and 5 cannot hit a descriptor in use. */
+static void reserve_descriptors(void)
+{
+	int fd;
+
+	while ((fd = open("/dev/null", O_RDONLY)) >= 0 && fd < DESCRIPTOR_FLOOR)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+}
+
+static size_t default_store_limit(void)
+{
+	return (size_t)sysconf(_SC_PHYS_PAGES) / 2 * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int open_all(struct agent *agent, struct xc_error *err)
+{
+	int r = connection_read(agent->options->connection_path, &agent->connection, err);
+
+	if (r < 0)
+		return r;
+	r = take_lock(agent, err);
+	if (r < 0)
+		return r;
+	agent->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (agent->epoll < 0 || watch_signals(agent) < 0)
+		return error_set(err, -errno, "cannot watch for events: %s", strerror(errno));
+	agent->controller =
+		(struct source){ on_controller_gone, pidfd_open(agent->connection.pid, 0) };
+	if (agent->controller.fd < 0 || agent_watch(agent, &agent->controller) < 0)
+		return error_set(err, XC_ENOCLUSTER, "the controller (pid %d) is not running",
+				 agent->connection.pid);
+	r = service_listen(agent, err);
+	if (r < 0)
+		return r;
+	if (slots_create(agent) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	agent->context = zmq_ctx_new();
+	return dial(agent, err);
+}
+
+static void close_all(struct agent *agent)
+{
+	if (agent->dealer) {
+		SEND_SIMPLE(agent->dealer, NULL, bye, .id = 0);
+		zmq_close(agent->dealer);
+	}
+	slots_destroy(agent);
+	service_fini(agent);
+	store_fini(&agent->store);
+	peers_clear(agent);
+	if (agent->context)
+		zmq_ctx_term(agent->context);
+	if (agent->lock >= 0) {
+		unlink(agent->lock_path);
+		close(agent->lock);
+	}
+	for (int *fd = (int[]){ agent->signals.fd, agent->controller.fd, agent->epoll, -2 };
+	     *fd != -2; fd++)
+		if (*fd >= 0)
+			close(*fd);
+}
+
+/* After STALE: the old engines have ended; nothing of them counts any more. */
+static int begin_anew(struct agent *agent, struct xc_error *err)
+{
+	int linger = 0;
+
+	agent->stale = agent->stopping = agent->welcomed = false;
+	slots_destroy(agent);
+	zmq_setsockopt(agent->dealer, ZMQ_LINGER, &linger, sizeof linger);
+	zmq_close(agent->dealer);
+	agent->dealer = NULL;
+	if (slots_create(agent) < 0)
+		return error_set(err, -ENOMEM, "out of memory");
+	return dial(agent, err);
+}
+
+int agent_run(const struct agent_options *options, struct xc_error *err)
+{
+	struct agent agent = { .options = options,
+			       .epoll = -1,
+			       .lock = -1,
+			       .signals.fd = -1,
+			       .listener.fd = -1,
+			       .controller.fd = -1 };
+	int r;
+
+	if (options->n < 1)
+		return error_set(err, -EINVAL, "an agent needs at least one engine");
+	if (sodium_init() < 0)
+		return error_set(err, -EIO, "libsodium cannot be used");
+	log_open("agent");
+	reserve_descriptors();
+	raise_descriptor_limit();
+	store_init(&agent.store, options->store_limit ? options->store_limit
+						      : default_store_limit());
+	r = open_all(&agent, err);
+	while (r == 0) {
+		loop(&agent);
+		if (!agent.stale)
+			break;
+		r = begin_anew(&agent, err);
+	}
+	if (r == 0 && agent.gone[0])
+		r = error_set(err, XC_EPROTO, "the controller refused this agent: %s", agent.gone);
+	close_all(&agent);
+	return r;
+}

@@ -1,0 +1,23 @@
+/* agent.h: the parent of a host's engines. */
+#ifndef ENGINE_AGENT_H
+#define ENGINE_AGENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "xcluster.h"
+
+struct agent_options {
+	const char *connection_path;
+	int n;			/* engines */
+	int threads_per_engine; /* 0: leave the environment as it is */
+	bool bind;		/* engine i to the i-th usable core */
+	size_t store_limit;	/* bytes; 0: half of the host's memory */
+	double connect_timeout; /* seconds until the controller must answer; 0: 10 */
+};
+
+/* Runs until the controller says stop or is gone, or SIGTERM or SIGINT comes.
+ * 0 after an orderly end. */
+int agent_run(const struct agent_options *options, struct xc_error *err);
+
+#endif

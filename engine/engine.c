@@ -1,0 +1,191 @@
+/* engine.c: the engine process: its start and its loop. */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "engine/runner.h"
+#include "proto/error.h"
+#include "proto/log.h"
+
+static int on_welcome(struct engine *e, struct message *m)
+{
+	struct msg_welcome_engine welcome;
+	int r = msg_welcome_engine_get(&m->fields, &welcome);
+
+	if (r == 0)
+		e->id = (int)welcome.engine;
+	return r;
+}
+
+static int on_refused(struct engine *e, struct message *m)
+{
+	struct msg_refused refused;
+	char text[256];
+	int r = msg_refused_get(&m->fields, &refused);
+
+	if (r < 0)
+		return r;
+	span_copy(text, sizeof text, refused.text);
+	log_line("the controller refused this engine: %s", text);
+	e->stopping = true;
+	return 0;
+}
+
+static int on_slice(struct engine *e, struct message *m)
+{
+	struct pending *p = calloc(1, sizeof *p);
+
+	if (!p)
+		return -ENOMEM;
+	message_move(&p->message, m);
+	DL_APPEND(e->pending, p);
+	return 0;
+}
+
+static int on_ack(struct engine *e, struct message *m)
+{
+	struct msg_ack ack;
+	int r = msg_ack_get(&m->fields, &ack);
+
+	if (r == 0 && ack.seq > e->page->acked)
+		e->page->acked = ack.seq;
+	return r;
+}
+
+static const struct route {
+	enum message_type type;
+	int (*handler)(struct engine *e, struct message *m);
+} routes[] = {
+	{ MSG_SLICE, on_slice },
+	{ MSG_ACK, on_ack },
+	{ MSG_WELCOME_ENGINE, on_welcome },
+	{ MSG_REFUSED, on_refused },
+};
+
+int engine_receive(struct engine *e)
+{
+	struct message m;
+	int r;
+
+	message_init(&m);
+	do
+		r = message_receive(e->dealer, &m, false, true);
+	while (r == 0 || r == -EINTR);
+	for (size_t i = 0; r > 0 && i < sizeof routes / sizeof routes[0]; i++)
+		if (routes[i].type == m.type) {
+			r = routes[i].handler(e, &m);
+			break;
+		}
+	message_fini(&m);
+	return r < 0 ? r : 0;
+}
+
+static int loop(struct engine *e)
+{
+	while (!e->stopping) {
+		struct pending *p = e->pending;
+		int r;
+
+		if (!p) {
+			r = engine_receive(e);
+			if (r < 0)
+				return r;
+			continue;
+		}
+		DL_DELETE(e->pending, p);
+		slice_run(e, &p->message);
+		message_fini(&p->message);
+		free(p);
+	}
+	return 0;
+}
+
+static int dial(struct engine *e, const char *endpoint, const void *agent, struct xc_error *err)
+{
+	unsigned char session[SESSION_SIZE], route[ROUTE_SIZE];
+	int none = 0, linger = 0;
+
+	randombytes_buf(session, sizeof session);
+	route_make(route, 'e', session);
+	e->context = zmq_ctx_new();
+	e->dealer = e->context ? zmq_socket(e->context, ZMQ_DEALER) : NULL;
+	if (!e->dealer)
+		return error_set(err, -errno, "cannot make a socket: %s", zmq_strerror(errno));
+	zmq_setsockopt(e->dealer, ZMQ_ROUTING_ID, route, sizeof route);
+	zmq_setsockopt(e->dealer, ZMQ_SNDHWM, &none, sizeof none);
+	zmq_setsockopt(e->dealer, ZMQ_RCVHWM, &none, sizeof none);
+	zmq_setsockopt(e->dealer, ZMQ_LINGER, &linger, sizeof linger);
+	if (zmq_connect(e->dealer, endpoint) < 0)
+		return error_set(err, -errno, "cannot reach the controller at %s: %s", endpoint,
+				 zmq_strerror(errno));
+	return SEND_SIMPLE(e->dealer, NULL, hello_engine, .protocol = PROTOCOL_VERSION,
+			   .session = { session, SESSION_SIZE }, .agent = { agent, SESSION_SIZE },
+			   .slot = e->slot, .epoch = e->epoch, .pid = getpid());
+}
+
+static int map_shared(struct engine *e, struct xc_error *err)
+{
+	e->page = mmap(NULL, sizeof *e->page, PROT_READ | PROT_WRITE, MAP_SHARED, ENGINE_PAGE_FD,
+		       0);
+	e->arena_fd = ENGINE_ARENA_FD;
+	e->arena = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+			ENGINE_ARENA_FD, 0);
+	if (e->page == MAP_FAILED || e->arena == MAP_FAILED)
+		return error_set(err, -errno, "cannot map the memory shared with the agent: %s",
+				 strerror(errno));
+	madvise(e->arena, ARENA_SIZE, MADV_DONTDUMP);
+	close(ENGINE_PAGE_FD);
+	return 0;
+}
+
+static int configure(struct engine *e, struct xc_error *err)
+{
+	struct channel_packet request = { .code = OP_CONFIG, .fd = -1 }, reply;
+	unsigned char agent[SESSION_SIZE];
+	char buffer[CHANNEL_MAX], endpoint[512], slot[32];
+	int r = channel_call(e->channel, &request, &reply, buffer, err);
+
+	if (r < 0)
+		return r;
+	if (reply.object.size != SESSION_SIZE)
+		return error_set(err, XC_EPROTO, "the agent's configuration is not valid");
+	memcpy(agent, reply.object.data, SESSION_SIZE);
+	span_copy(endpoint, sizeof endpoint, reply.name);
+	span_copy(slot, sizeof slot, reply.text);
+	e->slot = strtoull(slot, NULL, 10);
+	e->epoch = reply.number;
+	r = names_load(e, err);
+	return r < 0 ? r : dial(e, endpoint, agent, err);
+}
+
+int engine_run(int channel_fd)
+{
+	struct engine e = { .channel = channel_fd, .id = -1, .now.want = 1 };
+	struct xc_error err = XC_ERROR_INIT;
+	int r;
+
+	/* With the agent gone, nobody watches this process. A death before this
+	 * call shows as the end of the channel. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	log_open("engine");
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	r = sodium_init() < 0 ? error_set(&err, -EIO, "libsodium cannot be used") : 0;
+	if (r == 0)
+		r = map_shared(&e, &err);
+	if (r == 0)
+		r = configure(&e, &err);
+	if (r == 0)
+		r = loop(&e);
+	if (r < 0)
+		log_line("ending: %s", err.text[0] ? err.text : error_text(r));
+	return r < 0 ? 1 : 0;
+}

@@ -1,0 +1,106 @@
+/* host.h: the agent's state, shared by its parts: agent.c (loop, controller),
+ * slot.c (engine processes), rescue.c (what a dead one left), service.c (store
+ * connections). */
+#ifndef ENGINE_HOST_H
+#define ENGINE_HOST_H
+
+#include <limits.h>
+#include <sys/types.h>
+
+#include "engine/agent.h"
+#include "engine/page.h"
+#include "engine/store.h"
+#include "libcluster/channel.h"
+#include "libcluster/wire.h"
+#include "proto/connection.h"
+
+struct agent;
+
+/* Something in the agent's epoll set. */
+struct source {
+	void (*on_ready)(struct source *source);
+	int fd;
+};
+
+enum slot_state {
+	SLOT_EMPTY,    /* no process */
+	SLOT_STARTING, /* has not asked for its configuration */
+	SLOT_RUNNING,
+	SLOT_FAILED, /* died at start too often */
+};
+
+struct slot {
+	struct agent *agent; /* borrowed */
+	int index;
+	enum slot_state state;
+	pid_t pid;
+	uint64_t epoch; /* of the process, from 1 */
+	struct source channel;
+	int arena_fd;
+	struct page *page;	    /* mapped, shared with the engine */
+	struct variable *variables; /* outlive the process */
+	int quick_deaths;	    /* before it could run a task, in a row */
+	bool killed;		    /* by us, for `cause` */
+	enum down_cause cause;
+	uint64_t condemned, condemned_ns; /* a slice, and when it is to be killed */
+	uint64_t stopped_ns; /* since when it is stopped by a signal; 0: is not */
+};
+
+struct connection_refs; /* service.c */
+struct visitor;
+
+struct agent {
+	const struct agent_options *options;
+	struct connection connection;
+	unsigned char session[SESSION_SIZE];
+	void *context, *dealer;
+	int epoll, lock;
+	struct source signals, listener, controller; /* controller: its pidfd */
+	char store_path[PATH_MAX], log_path[PATH_MAX], lock_path[PATH_MAX];
+	struct store store;
+	struct connection_refs *holds; /* of the controller */
+	struct visitor *visitors;      /* connections to the store */
+	struct slot *slots;
+	bool welcomed;
+	uint64_t first_engine;
+	double heartbeat_timeout;
+	uint64_t last_beat_ns;
+	char **peers; /* other stores of this host, owned */
+	int peer_count;
+	bool stopping;
+	uint64_t kill_ns; /* when stopping: SIGKILL from then on */
+	bool done;
+	bool stale; /* the controller has given us up: begin anew */
+	char gone[256]; /* why it ends, when that is not in order */
+};
+
+/* agent.c */
+int agent_watch(struct agent *agent, struct source *source);
+void agent_stop(struct agent *agent);
+
+/* slot.c */
+int slots_create(struct agent *agent);
+void slots_destroy(struct agent *agent);
+void slots_start(struct agent *agent);
+/* Takes in deaths, stops and continuations of children. */
+void slots_reap(struct agent *agent);
+/* Time limits, stopped engines; and when stopping, SIGKILL. */
+void slots_tick(struct agent *agent);
+void slots_signal(struct agent *agent, int signal);
+bool slots_any_alive(const struct agent *agent);
+struct slot *slot_find(struct agent *agent, uint64_t index, uint64_t epoch);
+void slot_kill(struct slot *slot, enum down_cause cause);
+
+/* rescue.c: sends what the dead engine had finished, then DOWN. `status` as
+ * from wait. */
+void slot_rescue(struct slot *slot, int status, bool restarting);
+
+/* service.c */
+int service_listen(struct agent *agent, struct xc_error *err);
+void service_fini(struct agent *agent);
+/* Answers one request of an engine; false when the channel is at its end. */
+bool service_engine(struct slot *slot);
+void hold_object(struct agent *agent, struct span id);
+void drop_object(struct agent *agent, struct span id);
+
+#endif

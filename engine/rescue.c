@@ -1,0 +1,161 @@
+/* rescue.c: what a dead engine had finished, from the memory it shared. All of
+ * it is taken for a stranger's bytes. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/host.h"
+#include "proto/error.h"
+#include "proto/log.h"
+#include "proto/task.h"
+
+/* What the arena holds of [offset, offset + size) as a frame. */
+static int arena_frame(const struct slot *slot, uint64_t offset, uint64_t size, zmq_msg_t *frame)
+{
+	struct stat st;
+	size_t got = 0;
+
+	if (fstat(slot->arena_fd, &st) < 0 || offset > (uint64_t)st.st_size ||
+	    size > (uint64_t)st.st_size - offset || zmq_msg_init_size(frame, size) < 0) {
+		zmq_msg_init(frame);
+		return -EINVAL;
+	}
+	while (got < size) {
+		ssize_t n = pread(slot->arena_fd, (char *)zmq_msg_data(frame) + got, size - got,
+				  (off_t)(offset + got));
+
+		if (n <= 0) {
+			zmq_msg_close(frame);
+			zmq_msg_init(frame);
+			return -EIO;
+		}
+		got += (size_t)n;
+	}
+	return 0;
+}
+
+static bool failures_are_valid(zmq_msg_t *frame)
+{
+	struct failure_run run;
+	struct reader r;
+	int n;
+
+	reader_init(&r, zmq_msg_data(frame), zmq_msg_size(frame));
+	while ((n = failure_run_next(&r, &run)) > 0)
+		;
+	return n == 0;
+}
+
+static void send_record(struct slot *slot, const struct record *record)
+{
+	unsigned char header[HEADER_MAX];
+	struct msg_done done = { .slot = (uint64_t)slot->index,
+				 .epoch = slot->epoch,
+				 .record = record->record,
+				 .slice = record->slice,
+				 .first = record->first,
+				 .count = record->count,
+				 .busy_ns = record->busy_ns,
+				 .last = record->last };
+	zmq_msg_t frames[2];
+
+	if (record->first < 0 || record->count < 0 || record->count > SLICE_ITEMS_MAX)
+		return;
+	if (arena_frame(slot, record->failures, record->failures_size, &frames[0]) < 0 ||
+	    !failures_are_valid(&frames[0])) {
+		log_line("engine %llu left a record that cannot be read; its items run again",
+			 (unsigned long long)slot->agent->first_engine + (unsigned)slot->index);
+		zmq_msg_close(&frames[0]);
+		return;
+	}
+	if (arena_frame(slot, record->payload, record->payload_size, &frames[1]) < 0) {
+		zmq_msg_close(&frames[0]);
+		return;
+	}
+	message_send(slot->agent->dealer, NULL, header,
+		     msg_done_pack(header, sizeof header, &done), frames, 2);
+}
+
+static void send_records(struct slot *slot, const struct page *page)
+{
+	uint64_t last = page->written, first = page->acked + 1;
+	struct record piece;
+
+	if (last - first + 1 > PAGE_RECORDS && last >= first)
+		return; /* overwritten: nothing here can be trusted */
+	for (uint64_t i = first; i <= last; i++) {
+		const struct record *record = &page->records[i % PAGE_RECORDS];
+
+		if (record->record == i)
+			send_record(slot, record);
+	}
+	if (page->piece.slice == 0 || page->piece.done <= 0)
+		return;
+	piece = (struct record){ .record = last + 1,
+				 .slice = page->piece.slice,
+				 .first = page->piece.first,
+				 .count = page->piece.done,
+				 .payload = page->piece.payload,
+				 .payload_size = page->piece.payload_used,
+				 .failures = page->piece.failures,
+				 .failures_size = page->piece.failures_used };
+	if (page->piece.out_size)
+		piece.payload_size = (uint64_t)piece.count * page->piece.out_size;
+	send_record(slot, &piece);
+}
+
+/* We kill an engine on what its page says; it may have gone on to another item
+ * in that moment, which must not pay for it. */
+static bool was_over_limit(const struct page *page)
+{
+	return page->limit_ns && page->item_start_ns &&
+	       now_ns() - page->item_start_ns >= page->limit_ns;
+}
+
+void slot_rescue(struct slot *slot, int status, bool restarting)
+{
+	struct page page = { 0 };
+	char text[300];
+	enum down_cause cause = slot->cause;
+	int code = 0;
+
+	if (slot->page)
+		memcpy(&page, (void *)slot->page, sizeof page);
+	if (page.magic != PAGE_MAGIC) {
+		memset((void *)&page, 0, sizeof page);
+		page.item = -1;
+	} else {
+		send_records(slot, &page);
+	}
+	if (page.piece.slice && page.item != page.piece.first + page.piece.done)
+		page.item = -1; /* it died between two items */
+	if (slot->killed && cause == DOWN_TIME && !was_over_limit(&page))
+		cause = DOWN_CANCELLED;
+	if (!slot->killed)
+		cause = WIFSIGNALED(status) ? DOWN_SIGNAL : DOWN_EXIT;
+	if (WIFSIGNALED(status)) {
+		code = WTERMSIG(status);
+		snprintf(text, sizeof text, "killed by signal %d (%s)", code, strsignal(code));
+	} else {
+		code = WEXITSTATUS(status);
+		snprintf(text, sizeof text, "exited with status %d", code);
+	}
+	if (cause == DOWN_TIME)
+		snprintf(text, sizeof text, "ran past its time limit of %g s",
+			 (double)page.limit_ns / 1e9);
+	else if (cause == DOWN_STOPPED)
+		snprintf(text, sizeof text, "the engine was stopped by a signal for over 1 s");
+	if (!restarting && !slot->agent->stopping)
+		snprintf(text + strlen(text), sizeof text - strlen(text),
+			 ", too often before it could run a task");
+	log_line("engine %llu (pid %d): %s; %s",
+		 (unsigned long long)slot->agent->first_engine + (unsigned)slot->index,
+		 (int)slot->pid, text,
+		 restarting ? "starting it again" : "it stays down");
+	SEND_SIMPLE(slot->agent->dealer, NULL, down, .slot = (uint64_t)slot->index,
+		    .epoch = slot->epoch, .cause = cause, .code = code, .slice = page.piece.slice,
+		    .item = page.item, .restarting = restarting, .text = span_of(text));
+}

@@ -1,0 +1,117 @@
+/* runner.h: an engine's state, shared by its parts: engine.c (loop), slice.c
+ * (running items), arena.c (results in shared memory), namespace.c (variables),
+ * builtin.c, programs.c (code). */
+#ifndef ENGINE_RUNNER_H
+#define ENGINE_RUNNER_H
+
+#include <uthash.h>
+
+#include "engine/engine.h"
+#include "engine/page.h"
+#include "engine/program.h"
+#include "libcluster/channel.h"
+#include "libcluster/task.h"
+#include "libcluster/wire.h"
+#include "proto/task.h"
+
+/* A variable as tasks see it. */
+struct entry {
+	char name[256];
+	struct xc_array array;
+	void *mapping; /* of an object; NULL: array.data is heap memory */
+	size_t size;
+	UT_hash_handle hh;
+};
+
+struct loaded {
+	unsigned char id[OBJECT_SIZE];
+	struct program *program;
+	UT_hash_handle hh;
+};
+
+/* The task frame that was resolved last: most slices repeat it. */
+struct resolved {
+	void *frame; /* owned copy */
+	size_t size;
+	struct task_frame task; /* points into frame */
+	xc_task_fn *fn;
+	struct xc_error err; /* why fn is NULL */
+	int64_t want;	     /* items to claim at once, learnt */
+};
+
+struct pending {
+	struct message message;
+	struct pending *prev, *next;
+};
+
+struct engine {
+	void *context, *dealer;
+	int channel;
+	int arena_fd;
+	struct page *page;
+	unsigned char *arena;
+	uint64_t arena_next;  /* where the next piece may begin */
+	uint64_t arena_touched; /* highest offset used */
+	uint64_t slot, epoch;
+	int id; /* engine number; -1 before the welcome */
+	struct entry *names;
+	struct loaded *programs;
+	struct resolved now;
+	struct pending *pending; /* slices that came while we waited for room */
+	void *scratch;		 /* aligned copy of inputs */
+	size_t scratch_size;
+	bool stopping;
+
+	/* the piece in progress */
+	int64_t piece_items; /* it may hold */
+	uint64_t piece_room; /* bytes of payload */
+	uint64_t piece_start_ns;
+	struct failure_run last_failure;
+	uint64_t last_failure_at;
+	char last_text[FAILURE_TEXT_MAX + 1];
+	bool piece_gave; /* an item of it has a result of any length */
+	uint64_t given; /* payload bytes of the running item, not yet committed */
+};
+
+/* slice.c */
+void slice_run(struct engine *e, struct message *m);
+
+/* arena.c */
+#define FAILURES_ROOM 65536
+int piece_begin(struct engine *e, uint64_t slice, int64_t base, int64_t first, int64_t items,
+		uint64_t room);
+void piece_send(struct engine *e, bool last);
+void piece_fail(struct engine *e, int64_t item, int64_t count, int code, int attempt,
+		const char *text);
+bool piece_is_full(const struct engine *e);
+/* Room for `size` bytes more of the running item's result, or NULL. */
+void *piece_reserve(struct engine *e, uint64_t size);
+void piece_commit(struct engine *e);
+
+/* engine.c: takes in one message, waiting for it. Slices are queued. */
+int engine_receive(struct engine *e);
+
+/* namespace.c */
+const struct xc_array *names_get(struct engine *e, const char *name);
+/* `frame`: array frame; a copy is kept. */
+int names_set(struct engine *e, struct span name, struct span frame, struct xc_error *err);
+int names_set_array(struct engine *e, const char *name, const struct xc_array *array,
+		    struct xc_error *err);
+int names_unset(struct engine *e, struct span name, struct xc_error *err);
+/* Takes the slot's table from the agent. */
+int names_load(struct engine *e, struct xc_error *err);
+void names_list(struct engine *e, char *text, size_t size);
+/* An object of this host: its descriptor (the caller's), or a negative code. */
+int object_fetch(struct engine *e, const void *id, uint64_t *size, bool *shared,
+		 struct xc_error *err);
+
+/* programs.c */
+struct program *programs_get(struct engine *e, struct span id, struct span name,
+			     struct xc_error *err);
+
+/* builtin.c */
+xc_task_fn *builtin_find(uint64_t number);
+
+extern const struct xc_task_ops task_ops; /* slice.c */
+
+#endif

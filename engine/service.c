@@ -1,0 +1,363 @@
+/* service.c: the agent's store socket and the engines' channels: one table of
+ * requests for both. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "engine/host.h"
+#include "proto/error.h"
+#include "proto/log.h"
+#include "proto/task.h"
+
+/* References that one connection holds. */
+struct connection_refs {
+	unsigned char id[OBJECT_SIZE];
+	struct object *object;
+	int count;
+	UT_hash_handle hh;
+};
+
+/* A client, or another agent's engine, at the store socket. */
+struct visitor {
+	struct source source;
+	struct agent *agent;
+	struct connection_refs *refs;
+	struct visitor *prev, *next;
+};
+
+struct call {
+	struct agent *agent;
+	struct slot *slot; /* NULL: a visitor */
+	struct connection_refs **refs;
+	const struct channel_packet *in;
+	int fd; /* came along, taken by setting -1 */
+	struct channel_packet out;
+	struct xc_error err;
+	char text[PATH_MAX];
+};
+
+static int refs_add(struct connection_refs **refs, struct object *object)
+{
+	struct connection_refs *entry;
+
+	HASH_FIND(hh, *refs, object->id, OBJECT_SIZE, entry);
+	if (!entry) {
+		entry = calloc(1, sizeof *entry);
+		if (!entry)
+			return -ENOMEM;
+		memcpy(entry->id, object->id, OBJECT_SIZE);
+		entry->object = object;
+		HASH_ADD(hh, *refs, id, OBJECT_SIZE, entry);
+	}
+	entry->count++;
+	return 0;
+}
+
+static void refs_remove(struct store *store, struct connection_refs **refs, const void *id)
+{
+	struct connection_refs *entry;
+
+	HASH_FIND(hh, *refs, id, OBJECT_SIZE, entry);
+	if (!entry)
+		return;
+	object_unref(store, entry->object);
+	if (--entry->count == 0) {
+		HASH_DEL(*refs, entry);
+		free(entry);
+	}
+}
+
+static void refs_clear(struct store *store, struct connection_refs **refs)
+{
+	struct connection_refs *entry, *next;
+
+	HASH_ITER(hh, *refs, entry, next) {
+		while (entry->count-- > 0)
+			object_unref(store, entry->object);
+		HASH_DEL(*refs, entry);
+		free(entry);
+	}
+}
+
+static struct object *find(struct call *c)
+{
+	if (c->in->object.size != OBJECT_SIZE)
+		return NULL;
+	return store_find(&c->agent->store, c->in->object.data);
+}
+
+static int on_hello(struct call *c)
+{
+	if (c->in->number != PROTOCOL_VERSION)
+		return error_set(&c->err, XC_EPROTO, "this agent speaks protocol %d, not %llu",
+				 PROTOCOL_VERSION, (unsigned long long)c->in->number);
+	c->out.object = (struct span){ c->agent->session, SESSION_SIZE };
+	return 0;
+}
+
+static int on_have(struct call *c)
+{
+	struct object *object = find(c);
+	int r;
+
+	if (!object)
+		return -ENOENT;
+	r = refs_add(c->refs, object);
+	if (r == 0)
+		object_ref(object);
+	return r;
+}
+
+static int on_reserve(struct call *c)
+{
+	return store_check_room(&c->agent->store, c->in->number, &c->err);
+}
+
+static int put(struct call *c, bool borrowed)
+{
+	struct object *object;
+	int r;
+
+	if (c->in->object.size != OBJECT_SIZE || c->fd < 0)
+		return error_set(&c->err, XC_EPROTO,
+				 "an object needs an id of 32 bytes and a descriptor");
+	r = store_put(&c->agent->store, c->in->object.data, c->fd, c->in->number, borrowed,
+		      &object, &c->err);
+	if (r < 0)
+		return r;
+	c->fd = -1;
+	r = refs_add(c->refs, object);
+	if (r < 0)
+		object_unref(&c->agent->store, object);
+	return r;
+}
+
+static int on_put(struct call *c)
+{
+	return put(c, false);
+}
+
+static int on_share(struct call *c)
+{
+	return put(c, true);
+}
+
+static int on_get(struct call *c)
+{
+	struct object *object = find(c);
+
+	if (!object)
+		return -ENOENT;
+	c->out.fd = object->fd;
+	c->out.number = object->size;
+	return 0;
+}
+
+static int on_release(struct call *c)
+{
+	if (c->in->object.size != OBJECT_SIZE)
+		return XC_EPROTO;
+	refs_remove(&c->agent->store, c->refs, c->in->object.data);
+	return 0;
+}
+
+static int on_config(struct call *c)
+{
+	c->out.name = span_of(c->agent->connection.endpoint);
+	c->out.object = (struct span){ c->agent->session, SESSION_SIZE };
+	c->out.number = c->slot->epoch;
+	snprintf(c->text, sizeof c->text, "%d", c->slot->index);
+	c->out.text = span_of(c->text);
+	c->slot->state = SLOT_RUNNING;
+	c->slot->quick_deaths = 0;
+	return 0;
+}
+
+static int on_next(struct call *c)
+{
+	struct variable *variable = variable_at(c->slot->variables, c->in->number);
+
+	if (!variable)
+		return -ENOENT;
+	c->out.name = span_of(variable->name);
+	c->out.data = (struct span){ variable->frame, variable->frame_size };
+	if (variable->object)
+		c->out.fd = variable->object->fd;
+	return 0;
+}
+
+static int on_set(struct call *c)
+{
+	return variable_set(&c->agent->store, &c->slot->variables, c->in->name, c->in->data,
+			    &c->err);
+}
+
+static int on_unset(struct call *c)
+{
+	variable_unset(&c->agent->store, &c->slot->variables, c->in->name);
+	return 0;
+}
+
+static int on_peers(struct call *c)
+{
+	if (c->in->number >= (uint64_t)c->agent->peer_count)
+		return -ENOENT;
+	c->out.text = span_of(c->agent->peers[c->in->number]);
+	return 0;
+}
+
+static const struct {
+	int (*handler)(struct call *call);
+	bool engines_only;
+} requests[] = {
+	[OP_HELLO] = { on_hello, false },     [OP_HAVE] = { on_have, false },
+	[OP_RESERVE] = { on_reserve, false }, [OP_PUT] = { on_put, false },
+	[OP_GET] = { on_get, false },	      [OP_RELEASE] = { on_release, false },
+	[OP_CONFIG] = { on_config, true },    [OP_NEXT] = { on_next, true },
+	[OP_SET] = { on_set, true },	      [OP_UNSET] = { on_unset, true },
+	[OP_SHARE] = { on_share, true },      [OP_PEERS] = { on_peers, true },
+};
+
+/* Takes and answers one request; false at the end of the stream. */
+static bool serve(struct agent *agent, struct slot *slot, struct connection_refs **refs, int fd)
+{
+	char buffer[CHANNEL_MAX];
+	struct channel_packet in;
+	struct call call = { .agent = agent, .slot = slot, .refs = refs, .in = &in };
+	size_t count = sizeof requests / sizeof requests[0];
+	int r = channel_receive(fd, &in, buffer, MSG_DONTWAIT);
+
+	if (r == -EAGAIN)
+		return true;
+	if (r == 0 || (r < 0 && r != XC_EPROTO))
+		return false;
+	call.fd = r == 1 ? in.fd : -1;
+	call.out.fd = -1;
+	if (r == 1) {
+		if (in.code < 1 || (size_t)in.code >= count ||
+		    (requests[in.code].engines_only && !slot))
+			r = error_set(&call.err, XC_EPROTO, "no such request of the store: %lld",
+				      (long long)in.code);
+		else
+			r = requests[in.code].handler(&call);
+	}
+	if (call.fd >= 0)
+		close(call.fd);
+	if (r < 0) {
+		call.out = (struct channel_packet){ .text = span_of(call.err.text), .fd = -1 };
+		call.out.code = r;
+	}
+	return channel_send(fd, &call.out) == 0;
+}
+
+bool service_engine(struct slot *slot)
+{
+	/* An engine's references are its variables; OP_SHARE's are the agent's. */
+	return serve(slot->agent, slot, &slot->agent->holds, slot->channel.fd);
+}
+
+static void dismiss(struct visitor *visitor)
+{
+	refs_clear(&visitor->agent->store, &visitor->refs);
+	close(visitor->source.fd);
+	DL_DELETE(visitor->agent->visitors, visitor);
+	free(visitor);
+}
+
+static void on_visitor(struct source *source)
+{
+	struct visitor *visitor = (struct visitor *)source;
+
+	if (!serve(visitor->agent, NULL, &visitor->refs, source->fd))
+		dismiss(visitor);
+}
+
+static void on_listener(struct source *source)
+{
+	struct agent *agent =
+		(struct agent *)((char *)source - offsetof(struct agent, listener));
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+	struct visitor *visitor;
+	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != geteuid()) {
+		log_line("refused a connection of another user to the store");
+		close(fd);
+		return;
+	}
+	visitor = calloc(1, sizeof *visitor);
+	if (!visitor) {
+		close(fd);
+		return;
+	}
+	visitor->agent = agent;
+	visitor->source = (struct source){ on_visitor, fd };
+	DL_APPEND(agent->visitors, visitor);
+	if (agent_watch(agent, &visitor->source) < 0)
+		dismiss(visitor);
+}
+
+int service_listen(struct agent *agent, struct xc_error *err)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(agent->store_path) >= sizeof address.sun_path)
+		return error_set(err, -ENAMETOOLONG,
+				 "the path of the store's socket is too long: %s; set XCLUSTER_DIR "
+				 "to a shorter folder",
+				 agent->store_path);
+	strcpy(address.sun_path, agent->store_path);
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return error_set(err, -errno, "cannot make a socket: %s", strerror(errno));
+	unlink(agent->store_path);
+	if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+	    chmod(agent->store_path, 0600) < 0 || listen(fd, 128) < 0) {
+		int r = error_set(err, -errno, "cannot listen on %s: %s", agent->store_path,
+				  strerror(errno));
+
+		close(fd);
+		return r;
+	}
+	agent->listener = (struct source){ on_listener, fd };
+	return agent_watch(agent, &agent->listener);
+}
+
+void hold_object(struct agent *agent, struct span id)
+{
+	struct object *object =
+		id.size == OBJECT_SIZE ? store_find(&agent->store, id.data) : NULL;
+
+	if (object && refs_add(&agent->holds, object) == 0)
+		object_ref(object);
+}
+
+void drop_object(struct agent *agent, struct span id)
+{
+	if (id.size == OBJECT_SIZE)
+		refs_remove(&agent->store, &agent->holds, id.data);
+}
+
+void service_fini(struct agent *agent)
+{
+	struct visitor *visitor, *next;
+
+	DL_FOREACH_SAFE(agent->visitors, visitor, next) {
+		dismiss(visitor);
+	}
+	refs_clear(&agent->store, &agent->holds);
+	if (agent->listener.fd >= 0) {
+		close(agent->listener.fd);
+		unlink(agent->store_path);
+	}
+}

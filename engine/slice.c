@@ -1,0 +1,380 @@
+/* slice.c: running the items of a slice. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/runner.h"
+#include "proto/error.h"
+#include "proto/log.h"
+
+#define PIECE_BYTES   (UINT64_C(1) << 20)
+#define CLAIM_MAX     256
+#define CLAIM_LONG_NS 20000 /* a claim aims at this much work */
+
+struct input {
+	struct span offsets, payload; /* of the slice */
+	const struct msg_slice *header;
+};
+
+/* ---- What the task handle does --------------------------------------------- */
+
+static const struct xc_array *on_array(struct xc_task *task, const char *name)
+{
+	const struct xc_array *array = names_get(task->runner, name);
+	char known[600];
+
+	if (!array) {
+		names_list(task->runner, known, sizeof known);
+		xc_task_fail(task, "no variable \"%s\" on engine %d: %s", name, task->engine,
+			     known);
+	}
+	return array;
+}
+
+static int on_set(struct xc_task *task, const char *name, const struct xc_array *array)
+{
+	struct xc_error err = XC_ERROR_INIT;
+	int r = names_set_array(task->runner, name, array, &err);
+
+	if (r < 0)
+		xc_task_fail(task, "xc_task_set \"%s\": %s", name, err.text);
+	return r;
+}
+
+/* A result of any length: its size (u64, little-endian), then its bytes. */
+static int on_give(struct xc_task *task, const void *data, size_t size)
+{
+	struct engine *e = task->runner;
+	uint64_t length = size;
+	char *room;
+
+	if (e->now.task.out_size) {
+		xc_task_fail(task, "xc_task_return: this job's results have a fixed size, %llu",
+			     (unsigned long long)e->now.task.out_size);
+		return -EINVAL;
+	}
+	room = size > ARENA_SIZE / 2 ? NULL : piece_reserve(e, size + sizeof length);
+	if (!room) {
+		xc_task_fail(task, "xc_task_return: no room for %zu bytes", size);
+		return -ENOMEM;
+	}
+	memcpy(room, &length, sizeof length);
+	if (size)
+		memcpy(room + sizeof length, data, size);
+	e->given = size + sizeof length;
+	e->piece_gave = true;
+	return 0;
+}
+
+const struct xc_task_ops task_ops = { .array = on_array, .set = on_set, .give = on_give };
+
+/* ---- The function ----------------------------------------------------------- */
+
+static int resolve(struct engine *e)
+{
+	struct resolved *now = &e->now;
+	struct program *program;
+
+	if (now->task.kind == FUNCTION_BUILTIN) {
+		now->fn = builtin_find(now->task.number);
+		return now->fn ? 0 : error_set(&now->err, XC_EPROTO, "no such built-in task");
+	}
+	program = programs_get(e, now->task.object, now->task.program, &now->err);
+	if (!program)
+		return now->err.code;
+	if (now->task.kind == FUNCTION_OFFSET) {
+		*(void **)&now->fn = program_function(program, now->task.number, &now->err);
+	} else {
+		char symbol[256];
+
+		span_copy(symbol, sizeof symbol, now->task.symbol);
+		*(void **)&now->fn = program_symbol(program, symbol, &now->err);
+	}
+	return now->fn ? 0 : now->err.code;
+}
+
+static void resolve_frame(struct engine *e, zmq_msg_t *frame)
+{
+	struct resolved *now = &e->now;
+	size_t size = zmq_msg_size(frame);
+
+	if (now->fn && now->size == size && memcmp(now->frame, zmq_msg_data(frame), size) == 0)
+		return;
+	free(now->frame);
+	memset(now, 0, sizeof *now);
+	now->want = 1;
+	now->frame = malloc(size + 1);
+	if (!now->frame) {
+		error_set(&now->err, -ENOMEM, "out of memory");
+		return;
+	}
+	memcpy(now->frame, zmq_msg_data(frame), size);
+	now->size = size;
+	if (task_frame_parse(&now->task, now->frame, size) < 0)
+		error_set(&now->err, XC_EPROTO, "the task frame is not valid");
+	else
+		resolve(e);
+}
+
+/* ---- Inputs ------------------------------------------------------------------ */
+
+static uint64_t offset_at(const struct input *in, int64_t i)
+{
+	uint64_t offset;
+
+	memcpy(&offset, (const char *)in->offsets.data + 8 * i, sizeof offset);
+	return offset;
+}
+
+/* Do the frames hold what the header says? */
+static int input_check(struct engine *e, const struct input *in)
+{
+	const struct task_frame *task = &e->now.task;
+	uint64_t count = (uint64_t)in->header->count, base;
+
+	switch (task->form) {
+	case FORM_RANGE:
+		return 0;
+	case FORM_SAME:
+		return in->payload.size == task->in_size ? 0 : XC_EPROTO;
+	case FORM_STRIDED:
+		return in->payload.size == count * task->in_size ? 0 : XC_EPROTO;
+	default:
+		break;
+	}
+	if (in->offsets.size != 8 * (count + 1))
+		return XC_EPROTO;
+	base = offset_at(in, 0);
+	for (uint64_t i = 0; i < count; i++)
+		if (offset_at(in, (int64_t)i) > offset_at(in, (int64_t)i + 1))
+			return XC_EPROTO;
+	return offset_at(in, (int64_t)count) - base == in->payload.size ? 0 : XC_EPROTO;
+}
+
+/* ZeroMQ hands out bytes at any address; elements need their alignment. */
+static int input_align(struct engine *e, struct input *in)
+{
+	size_t size = e->now.task.in_size ? e->now.task.in_size : 1;
+	size_t alignment = size & (~size + 1);
+
+	if (e->now.task.form != FORM_STRIDED && e->now.task.form != FORM_SAME)
+		return 0;
+	if (alignment > 64)
+		alignment = 64;
+	if ((uintptr_t)in->payload.data % alignment == 0 || in->payload.size == 0)
+		return 0;
+	if (e->scratch_size < in->payload.size) {
+		free(e->scratch);
+		e->scratch_size = 0;
+		e->scratch = aligned_alloc(64, (in->payload.size + 63) & ~(size_t)63);
+		if (!e->scratch)
+			return -ENOMEM;
+		e->scratch_size = in->payload.size;
+	}
+	memcpy(e->scratch, in->payload.data, in->payload.size);
+	in->payload.data = e->scratch;
+	return 0;
+}
+
+static const void *input_of(const struct engine *e, const struct input *in, int64_t i,
+			    int64_t *number, size_t *size)
+{
+	const struct task_frame *task = &e->now.task;
+	const char *payload = in->payload.data;
+	uint64_t offset;
+
+	switch (task->form) {
+	case FORM_RANGE:
+		*number = (int64_t)((uint64_t)task->start +
+				    (uint64_t)(in->header->first + i) * (uint64_t)task->step);
+		*size = sizeof *number;
+		return number;
+	case FORM_STRIDED:
+		*size = task->in_size;
+		return task->in_size ? payload + (size_t)i * task->in_size : NULL;
+	case FORM_SAME:
+		*size = task->in_size;
+		return task->in_size ? payload : NULL;
+	default:
+		offset = offset_at(in, i) - offset_at(in, 0);
+		*size = (size_t)(offset_at(in, i + 1) - offset_at(in, i));
+		return *size ? payload + offset : NULL;
+	}
+}
+
+/* ---- Items --------------------------------------------------------------------- */
+
+/* A result of no bytes: what an item without one leaves in a packed payload. */
+static void give_nothing(struct engine *e)
+{
+	uint64_t none = UINT64_MAX;
+	void *room = piece_reserve(e, sizeof none);
+
+	if (room) {
+		memcpy(room, &none, sizeof none);
+		e->given = sizeof none;
+	}
+}
+
+static void run_item(struct engine *e, struct xc_task *task, const struct input *in, int64_t i)
+{
+	struct page *page = e->page;
+	uint64_t out_size = e->now.task.out_size;
+	int64_t number;
+	const void *input = input_of(e, in, i, &number, &task->in_size);
+	void *out = NULL;
+	int code;
+
+	if (out_size)
+		out = e->arena + page->piece.payload + (uint64_t)(i - page->piece.first) * out_size;
+	task->index = in->header->first + i;
+	task->has_text = false;
+	e->given = 0;
+	code = e->now.fn(task, input, out);
+	if (code != 0) {
+		e->given = 0;
+		piece_fail(e, task->index, 1, code, task->attempt,
+			   task->has_text ? task->text : "");
+	}
+	if (!out_size && !e->given)
+		give_nothing(e);
+	piece_commit(e);
+}
+
+/* Every item of a slice that cannot run fails with the reason. */
+static void refuse_items(struct engine *e, const struct msg_slice *header,
+			 const struct xc_error *err)
+{
+	int64_t first, n;
+
+	while ((n = claim_next(e->page, header->slice, SLICE_ITEMS_MAX, &first)) > 0) {
+		piece_fail(e, header->first + first, n, err->code, (int)header->attempt,
+			   err->text);
+		e->page->piece.done += n;
+	}
+	e->page->piece.payload_used = 0;
+	e->page->piece.out_size = 0;
+}
+
+static int64_t learn(int64_t want, uint64_t took_ns)
+{
+	if (took_ns < CLAIM_LONG_NS && want < CLAIM_MAX)
+		return want * 2;
+	if (took_ns > 4 * CLAIM_LONG_NS && want > 1)
+		return want / 2;
+	return want;
+}
+
+static uint64_t run_claim(struct engine *e, struct xc_task *task, const struct input *in,
+			  int64_t first, int64_t n, uint64_t start)
+{
+	struct page *page = e->page;
+	uint64_t out_size = e->now.task.out_size;
+	bool limited = e->now.task.time_limit_ns != 0;
+
+	if (out_size)
+		memset(e->arena + page->piece.payload +
+			       (uint64_t)(first - page->piece.first) * out_size,
+		       0, (uint64_t)n * out_size);
+	for (int64_t i = first; i < first + n; i++) {
+		if (limited)
+			atomic_store_explicit(&page->item_start_ns, i == first ? start : now_ns(),
+					      memory_order_relaxed);
+		atomic_store_explicit(&page->item, i, memory_order_relaxed);
+		run_item(e, task, in, i);
+	}
+	return now_ns();
+}
+
+static int64_t piece_capacity(const struct engine *e, int64_t left)
+{
+	uint64_t out_size = e->now.task.out_size;
+	int64_t fit = out_size ? (int64_t)(PIECE_BYTES / out_size) : left;
+
+	if (fit < 1)
+		fit = 1;
+	return fit < left ? fit : left;
+}
+
+static int next_piece(struct engine *e, const struct msg_slice *header, int64_t first)
+{
+	int64_t items = piece_capacity(e, header->count - first);
+	uint64_t out_size = e->now.task.out_size;
+
+	return piece_begin(e, header->slice, header->first, first, items > 0 ? items : 1,
+			   out_size ? (uint64_t)(items > 0 ? items : 1) * out_size : PIECE_BYTES);
+}
+
+static void run_items(struct engine *e, const struct msg_slice *header, struct input *in)
+{
+	struct page *page = e->page;
+	struct xc_task task = { .ops = &task_ops,
+				.runner = e,
+				.engine = e->id,
+				.attempt = (int)header->attempt,
+				.cancel = &page->cancel[header->slice % PAGE_CLAIMS],
+				.cancel_value = header->slice };
+	uint64_t start = now_ns(), end;
+	int64_t first, n, want, room;
+
+	page->limit_ns = e->now.task.time_limit_ns;
+	for (;;) {
+		room = e->piece_items - page->piece.done;
+		want = e->now.want < room ? e->now.want : room;
+		n = claim_next(page, header->slice, want, &first);
+		if (n == 0)
+			break;
+		end = run_claim(e, &task, in, first, n, start);
+		if (n == e->now.want)
+			e->now.want = learn(e->now.want, end - start);
+		start = end;
+		if (piece_is_full(e)) {
+			int64_t at = page->piece.first + page->piece.done;
+
+			if (at >= header->count)
+				break;
+			piece_send(e, false);
+			if (next_piece(e, header, at) < 0) {
+				log_line("no memory for results: ending");
+				exit(1);
+			}
+		}
+	}
+	page->item_start_ns = 0;
+	page->limit_ns = 0;
+}
+
+void slice_run(struct engine *e, struct message *m)
+{
+	struct msg_slice header;
+	struct input in = { .header = &header };
+	struct xc_error err = XC_ERROR_INIT;
+
+	if (msg_slice_get(&m->fields, &header) < 0 || header.count < 1 ||
+	    header.count > SLICE_ITEMS_MAX || header.first < 0) {
+		log_line("a slice that cannot be read: ending");
+		exit(1);
+	}
+	if (header.ack > e->page->acked)
+		e->page->acked = header.ack;
+	resolve_frame(e, &m->frames[0]);
+	in.offsets = (struct span){ zmq_msg_data(&m->frames[1]), zmq_msg_size(&m->frames[1]) };
+	in.payload = (struct span){ zmq_msg_data(&m->frames[2]), zmq_msg_size(&m->frames[2]) };
+	claim_begin(e->page, header.slice, header.count);
+	if (next_piece(e, &header, 0) < 0) {
+		log_line("no memory for results: ending");
+		exit(1);
+	}
+	if (!e->now.fn)
+		err = e->now.err;
+	else if (input_check(e, &in) < 0)
+		error_set(&err, XC_EPROTO, "the items' bytes do not fit the job");
+	else if (input_align(e, &in) < 0)
+		error_set(&err, -ENOMEM, "out of memory for the items' bytes");
+	if (err.code)
+		refuse_items(e, &header, &err);
+	else
+		run_items(e, &header, &in);
+	e->page->item = -1;
+	piece_send(e, true);
+}

@@ -1,0 +1,343 @@
+/* slot.c: engine processes: starting, watching, ending them. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "engine/engine.h"
+#include "engine/host.h"
+#include "proto/log.h"
+
+#define QUICK_DEATHS_MAX 3
+#define STOPPED_LIMIT_NS UINT64_C(1000000000)
+
+extern char **environ;
+
+static struct slot *slot_of(struct source *source)
+{
+	return (struct slot *)((char *)source - offsetof(struct slot, channel));
+}
+
+static void close_descriptor(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void on_channel(struct source *source)
+{
+	struct slot *slot = slot_of(source);
+
+	if (!service_engine(slot))
+		close_descriptor(&slot->channel.fd); /* its death is told by SIGCHLD */
+}
+
+static void slot_clear(struct slot *slot)
+{
+	close_descriptor(&slot->channel.fd);
+	close_descriptor(&slot->arena_fd);
+	if (slot->page)
+		munmap((void *)slot->page, sizeof *slot->page);
+	slot->page = NULL;
+	slot->pid = 0;
+	slot->killed = false;
+	slot->stopped_ns = 0;
+	slot->condemned = 0;
+}
+
+int slots_create(struct agent *agent)
+{
+	agent->slots = calloc((size_t)agent->options->n, sizeof *agent->slots);
+	if (!agent->slots)
+		return -ENOMEM;
+	for (int i = 0; i < agent->options->n; i++) {
+		agent->slots[i].agent = agent;
+		agent->slots[i].index = i;
+		agent->slots[i].channel = (struct source){ on_channel, -1 };
+		agent->slots[i].arena_fd = -1;
+	}
+	return 0;
+}
+
+void slots_destroy(struct agent *agent)
+{
+	for (int i = 0; agent->slots && i < agent->options->n; i++) {
+		variable_unset(&agent->store, &agent->slots[i].variables, (struct span){ 0 });
+		slot_clear(&agent->slots[i]);
+	}
+	free(agent->slots);
+	agent->slots = NULL;
+}
+
+/* NAME=value replacing what the environment has; the strings are the caller's. */
+static char **environment_with(char *const extra[], size_t count)
+{
+	size_t n = 0, used = 0;
+	char **env;
+
+	while (environ[n])
+		n++;
+	env = calloc(n + count + 1, sizeof *env);
+	if (!env)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		bool replaced = false;
+
+		for (size_t k = 0; k < count; k++) {
+			size_t name = (size_t)(strchr(extra[k], '=') - extra[k]) + 1;
+
+			replaced |= strncmp(environ[i], extra[k], name) == 0;
+		}
+		if (!replaced)
+			env[used++] = environ[i];
+	}
+	for (size_t k = 0; k < count; k++)
+		env[used++] = extra[k];
+	return env;
+}
+
+/* The i-th core of those this process may use, cyclically. */
+static void bind_to_core(int index, cpu_set_t *before)
+{
+	cpu_set_t one;
+	int n;
+
+	if (sched_getaffinity(0, sizeof *before, before) < 0)
+		return;
+	n = index % CPU_COUNT(before);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (!CPU_ISSET(cpu, before) || n-- > 0)
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		sched_setaffinity(0, sizeof one, &one);
+		return;
+	}
+}
+
+static int spawn(struct slot *slot, int channel, int page, const char *log)
+{
+	const struct agent_options *o = slot->agent->options;
+	char omp[64], blas[64], mkl[64];
+	char *extra[] = { omp, blas, mkl };
+	char *argv[] = { "xcluster", "engine", "--agent-fd", "3", NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	cpu_set_t cores;
+	sigset_t none;
+	char **env;
+	int r;
+
+	snprintf(omp, sizeof omp, "OMP_NUM_THREADS=%d", o->threads_per_engine);
+	snprintf(blas, sizeof blas, "OPENBLAS_NUM_THREADS=%d", o->threads_per_engine);
+	snprintf(mkl, sizeof mkl, "MKL_NUM_THREADS=%d", o->threads_per_engine);
+	env = environment_with(extra, o->threads_per_engine > 0 ? 3 : 0);
+	if (!env)
+		return -ENOMEM;
+	sigemptyset(&none);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+	posix_spawn_file_actions_adddup2(&actions, 1, 2);
+	/* The descriptors are all above these numbers: see agent_run. */
+	posix_spawn_file_actions_adddup2(&actions, channel, ENGINE_CHANNEL_FD);
+	posix_spawn_file_actions_adddup2(&actions, page, ENGINE_PAGE_FD);
+	posix_spawn_file_actions_adddup2(&actions, slot->arena_fd, ENGINE_ARENA_FD);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setpgroup(&attributes, 0);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+	CPU_ZERO(&cores);
+	if (o->bind)
+		bind_to_core(slot->index, &cores);
+	r = -posix_spawn(&slot->pid, "/proc/self/exe", &actions, &attributes, argv, env);
+	if (o->bind && CPU_COUNT(&cores))
+		sched_setaffinity(0, sizeof cores, &cores);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	free(env);
+	return r;
+}
+
+static int shared_memory(const char *name, uint64_t size)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC);
+
+	if (fd >= 0 && ftruncate(fd, (off_t)size) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int slot_start(struct slot *slot)
+{
+	struct agent *agent = slot->agent;
+	char log[PATH_MAX + 64];
+	int pair[2] = { -1, -1 }, page_fd = -1, r;
+
+	snprintf(log, sizeof log, "%s/engine-%llu.log", agent->connection.dir,
+		 (unsigned long long)agent->first_engine + (unsigned)slot->index);
+	slot->epoch++;
+	page_fd = shared_memory("xcluster-page", sizeof(struct page));
+	slot->arena_fd = shared_memory("xcluster-arena", ARENA_SIZE);
+	if (page_fd < 0 || slot->arena_fd < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		goto fail;
+	slot->page = mmap(NULL, sizeof *slot->page, PROT_READ | PROT_WRITE, MAP_SHARED, page_fd, 0);
+	if (slot->page == MAP_FAILED) {
+		slot->page = NULL;
+		goto fail;
+	}
+	slot->page->item = -1;
+	slot->page->magic = PAGE_MAGIC;
+	slot->channel.fd = pair[0];
+	pair[0] = -1;
+	if (agent_watch(agent, &slot->channel) < 0)
+		goto fail;
+	r = spawn(slot, pair[1], page_fd, log);
+	if (r < 0) {
+		errno = -r;
+		goto fail;
+	}
+	close(pair[1]);
+	close(page_fd);
+	slot->state = SLOT_STARTING;
+	return 0;
+fail:
+	r = -errno;
+	log_line("cannot start engine %d: %s", slot->index, strerror(errno));
+	close_descriptor(&pair[0]);
+	close_descriptor(&pair[1]);
+	close_descriptor(&page_fd);
+	slot_clear(slot);
+	slot->state = SLOT_FAILED;
+	return r;
+}
+
+void slots_start(struct agent *agent)
+{
+	for (int i = 0; i < agent->options->n; i++) {
+		struct slot *slot = &agent->slots[i];
+
+		if (slot->state != SLOT_EMPTY)
+			continue;
+		if (slot_start(slot) < 0)
+			SEND_SIMPLE(agent->dealer, NULL, down, .slot = (uint64_t)i,
+				    .epoch = slot->epoch, .cause = DOWN_EXIT, .item = -1,
+				    .text = span_of("its process could not be started"));
+	}
+}
+
+static void on_death(struct slot *slot, int status)
+{
+	bool restarting;
+
+	/* What it asked for last is still to be done: it may have set a variable. */
+	while (slot->channel.fd >= 0 && service_engine(slot)) {
+		char byte;
+
+		if (recv(slot->channel.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
+			break;
+	}
+	kill(-slot->pid, SIGKILL); /* processes that its tasks left */
+	if (slot->state == SLOT_STARTING)
+		slot->quick_deaths++;
+	restarting = !slot->agent->stopping && slot->quick_deaths < QUICK_DEATHS_MAX;
+	slot_rescue(slot, status, restarting);
+	slot_clear(slot);
+	slot->state = restarting || slot->agent->stopping ? SLOT_EMPTY : SLOT_FAILED;
+}
+
+void slots_reap(struct agent *agent)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+		for (int i = 0; i < agent->options->n; i++) {
+			struct slot *slot = &agent->slots[i];
+
+			if (slot->pid != pid)
+				continue;
+			if (WIFSTOPPED(status))
+				slot->stopped_ns = now_ns();
+			else if (WIFCONTINUED(status))
+				slot->stopped_ns = 0;
+			else
+				on_death(slot, status);
+		}
+	}
+	if (!agent->stopping)
+		slots_start(agent);
+}
+
+void slot_kill(struct slot *slot, enum down_cause cause)
+{
+	if (!slot->pid || slot->killed)
+		return;
+	slot->killed = true;
+	slot->cause = cause;
+	kill(slot->pid, SIGKILL);
+}
+
+void slots_tick(struct agent *agent)
+{
+	uint64_t now = now_ns();
+
+	if (agent->stopping && now >= agent->kill_ns)
+		slots_signal(agent, SIGKILL);
+	for (int i = 0; i < agent->options->n; i++) {
+		struct slot *slot = &agent->slots[i];
+		uint64_t limit, start;
+
+		if (!slot->pid || slot->killed)
+			continue;
+		if (slot->stopped_ns && now - slot->stopped_ns > STOPPED_LIMIT_NS)
+			slot_kill(slot, DOWN_STOPPED);
+		if (slot->condemned && now >= slot->condemned_ns) {
+			if (slot->page->piece.slice == slot->condemned)
+				slot_kill(slot, DOWN_CANCELLED);
+			slot->condemned = 0;
+		}
+		limit = slot->page->limit_ns;
+		start = slot->page->item_start_ns;
+		if (limit && start && now > start && now - start > limit)
+			slot_kill(slot, DOWN_TIME);
+	}
+}
+
+void slots_signal(struct agent *agent, int signal)
+{
+	for (int i = 0; i < agent->options->n; i++) {
+		if (!agent->slots[i].pid)
+			continue;
+		kill(agent->slots[i].pid, signal);
+		if (signal == SIGTERM)
+			kill(agent->slots[i].pid, SIGCONT); /* or it would not hear it */
+	}
+}
+
+bool slots_any_alive(const struct agent *agent)
+{
+	for (int i = 0; i < agent->options->n; i++)
+		if (agent->slots[i].pid)
+			return true;
+	return false;
+}
+
+struct slot *slot_find(struct agent *agent, uint64_t index, uint64_t epoch)
+{
+	if (index >= (uint64_t)agent->options->n || agent->slots[index].epoch != epoch ||
+	    !agent->slots[index].pid)
+		return NULL;
+	return &agent->slots[index];
+}

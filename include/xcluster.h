@@ -1,0 +1,492 @@
+/* xcluster: run your own C functions on every core you can reach.
+ *
+ * This is the one public header. It needs only the C standard library and
+ * compiles as C11 and as C++.
+ *
+ * Conventions, true of every call unless its comment says otherwise:
+ *
+ *  - A call returns 0 (or a count) on success and a negative code on failure:
+ *    -errno, or one of XC_ERRORS. A call that returns a pointer returns NULL.
+ *  - The last parameter, `err`, may be NULL. On failure it says what was tried,
+ *    on what, why it failed and what to do. Outputs are written only on success.
+ *  - Calls block until the work is done. The `_async` form returns at once with
+ *    a `struct xc_result *` that the caller owns and gives to xc_result_destroy.
+ *  - The library starts no thread and installs no signal handler. A client and
+ *    everything made from it belong to one thread at a time. Work in flight
+ *    moves on in the cluster by itself; the client learns of it, and sends what
+ *    it held back to send together, inside any call that waits or asks.
+ *  - Sizes are in bytes, times in seconds (double); a negative time-out means
+ *    "no limit".
+ */
+#ifndef XCLUSTER_H
+#define XCLUSTER_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define XC_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define XC_API __attribute__((visibility("default")))
+#define XC_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define XC_API
+#define XC_PRINTF(fmt, args)
+#endif
+
+/* ---- Errors ------------------------------------------------------------ */
+
+#define XC_ERRORS(X)                                                           \
+	X(XC_EFAILED, -2001, "items of the job did not end well")              \
+	X(XC_ENOCLUSTER, -2002, "no such cluster is running")                  \
+	X(XC_ELOST, -2003, "the connection to the cluster is lost")            \
+	X(XC_EPROTO, -2004, "the peer does not speak this protocol")           \
+	X(XC_ECODE, -2005, "the function cannot be shipped to the engines")    \
+	X(XC_ENOVAR, -2006, "no such variable on the engine")                  \
+	X(XC_ENOENGINE, -2007, "no such engine")                               \
+	X(XC_ESTORE, -2008, "the object store cannot take it")
+
+enum {
+#define XC_ERROR_ENUM(name, code, text) name = code,
+	XC_ERRORS(XC_ERROR_ENUM)
+#undef XC_ERROR_ENUM
+};
+
+struct xc_error {
+	int code;       /* what the call returned */
+	char text[508]; /* one line, never empty after a failure */
+};
+#define XC_ERROR_INIT                                                          \
+	{                                                                      \
+		0, { 0 }                                                       \
+	}
+
+/* The text of a code (of XC_ERRORS, or -errno); never NULL. */
+XC_API const char *xc_strerror(int code);
+
+/* The library's version at run time, as XC_VERSION. */
+XC_API const char *xc_version(void);
+
+/* ---- Arrays ------------------------------------------------------------ */
+
+#define XC_DTYPES(X)                                                           \
+	X(XC_I8, 1, "i1")                                                      \
+	X(XC_U8, 1, "u1")                                                      \
+	X(XC_I16, 2, "i2")                                                     \
+	X(XC_U16, 2, "u2")                                                     \
+	X(XC_I32, 4, "i4")                                                     \
+	X(XC_U32, 4, "u4")                                                     \
+	X(XC_I64, 8, "i8")                                                     \
+	X(XC_U64, 8, "u8")                                                     \
+	X(XC_F32, 4, "f4")                                                     \
+	X(XC_F64, 8, "f8")                                                     \
+	X(XC_C64, 8, "c8")                                                     \
+	X(XC_C128, 16, "c16")
+
+enum xc_dtype {
+#define XC_DTYPE_ENUM(name, size, code) name,
+	XC_DTYPES(XC_DTYPE_ENUM)
+#undef XC_DTYPE_ENUM
+};
+
+#define XC_MAX_DIMS 8
+
+/* A dense row-major array. ndim 0 is a scalar: one element. `data` is borrowed
+ * where the caller made the struct, owned (see xc_array_free) where a call of
+ * this library filled it in. */
+struct xc_array {
+	enum xc_dtype dtype;
+	int ndim;
+	int64_t shape[XC_MAX_DIMS];
+	const void *data;
+};
+
+/* Elements, and bytes, of an array; -EINVAL when the shape is negative, has
+ * more than XC_MAX_DIMS dimensions or overflows. */
+XC_API int64_t xc_array_count(const struct xc_array *array);
+XC_API int64_t xc_array_size(const struct xc_array *array);
+
+/* Frees the data of an array that this library allocated and clears it. */
+XC_API void xc_array_free(struct xc_array *array);
+
+/* XC_ARRAY_F64(X, 442, 10): a `const struct xc_array *` that lives as long as
+ * the enclosing block (in C++: the enclosing full expression). The dimensions
+ * follow the pointer. */
+#define XC_NARGS_(a1, a2, a3, a4, a5, a6, a7, a8, n, ...) n
+#define XC_NARGS(...) XC_NARGS_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#ifdef __cplusplus
+#define XC_ARRAY(type, pointer, ...)                                           \
+	(::xc_array_ref(xc_array{ type, XC_NARGS(__VA_ARGS__), { __VA_ARGS__ }, pointer }))
+#define XC_SCALAR(type, pointer) (::xc_array_ref(xc_array{ type, 0, { 0 }, pointer }))
+#else
+#define XC_ARRAY(type, pointer, ...)                                           \
+	(&(const struct xc_array){ type, XC_NARGS(__VA_ARGS__), { __VA_ARGS__ }, pointer })
+#define XC_SCALAR(type, pointer) (&(const struct xc_array){ type, 0, { 0 }, pointer })
+#endif
+#define XC_ARRAY_F64(pointer, ...) XC_ARRAY(XC_F64, pointer, __VA_ARGS__)
+#define XC_ARRAY_F32(pointer, ...) XC_ARRAY(XC_F32, pointer, __VA_ARGS__)
+#define XC_ARRAY_I32(pointer, ...) XC_ARRAY(XC_I32, pointer, __VA_ARGS__)
+#define XC_ARRAY_I64(pointer, ...) XC_ARRAY(XC_I64, pointer, __VA_ARGS__)
+#define XC_ARRAY_U64(pointer, ...) XC_ARRAY(XC_U64, pointer, __VA_ARGS__)
+#define XC_ARRAY_BYTES(pointer, size) XC_ARRAY(XC_U8, pointer, size)
+
+/* ---- Tasks: what runs on the engines ----------------------------------- */
+
+struct xc_task;
+
+/* A task: runs one item on an engine, in the engine process's main thread.
+ * `in`: the item's input: for a range the int64_t value start + i * step; for
+ *       strided and packed items the item's bytes (aligned as in the caller's
+ *       array for strided, to 1 byte for packed); NULL when it has none.
+ * `out`: the item's result, out_size bytes, zeroed; NULL when out_size is 0.
+ * Returns 0, or a positive failure code of its own: the item then ends as
+ * failed and its result is not delivered. */
+typedef int xc_task_fn(struct xc_task *task, const void *in, void *out);
+
+/* Index of the running item in its job, from 0. */
+XC_API int64_t xc_task_index(const struct xc_task *task);
+
+/* Bytes of this item's input. */
+XC_API size_t xc_task_in_size(const struct xc_task *task);
+
+/* Id of the engine that runs the item. */
+XC_API int xc_task_engine(const struct xc_task *task);
+
+/* Which attempt this is, from 1. */
+XC_API int xc_task_attempt(const struct xc_task *task);
+
+/* The variable `name` of this engine, borrowed until the task returns or sets
+ * the same name; read-only, shared by all engines of the host. NULL when there
+ * is none: then the failure text names the variable, and the task should
+ * return XC_TASK_FAILED. */
+XC_API const struct xc_array *xc_task_array(struct xc_task *task, const char *name);
+
+/* Keeps a copy of `array` as variable `name` on this engine, for later tasks
+ * and for xc_pull. Survives a crash of the engine. */
+XC_API int xc_task_set(struct xc_task *task, const char *name, const struct xc_array *array);
+
+/* Sets the failure text of this item (cut at 1000 bytes) and returns
+ * XC_TASK_FAILED, so that a task can `return xc_task_fail(task, ...)`. */
+XC_API int xc_task_fail(struct xc_task *task, const char *format, ...) XC_PRINTF(2, 3);
+#define XC_TASK_FAILED 1
+
+/* Gives `size` bytes as this item's variable-length result, for jobs whose
+ * out_size is 0. Copies. A second call replaces the first. */
+XC_API int xc_task_return(struct xc_task *task, const void *data, size_t size);
+
+/* True once the job is cancelled: a long task should return soon. Costs one
+ * load. */
+XC_API bool xc_task_is_cancelled(const struct xc_task *task);
+
+/* ---- Client ------------------------------------------------------------ */
+
+struct xc_client;
+struct xc_view;
+struct xc_result;
+
+/* Connects to a running cluster.
+ * `cluster`: a cluster id; or the path of a connection file (anything with a
+ * '/'); or NULL: the file named by XCLUSTER_CONNECTION, else the id "default".
+ * Waits at most 10 s for the controller's welcome. Errors: XC_ENOCLUSTER,
+ * XC_EPROTO, -EACCES (a connection file that others can read), -ETIMEDOUT. */
+XC_API int xc_open(struct xc_client **client, const char *cluster, struct xc_error *err);
+
+/* Ends the session: jobs of this client that still run are cancelled, results
+ * not fetched are dropped. Destroys views. Results are to be destroyed before,
+ * or after: they stay readable but can no longer be waited for. NULL is taken. */
+XC_API void xc_close(struct xc_client *client);
+
+/* Waits until at least `n` engines can run a task. Errors: -ETIMEDOUT (the text
+ * says how many there are), XC_ELOST. */
+XC_API int xc_wait_for_engines(struct xc_client *client, int n, double timeout,
+			       struct xc_error *err);
+
+/* Number of engines known to be up; takes in what has arrived, never waits. */
+XC_API int xc_engine_count(struct xc_client *client);
+
+/* Writes up to `max` ids of engines that are up, ascending; returns how many
+ * there are. */
+XC_API int xc_engine_ids(struct xc_client *client, int *ids, int max);
+
+/* The controller's report on engines, jobs, queue, memory and uptime as JSON
+ * text, to be given to free(). A round trip. */
+XC_API int xc_status_json(struct xc_client *client, char **json, struct xc_error *err);
+
+/* Ends the cluster: controller, agents, engines. Returns once the controller
+ * has taken the order, not when all is gone (see xc_cluster_stop). */
+XC_API int xc_shutdown(struct xc_client *client, struct xc_error *err);
+
+/* ---- Views: which engines ---------------------------------------------- */
+
+/* Direct view of all engines, those included that join later; work on it goes
+ * to each of them. Borrowed; lives as long as the client. */
+XC_API const struct xc_view *xc_all(struct xc_client *client);
+
+/* Load-balanced view of all engines: each item goes to any of them. Borrowed. */
+XC_API const struct xc_view *xc_balanced(struct xc_client *client);
+
+/* Direct view of the listed engines, in this order. Owned by the client until
+ * xc_close; `ids` is copied. Errors: XC_ENOENGINE names the id that is not up;
+ * -EINVAL for an empty list or an id twice. */
+XC_API int xc_engines(struct xc_client *client, const int *ids, int n,
+		      const struct xc_view **view, struct xc_error *err);
+
+/* Number of engines the view covers now. */
+XC_API int xc_view_size(const struct xc_view *view);
+
+/* ---- Map and apply ----------------------------------------------------- */
+
+enum xc_on_failure {
+	XC_CONTINUE, /* run every item whatever happens to others */
+	XC_STOP,     /* the first item that ends badly cancels the rest */
+};
+
+/* Options of a job. All zero is the default; NULL is taken for that. */
+struct xc_map_options {
+	const char *function; /* a function of a library given to xc_load, used
+				 when `fn` is NULL */
+	int64_t start;        /* ranges: item i gets start + i * step; */
+	int64_t step;         /* 0 stands for 1 */
+	int64_t chunk;        /* items handed out at a time; 0: by measured time */
+	int max_attempts;     /* runs an item may take that end in failure, crash
+				 or time-out; 0 stands for 1 */
+	double time_limit;    /* seconds an item may run; 0: no limit. An engine
+				 past it is killed and restarted */
+	enum xc_on_failure on_failure;
+	bool at_most_once;    /* never run an item again whose engine was lost */
+	bool progress;        /* xc_wait shows progress on stderr if a terminal */
+	const char *label;    /* shown by `xcluster status` */
+};
+#define XC_MAP_OPTIONS_INIT                                                    \
+	{                                                                      \
+		0                                                              \
+	}
+
+/* One packed item. */
+struct xc_bytes {
+	const void *data;
+	size_t size;
+};
+
+/* Applies `fn` to n items and waits.
+ *
+ * `fn`: a function of this program, static or not, or of a shared library it
+ * has loaded; see xcluster(7) for what can be shipped. NULL with
+ * options->function.
+ * `out`: n * out_size bytes, item i's result at out + i * out_size, written as
+ * results arrive, only for items that end well. out_size 0 (out NULL): items
+ * have no result, or variable-length ones (xc_task_return), which only the
+ * async form can hand over.
+ * On a balanced view item i goes to any engine. On a direct view item i goes to
+ * engine i * k / n of its k engines, i.e. in contiguous blocks.
+ * n = 0 is a job that has ended.
+ *
+ * Returns 0 when all items ended well; XC_EFAILED when some did not, with a
+ * text that counts them and quotes the first; XC_ECODE when fn cannot be
+ * shipped; XC_ELOST; -EINVAL; -ENOMEM.
+ *
+ * xc_map_range: the items are the numbers start + i * step.
+ * xc_map: the items are the n elements of `in_size` bytes at `in`.
+ * xc_map_packed: the items are `items[i]`, of any length.
+ * Inputs are copied before the call returns, also by the async forms; `out`
+ * must stay valid until the result is destroyed. */
+XC_API int xc_map_range(const struct xc_view *view, xc_task_fn *fn, int64_t n, void *out,
+			size_t out_size, const struct xc_map_options *options,
+			struct xc_error *err);
+XC_API int xc_map(const struct xc_view *view, xc_task_fn *fn, const void *in, size_t in_size,
+		  int64_t n, void *out, size_t out_size, const struct xc_map_options *options,
+		  struct xc_error *err);
+XC_API int xc_map_packed(const struct xc_view *view, xc_task_fn *fn,
+			 const struct xc_bytes *items, int64_t n, void *out, size_t out_size,
+			 const struct xc_map_options *options, struct xc_error *err);
+
+XC_API struct xc_result *xc_map_range_async(const struct xc_view *view, xc_task_fn *fn, int64_t n,
+					    void *out, size_t out_size,
+					    const struct xc_map_options *options,
+					    struct xc_error *err);
+XC_API struct xc_result *xc_map_async(const struct xc_view *view, xc_task_fn *fn, const void *in,
+				      size_t in_size, int64_t n, void *out, size_t out_size,
+				      const struct xc_map_options *options, struct xc_error *err);
+XC_API struct xc_result *xc_map_packed_async(const struct xc_view *view, xc_task_fn *fn,
+					     const struct xc_bytes *items, int64_t n, void *out,
+					     size_t out_size,
+					     const struct xc_map_options *options,
+					     struct xc_error *err);
+
+/* Calls `fn` once on each engine of a direct view, each with the same `in_size`
+ * bytes at `in` (may be 0, NULL), results in the view's order in
+ * out[0..xc_view_size); or once on any engine of a balanced view. Many async
+ * calls in a row on a balanced view are sent together when the engines are busy
+ * anyway. Otherwise as xc_map. */
+XC_API int xc_apply(const struct xc_view *view, xc_task_fn *fn, const void *in, size_t in_size,
+		    void *out, size_t out_size, const struct xc_map_options *options,
+		    struct xc_error *err);
+XC_API struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *fn,
+					const void *in, size_t in_size, void *out,
+					size_t out_size, const struct xc_map_options *options,
+					struct xc_error *err);
+
+/* ---- Variables on engines ---------------------------------------------- */
+
+/* Sets variable `name` (1 to 255 bytes) on each engine of the direct view to a
+ * copy of `array`. One copy a host, shared by its engines. What is pushed to
+ * xc_all is brought to engines that join later. Errors: XC_ESTORE when the
+ * host's store is full (asked, used, limit), -EINVAL. */
+XC_API int xc_push(const struct xc_view *view, const char *name, const struct xc_array *array,
+		   struct xc_error *err);
+XC_API struct xc_result *xc_push_async(const struct xc_view *view, const char *name,
+				       const struct xc_array *array, struct xc_error *err);
+
+/* Fetches variable `name` from each engine of the direct view into
+ * arrays[0..xc_view_size), in the view's order; each is owned by the caller
+ * (xc_array_free). Errors: XC_EFAILED with the engine and the variable. */
+XC_API int xc_pull(const struct xc_view *view, const char *name, struct xc_array *arrays,
+		   struct xc_error *err);
+XC_API struct xc_result *xc_pull_async(const struct xc_view *view, const char *name,
+				       struct xc_error *err);
+/* The array that engine `i` of the view sent for an xc_pull_async that is
+ * ready; owned by the caller. */
+XC_API int xc_result_array(struct xc_result *result, int64_t i, struct xc_array *array,
+			   struct xc_error *err);
+
+/* Divides `array` along its first dimension into contiguous parts, as even as
+ * possible, larger ones first, and sets variable `name` of engine i of the
+ * direct view to part i. */
+XC_API int xc_scatter(const struct xc_view *view, const char *name, const struct xc_array *array,
+		      struct xc_error *err);
+XC_API struct xc_result *xc_scatter_async(const struct xc_view *view, const char *name,
+					  const struct xc_array *array, struct xc_error *err);
+
+/* Fetches variable `name` from each engine and joins the parts along the first
+ * dimension, in the view's order. `array` is owned by the caller. The parts
+ * must agree in dtype and in all other dimensions (-EINVAL). */
+XC_API int xc_gather(const struct xc_view *view, const char *name, struct xc_array *array,
+		     struct xc_error *err);
+/* The same from an xc_pull_async that is ready. */
+XC_API int xc_result_gather(struct xc_result *result, struct xc_array *array,
+			    struct xc_error *err);
+
+/* Removes variable `name` (NULL: all) from the engines of the direct view;
+ * from xc_all also for engines that join later. */
+XC_API int xc_clear(const struct xc_view *view, const char *name, struct xc_error *err);
+
+/* Loads a shared library on every engine of the direct view, so that its
+ * functions can be named in xc_map_options.function, and brings it to engines
+ * that join later when the view is xc_all. Errors: XC_EFAILED with the engine
+ * and the loader's words (a missing library is named), XC_ECODE. */
+XC_API int xc_load(const struct xc_view *view, const char *path, struct xc_error *err);
+
+/* ---- Results ----------------------------------------------------------- */
+
+/* Waits until every item has ended. Returns 0; XC_EFAILED when some ended
+ * badly; -ETIMEDOUT; XC_ELOST; -EINTR when a signal handler of the program ran
+ * (call again to go on waiting). */
+XC_API int xc_wait(struct xc_result *result, double timeout, struct xc_error *err);
+
+/* True when every item has ended; takes in what has arrived, never waits. */
+XC_API bool xc_is_ready(struct xc_result *result);
+
+struct xc_progress {
+	int64_t items;  /* of the job */
+	int64_t done;   /* ended, in whatever way */
+	int64_t failed; /* ended in any way but ok */
+};
+/* As of what has arrived; never waits. */
+XC_API struct xc_progress xc_result_progress(struct xc_result *result);
+
+/* Seconds from submission until ready (or now); and the sum of the seconds that
+ * its items ran on engines; and their ratio. */
+XC_API double xc_result_elapsed(struct xc_result *result);
+XC_API double xc_result_serial_time(struct xc_result *result);
+XC_API double xc_result_speedup(struct xc_result *result);
+
+/* Item states. Each item ends in exactly one. */
+#define XC_STATES(X)                                                           \
+	X(XC_OK, "ok")                                                         \
+	X(XC_FAILED, "failed")       /* returned a code of its own */          \
+	X(XC_CRASHED, "crashed")     /* its engine died of it */               \
+	X(XC_TIMED_OUT, "timed out") /* ran past its time limit */             \
+	X(XC_CANCELLED, "cancelled")                                           \
+	X(XC_LOST, "lost")           /* its engine went away, attempts used up */
+enum xc_state {
+#define XC_STATE_ENUM(name, text) name,
+	XC_STATES(XC_STATE_ENUM)
+#undef XC_STATE_ENUM
+};
+XC_API const char *xc_state_name(enum xc_state state);
+
+/* A run of consecutive items that ended in the same bad way. */
+struct xc_failure {
+	int64_t first;   /* item */
+	int64_t count;   /* items in the run, at least 1 */
+	enum xc_state state;
+	int code;        /* failed: the task's own code; crashed: the signal, or
+			    0 if the engine exited */
+	int attempts;    /* runs used up */
+	int engine;      /* id of the last engine, -1 if none */
+	const char *text; /* borrowed from the result; never NULL */
+};
+/* Number of runs of failures so far, and the i-th in the order they came. At
+ * most 10000 runs are kept; items beyond are counted in xc_progress.failed. */
+XC_API int64_t xc_failure_count(struct xc_result *result);
+XC_API int xc_failure(struct xc_result *result, int64_t i, struct xc_failure *failure);
+
+/* The variable-length result of item `i` (xc_task_return), borrowed from the
+ * result; NULL when the item has none or has not ended well. */
+XC_API const void *xc_result_item(struct xc_result *result, int64_t i, size_t *size);
+
+/* Items that each engine ran: fills up to `max` pairs, ascending by engine id;
+ * returns the number of engines. */
+XC_API int xc_result_engines(struct xc_result *result, int *ids, int64_t *items, int max);
+
+enum xc_cancel {
+	XC_CANCEL_QUEUED,  /* running items end; they may ask xc_task_is_cancelled */
+	XC_CANCEL_RUNNING, /* engines that still run its items are killed, too */
+};
+/* Cancels what has not ended; does not wait. */
+XC_API int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err);
+
+/* Forgets a result; cancels what has not ended. NULL is taken. */
+XC_API void xc_result_destroy(struct xc_result *result);
+
+/* ---- A private cluster -------------------------------------------------- */
+
+struct xc_cluster;
+
+struct xc_cluster_options {
+	const char *id;         /* NULL: a name of its own */
+	int threads_per_engine; /* 0: cores / n */
+	double engine_timeout;  /* seconds until all must be up; 0: 60 */
+	bool bind;              /* pin engines to cores */
+};
+
+/* Starts a cluster of n engines on this machine (0: one for each core this
+ * process may use) by running the `xcluster` command: of XCLUSTER_COMMAND, else
+ * the one installed with this library, else of PATH. It ends with
+ * xc_cluster_stop, or with this process however that ends. Returns when all
+ * engines can run a task. */
+XC_API int xc_cluster_start(struct xc_cluster **cluster, int n,
+			    const struct xc_cluster_options *options, struct xc_error *err);
+
+/* Path of the connection file, for xc_open. Borrowed. */
+XC_API const char *xc_cluster_connection(const struct xc_cluster *cluster);
+
+/* Stops it and waits until nothing is left of it. NULL is taken. */
+XC_API int xc_cluster_stop(struct xc_cluster *cluster, struct xc_error *err);
+
+#ifdef __cplusplus
+}
+/* The address of a temporary, for XC_ARRAY within one expression. */
+static inline const xc_array *xc_array_ref(const xc_array &array)
+{
+	return &array;
+}
+#endif
+
+#endif

@@ -1,0 +1,463 @@
+/* client.c: a session with the controller: opening, pumping, closing. */
+#include "libcluster/client.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "proto/cluster_dir.h"
+#include "proto/error.h"
+
+#define OPEN_LIMIT_S	10
+#define ACK_RESULTS	64
+#define ACK_BYTES	(UINT64_C(1) << 20)
+#define PING_AFTER_NS	UINT64_C(1000000000)
+
+extern char *program_invocation_short_name;
+
+/* ---- Messages ----------------------------------------------------------------- */
+
+static int on_welcome(struct xc_client *client, struct message *m)
+{
+	struct msg_welcome_client welcome;
+	int r = msg_welcome_client_get(&m->fields, &welcome);
+
+	if (r < 0 || welcome.controller.size != SESSION_SIZE)
+		return XC_EPROTO;
+	memcpy(client->controller, welcome.controller.data, SESSION_SIZE);
+	client->credit = welcome.credit;
+	client->is_welcome = true;
+	return 0;
+}
+
+static int on_refused(struct xc_client *client, struct message *m)
+{
+	struct msg_refused refused;
+	int r = msg_refused_get(&m->fields, &refused);
+
+	if (r < 0)
+		return r;
+	client->refused_code = refused.code < 0 ? (int)refused.code : XC_EPROTO;
+	span_copy(client->refused, sizeof client->refused, refused.text);
+	return 0;
+}
+
+static int on_report(struct xc_client *client, struct message *m)
+{
+	struct msg_report report;
+	int r = msg_report_get(&m->fields, &report);
+
+	if (r < 0)
+		return r;
+	free(client->report);
+	client->report = strndup(zmq_msg_data(&m->frames[0]), zmq_msg_size(&m->frames[0]));
+	client->reported = report.id;
+	return 0;
+}
+
+static void send_again(struct xc_client *client, uint64_t from)
+{
+	struct xci_sent *sent;
+
+	DL_FOREACH(client->sent, sent) {
+		zmq_msg_t frames[3];
+
+		if (sent->seq < from)
+			continue;
+		for (int i = 0; i < sent->count; i++) {
+			zmq_msg_init(&frames[i]);
+			zmq_msg_copy(&frames[i], &sent->frames[i]);
+		}
+		message_send(client->dealer, NULL, sent->header, sent->header_size, frames,
+			     sent->count);
+	}
+}
+
+/* Comes after all that was sent on this connection: a counter that is ahead of
+ * ours means that something was lost with an earlier one. */
+static int on_pong(struct xc_client *client, struct message *m)
+{
+	struct msg_pong pong;
+	int r = msg_pong_get(&m->fields, &pong);
+
+	if (r < 0)
+		return r;
+	xci_sent_free(client, pong.received);
+	if (pong.received < client->sent_seq)
+		send_again(client, pong.received + 1);
+	if (pong.sent > client->received)
+		SEND_SIMPLE(client->dealer, NULL, resend, .from = client->received + 1);
+	return 0;
+}
+
+static int on_resend(struct xc_client *client, struct message *m)
+{
+	struct msg_resend resend;
+	int r = msg_resend_get(&m->fields, &resend);
+
+	if (r == 0)
+		send_again(client, resend.from);
+	return r;
+}
+
+static const struct route {
+	enum message_type type;
+	int (*handler)(struct xc_client *client, struct message *m);
+} routes[] = {
+	{ MSG_RESULT, xci_on_result }, { MSG_ROSTER, xci_on_roster },
+	{ MSG_WELCOME_CLIENT, on_welcome }, { MSG_REFUSED, on_refused },
+	{ MSG_REPORT, on_report },     { MSG_PONG, on_pong },
+	{ MSG_RESEND, on_resend },
+};
+
+static void dispatch(struct xc_client *client, struct message *m)
+{
+	for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
+		if (routes[i].type == m->type) {
+			routes[i].handler(client, m);
+			return;
+		}
+}
+
+/* ---- Sending ---------------------------------------------------------------------- */
+
+void xci_sent_free(struct xc_client *client, uint64_t received)
+{
+	while (client->sent && client->sent->seq <= received) {
+		struct xci_sent *sent = client->sent;
+
+		DL_DELETE(client->sent, sent);
+		for (int i = 0; i < sent->count; i++)
+			zmq_msg_close(&sent->frames[i]);
+		free(sent);
+	}
+}
+
+int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t size,
+	     zmq_msg_t *frames, int count)
+{
+	struct xci_sent *sent = malloc(sizeof *sent);
+
+	if (!sent || size > sizeof sent->header) {
+		free(sent);
+		for (int i = 0; i < count; i++)
+			zmq_msg_close(&frames[i]);
+		return -ENOMEM;
+	}
+	sent->seq = client->sent_seq = seq;
+	memcpy(sent->header, header, size);
+	sent->header_size = size;
+	sent->count = count;
+	for (int i = 0; i < count; i++) {
+		zmq_msg_init(&sent->frames[i]);
+		zmq_msg_copy(&sent->frames[i], &frames[i]);
+	}
+	DL_APPEND(client->sent, sent);
+	client->acked = client->received; /* SUBMIT says so, too; CANCEL is rare */
+	client->unacked_bytes = 0;
+	return message_send(client->dealer, NULL, header, size, frames, count);
+}
+
+void xci_ack(struct xc_client *client)
+{
+	if (client->received == client->acked)
+		return;
+	if (client->received - client->acked < ACK_RESULTS && client->unacked_bytes < ACK_BYTES)
+		return;
+	client->acked = client->received;
+	client->unacked_bytes = 0;
+	SEND_SIMPLE(client->dealer, NULL, ack, .seq = client->received);
+}
+
+/* ---- Pumping ------------------------------------------------------------------------ */
+
+static int take_messages(struct xc_client *client)
+{
+	struct message m;
+	int n = 0;
+
+	message_init(&m);
+	while (message_receive(client->dealer, &m, false, false) > 0) {
+		dispatch(client, &m);
+		n++;
+	}
+	message_fini(&m);
+	if (n > 0) {
+		client->heard_ns = now_ns();
+		xci_ack(client);
+	}
+	return n;
+}
+
+/* Nothing for a while: do the counters still agree? */
+static void maybe_ping(struct xc_client *client)
+{
+	uint64_t now = now_ns();
+
+	if (!client->is_welcome || now - client->heard_ns < PING_AFTER_NS ||
+	    now - client->pinged_ns < PING_AFTER_NS)
+		return;
+	client->pinged_ns = now;
+	SEND_SIMPLE(client->dealer, NULL, ping, .received = client->received);
+}
+
+int xci_pump(struct xc_client *client, int timeout_ms)
+{
+	zmq_pollitem_t items[2] = { { .socket = client->dealer, .events = ZMQ_POLLIN },
+				    { .fd = client->pidfd, .events = ZMQ_POLLIN } };
+	int n;
+
+	if (client->batch.count)
+		xci_batch_flush(client);
+	n = take_messages(client);
+	if (n > 0 || client->is_lost)
+		return n > 0 ? n : XC_ELOST;
+	if (timeout_ms == 0)
+		return 0;
+	if (timeout_ms < 0 || timeout_ms > 1000)
+		timeout_ms = 1000;
+	if (zmq_poll(items, client->pidfd >= 0 ? 2 : 1, timeout_ms) < 0)
+		return errno == EINTR ? -EINTR : -errno;
+	n = take_messages(client);
+	if (n > 0)
+		return n;
+	if (client->pidfd >= 0 && items[1].revents) {
+		client->is_lost = true;
+		return XC_ELOST;
+	}
+	maybe_ping(client);
+	return 0;
+}
+
+int xci_lost(struct xc_client *client, struct xc_error *err)
+{
+	return error_set(err, XC_ELOST,
+			 "the controller of cluster \"%s\" (pid %d on %s) is gone, and with it what "
+			 "had not ended; start the cluster again",
+			 client->connection.id, client->connection.pid, client->connection.host);
+}
+
+int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argument), void *argument)
+{
+	uint64_t limit = UINT64_MAX;
+
+	if (timeout >= 0 && timeout < 1e9)
+		limit = now_ns() + (uint64_t)(timeout * 1e9);
+	while (!done(argument)) {
+		uint64_t now = limit == UINT64_MAX ? 0 : now_ns();
+		int left, r;
+
+		if (now >= limit)
+			return -ETIMEDOUT;
+		left = limit == UINT64_MAX || limit - now > UINT64_C(1000000000)
+			       ? 1000
+			       : (int)((limit - now + 999999) / 1000000);
+		r = xci_pump(client, left);
+		if (r < 0)
+			return done(argument) ? 0 : r;
+	}
+	return 0;
+}
+
+/* ---- Opening and closing ---------------------------------------------------------------- */
+
+static int dial(struct xc_client *client, struct xc_error *err)
+{
+	unsigned char route[ROUTE_SIZE];
+	int none = 0, linger = 0;
+	char host[256] = "";
+
+	randombytes_buf(client->session, sizeof client->session);
+	route_make(route, 'c', client->session);
+	client->context = zmq_ctx_new();
+	client->dealer = client->context ? zmq_socket(client->context, ZMQ_DEALER) : NULL;
+	if (!client->dealer)
+		return error_set(err, -errno, "cannot make a socket: %s", zmq_strerror(errno));
+	zmq_setsockopt(client->dealer, ZMQ_ROUTING_ID, route, sizeof route);
+	zmq_setsockopt(client->dealer, ZMQ_SNDHWM, &none, sizeof none);
+	zmq_setsockopt(client->dealer, ZMQ_RCVHWM, &none, sizeof none);
+	zmq_setsockopt(client->dealer, ZMQ_LINGER, &linger, sizeof linger);
+	if (zmq_connect(client->dealer, client->connection.endpoint) < 0)
+		return error_set(err, -errno, "cannot reach the controller at %s: %s",
+				 client->connection.endpoint, zmq_strerror(errno));
+	client->pidfd = pidfd_open(client->connection.pid, 0);
+	gethostname(host, sizeof host - 1);
+	return SEND_SIMPLE(client->dealer, NULL, hello_client, .protocol = PROTOCOL_VERSION,
+			   .session = { client->session, SESSION_SIZE }, .pid = getpid(),
+			   .host = span_of(host),
+			   .name = { program_invocation_short_name,
+				     strnlen(program_invocation_short_name, 63) },
+			   .received = 0);
+}
+
+static bool is_answered(void *argument)
+{
+	struct xc_client *client = argument;
+
+	return client->refused_code < 0 || (client->is_welcome && client->agent_count >= 0);
+}
+
+static int welcome(struct xc_client *client, struct xc_error *err)
+{
+	int r;
+
+	do
+		r = xci_wait(client, OPEN_LIMIT_S, is_answered, client);
+	while (r == -EINTR);
+	if (r == -ETIMEDOUT)
+		return error_set(err, r,
+				 "the controller of cluster \"%s\" (pid %d) did not answer within "
+				 "%d s; if it hangs, end it with xcluster stop --cluster-id %s",
+				 client->connection.id, client->connection.pid, OPEN_LIMIT_S,
+				 client->connection.id);
+	if (r < 0)
+		return xci_lost(client, err);
+	if (client->refused_code < 0)
+		return error_set(err, client->refused_code, "the controller refused: %s",
+				 client->refused);
+	return 0;
+}
+
+int xc_open(struct xc_client **out, const char *cluster, struct xc_error *err)
+{
+	struct xc_client *client;
+	char path[CONNECTION_PATH_MAX];
+	int r;
+
+	if (!out)
+		return error_set(err, -EINVAL, "xc_open: client is NULL");
+	if (sodium_init() < 0)
+		return error_set(err, -EIO, "libsodium cannot be used");
+	client = calloc(1, sizeof *client);
+	if (!client)
+		return error_set(err, -ENOMEM, "out of memory");
+	client->pidfd = client->store = -1;
+	client->agent_count = -1; /* until the first roster */
+	client->all = (struct xc_view){ .client = client, .kind = VIEW_ALL };
+	client->balanced = (struct xc_view){ .client = client, .kind = VIEW_BALANCED };
+	client->heard_ns = now_ns();
+	r = connection_find(cluster, path, sizeof path, err);
+	if (r == 0)
+		r = connection_read(path, &client->connection, err);
+	if (r == 0)
+		r = dial(client, err);
+	if (r == 0)
+		r = welcome(client, err);
+	if (r < 0) {
+		xc_close(client);
+		return r;
+	}
+	*out = client;
+	return 0;
+}
+
+static void detach_results(struct xc_client *client)
+{
+	struct xc_result *result, *next;
+	struct xci_job *job, *next_job;
+
+	DL_FOREACH_SAFE(client->results, result, next) {
+		result->client = NULL;
+		result->job = NULL;
+	}
+	HASH_ITER(hh, client->jobs, job, next_job) {
+		HASH_DEL(client->jobs, job);
+		free(job->members);
+		free(job);
+	}
+}
+
+void xc_close(struct xc_client *client)
+{
+	int linger = 1000;
+
+	if (!client)
+		return;
+	if (client->is_welcome && !client->is_lost) {
+		zmq_setsockopt(client->dealer, ZMQ_LINGER, &linger, sizeof linger);
+		SEND_SIMPLE(client->dealer, NULL, bye, .id = 0);
+	}
+	detach_results(client);
+	xci_ship_free(client);
+	xci_roster_free(client);
+	xci_sent_free(client, UINT64_MAX);
+	while (client->views) {
+		struct xc_view *view = client->views;
+
+		client->views = view->next;
+		free(view->ids);
+		free(view);
+	}
+	free(client->batch.inputs);
+	free(client->batch.members);
+	free(client->report);
+	if (client->store >= 0)
+		close(client->store);
+	if (client->pidfd >= 0)
+		close(client->pidfd);
+	if (client->dealer)
+		zmq_close(client->dealer);
+	if (client->context)
+		zmq_ctx_term(client->context);
+	free(client);
+}
+
+/* ---- Questions to the controller ----------------------------------------------------------- */
+
+static bool is_reported(void *argument)
+{
+	struct xc_client *client = argument;
+
+	return client->reported == client->last_query;
+}
+
+static int wait_for_report(struct xc_client *client, struct xc_error *err)
+{
+	int r;
+
+	do
+		r = xci_wait(client, OPEN_LIMIT_S, is_reported, client);
+	while (r == -EINTR);
+	if (r == -ETIMEDOUT)
+		return error_set(err, r, "the controller did not answer within %d s", OPEN_LIMIT_S);
+	return r < 0 ? xci_lost(client, err) : 0;
+}
+
+int xc_status_json(struct xc_client *client, char **json, struct xc_error *err)
+{
+	int r;
+
+	if (!client || !json)
+		return error_set(err, -EINVAL, "xc_status_json: client or json is NULL");
+	SEND_SIMPLE(client->dealer, NULL, query, .id = ++client->last_query);
+	r = wait_for_report(client, err);
+	if (r < 0)
+		return r;
+	if (!client->report)
+		return error_set(err, -ENOMEM, "out of memory");
+	*json = client->report;
+	client->report = NULL;
+	return 0;
+}
+
+int xc_shutdown(struct xc_client *client, struct xc_error *err)
+{
+	if (!client)
+		return error_set(err, -EINVAL, "xc_shutdown: client is NULL");
+	SEND_SIMPLE(client->dealer, NULL, shutdown, .id = ++client->last_query);
+	return wait_for_report(client, err);
+}
+
+const char *xc_strerror(int code)
+{
+	return error_text(code);
+}
+
+const char *xc_version(void)
+{
+	return XC_VERSION;
+}

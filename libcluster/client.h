@@ -1,0 +1,223 @@
+/* client.h: the client's state, shared by the library's parts: client.c
+ * (session, pump), roster.c, view.c, ship.c (functions and objects), submit.c,
+ * batch.c, result.c, incoming.c (results arriving), data.c, progress.c. */
+#ifndef LIBCLUSTER_CLIENT_H
+#define LIBCLUSTER_CLIENT_H
+
+#include <uthash.h>
+
+#include "libcluster/channel.h"
+#include "libcluster/image.h"
+#include "libcluster/wire.h"
+#include "proto/connection.h"
+#include "proto/task.h"
+
+#define FAILURES_KEPT 10000
+
+enum xci_engine_state { XCI_STARTING, XCI_UP, XCI_DOWN, XCI_GONE };
+
+struct xci_engine {
+	enum xci_engine_state state;
+	char *reason; /* owned, or NULL */
+};
+
+struct xci_agent {
+	char host[256], store[CONNECTION_PATH_MAX];
+	unsigned char session[SESSION_SIZE];
+};
+
+enum view_kind { VIEW_ALL, VIEW_BALANCED, VIEW_LIST };
+
+struct xc_view {
+	struct xc_client *client; /* borrowed */
+	enum view_kind kind;
+	uint32_t *ids; /* VIEW_LIST, owned */
+	int count;
+	struct xc_view *next;
+};
+
+/* An image that tasks come from, and whether the store has it from us. */
+struct xci_shipped {
+	uintptr_t key; /* 0: a library loaded by path */
+	struct xci_image *image;
+	bool is_put;
+	struct xci_shipped *prev, *next;
+};
+
+/* What was sent and may have to be sent again. */
+struct xci_sent {
+	uint64_t seq;
+	unsigned char header[512];
+	size_t header_size;
+	zmq_msg_t frames[3];
+	int count;
+	struct xci_sent *prev, *next;
+};
+
+/* A job on the wire: of one result, or of many that were submitted apart. */
+struct xci_job {
+	uint64_t id;
+	uint64_t input_bytes;
+	struct xc_result *single; /* borrowed; NULL when it was destroyed */
+	struct xc_result **members; /* owned list of borrowed, holes NULL */
+	int64_t count;		    /* of members */
+	UT_hash_handle hh;
+};
+
+struct xci_failure {
+	struct xc_failure failure;
+	struct xci_failure *next;
+	char text[];
+};
+
+struct xci_share {
+	int engine;
+	int64_t items;
+};
+
+/* A packed payload that items point into. */
+struct xci_blob {
+	zmq_msg_t message;
+	struct xci_blob *next;
+};
+
+struct xc_result {
+	struct xc_client *client; /* borrowed; NULL after xc_close */
+	struct xci_job *job;	  /* NULL before it is sent, and once it has ended */
+	int64_t index;		  /* within the job, for a member */
+	int64_t items, done, failed;
+	bool is_ready, is_single; /* is_single: a member of a batch */
+	bool progress, has_object;
+	void *out;
+	size_t out_size;
+	uint64_t start_ns, end_ns, busy_ns;
+	struct xci_failure *failures, *last_failure;
+	int64_t failure_runs;
+	struct xci_share *shares; /* owned, ascending by engine */
+	int share_count;
+	struct xci_share share; /* for one engine, without allocation */
+	struct span *packed;	/* owned: result of each item */
+	struct xci_blob *blobs;
+	unsigned char object[OBJECT_SIZE]; /* released at the end */
+	struct xc_result *prev, *next; /* of the client */
+};
+
+/* Submissions of one item each, held back to go as one job. */
+struct xci_batch {
+	unsigned char frame[TASK_FRAME_MAX];
+	size_t frame_size;
+	struct msg_submit submit;
+	xc_task_fn *fn; /* what the frame was made of */
+	size_t in_size, out_size;
+	struct xc_map_options options;
+	bool is_open; /* the fields above are valid */
+	unsigned char *inputs;
+	struct xc_result **members;
+	int64_t count;
+	uint64_t since_ns;
+};
+
+struct xc_client {
+	struct connection connection;
+	unsigned char session[SESSION_SIZE];
+	unsigned char controller[SESSION_SIZE];
+	void *context, *dealer;
+	int pidfd; /* of the controller, -1 if it cannot be watched */
+	bool is_welcome, is_lost;
+	int refused_code;
+	char refused[256];
+	uint64_t credit, input_bytes;
+	uint64_t sent_seq, received, acked, unacked_bytes;
+	uint64_t heard_ns, pinged_ns;
+	struct xci_sent *sent;
+	uint64_t last_job, last_query, last_object;
+	uint64_t reported; /* id of the REPORT that came last */
+	char *report;	   /* its text, owned */
+	struct xci_engine *engines;
+	int engine_count, up, covered; /* covered: up, or starting again */
+	uint64_t starting;
+	struct xci_agent *agents;
+	int agent_count;
+	struct xc_view all, balanced, *views;
+	int store; /* connection to the agent's store; -1 */
+	unsigned char store_session[SESSION_SIZE];
+	struct xci_shipped *shipped;
+	struct xci_job *jobs;
+	struct xc_result *results;
+	struct xci_batch batch;
+	int64_t singles; /* in flight */
+};
+
+/* client.c */
+/* Sends what is held back, takes in what has arrived; waits up to timeout_ms
+ * (-1: no limit) for something if there is nothing. Returns the number of
+ * messages, -EINTR, or XC_ELOST. */
+int xci_pump(struct xc_client *client, int timeout_ms);
+/* Pumps until `done(argument)` or the time-out. */
+int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argument),
+	     void *argument);
+int xci_lost(struct xc_client *client, struct xc_error *err);
+void xci_ack(struct xc_client *client);
+/* Numbers, keeps and sends a message; frames are consumed. */
+int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t size,
+	     zmq_msg_t *frames, int count);
+void xci_sent_free(struct xc_client *client, uint64_t received);
+
+/* roster.c */
+int xci_on_roster(struct xc_client *client, struct message *m);
+void xci_roster_free(struct xc_client *client);
+
+/* view.c: ids of the engines that a direct view covers now, to be freed. */
+int xci_view_targets(const struct xc_view *view, uint32_t **ids, int *count, struct xc_error *err);
+
+/* ship.c */
+/* Fills in kind, number, object, program, symbol; puts the image into the store
+ * if need be. */
+int xci_ship(struct xc_client *client, xc_task_fn *fn, const char *function,
+	     struct task_frame *task, struct xc_error *err);
+struct xci_shipped *xci_ship_library(struct xc_client *client, const char *path,
+				     struct xc_error *err);
+int xci_store(struct xc_client *client, struct xc_error *err);
+/* Puts bytes under a new id. */
+int xci_object_put(struct xc_client *client, const void *data, uint64_t size, unsigned char *id,
+		   struct xc_error *err);
+void xci_object_release(struct xc_client *client, const unsigned char *id);
+void xci_ship_free(struct xc_client *client);
+
+/* submit.c */
+struct xci_submission {
+	const struct xc_view *view;
+	struct task_frame task; /* form, in_size, out_size are filled in from here */
+	int64_t items;
+	void *out;
+	const struct xc_map_options *options; /* never NULL */
+	uint64_t flags;			      /* beside those of the options */
+	const char *name;
+	const unsigned char *object; /* NULL: none */
+	zmq_msg_t payload;	     /* taken */
+};
+struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err);
+int xci_options_check(const struct xc_map_options *options, struct xc_error *err);
+void xci_submit_fields(struct msg_submit *m, const struct xc_map_options *options);
+/* Waits, destroys, and returns what xc_wait said; -EINTR cancels. */
+int xci_finish(struct xc_result *result, struct xc_error *err);
+
+/* batch.c */
+struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const void *in,
+				size_t in_size, void *out, size_t out_size,
+				const struct xc_map_options *options, struct xc_error *err);
+int xci_batch_flush(struct xc_client *client);
+
+/* result.c */
+struct xc_result *xci_result_new(struct xc_client *client, int64_t items, void *out,
+				 size_t out_size);
+int xci_result_outcome(struct xc_result *result, struct xc_error *err);
+
+/* incoming.c */
+int xci_on_result(struct xc_client *client, struct message *m);
+void xci_result_end(struct xc_result *result, uint64_t now);
+
+/* progress.c: shows where a result stands on a terminal; `last`: for good. */
+void xci_progress_show(struct xc_result *result, bool last);
+
+#endif

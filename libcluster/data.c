@@ -1,0 +1,443 @@
+/* data.c: variables on engines: push, pull, scatter, gather, clear, load. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libcluster/client.h"
+#include "proto/error.h"
+
+static const struct xc_map_options no_options = XC_MAP_OPTIONS_INIT;
+
+static int check(const struct xc_view *view, const char *call, const char *name,
+		 struct xc_error *err)
+{
+	if (!view)
+		return error_set(err, -EINVAL, "%s: view is NULL", call);
+	if (view->kind == VIEW_BALANCED)
+		return error_set(err, -EINVAL,
+				 "%s: a load-balanced view has no engines of its own; use xc_all or "
+				 "xc_engines",
+				 call);
+	if (name && (!*name || strlen(name) > 255))
+		return error_set(err, -EINVAL, "%s: a variable's name must have 1 to 255 bytes",
+				 call);
+	return 0;
+}
+
+static int check_array(const char *call, const struct xc_array *array, struct xc_error *err)
+{
+	int64_t size = array ? xc_array_size(array) : -1;
+
+	if (size < 0)
+		return error_set(err, -EINVAL,
+				 "%s: the array is NULL, or its dtype or shape is not valid", call);
+	if (size > 0 && !array->data)
+		return error_set(err, -EINVAL, "%s: the array has no data", call);
+	return 0;
+}
+
+static struct xci_submission builtin(const struct xc_view *view, enum builtin number,
+				     const char *name)
+{
+	struct xci_submission s = { .view = view, .options = &no_options, .name = name };
+
+	s.task = (struct task_frame){ .kind = FUNCTION_BUILTIN,
+				      .number = number,
+				      .form = FORM_SAME,
+				      .step = 1,
+				      .name = span_of(name) };
+	s.items = xc_view_size(view);
+	zmq_msg_init(&s.payload);
+	return s;
+}
+
+/* No engines are an error, and not a job without items. */
+static struct xc_result *submit(struct xci_submission *s, struct xc_error *err)
+{
+	if (s->items == 0) {
+		error_set(err, XC_ENOENGINE,
+			  "no engine is up yet: call xc_wait_for_engines first, or add some with "
+			  "xcluster engines -n");
+		zmq_msg_close(&s->payload);
+		return NULL;
+	}
+	return xci_submit(s, err);
+}
+
+/* The array's frame: with its elements when small, else they go to the store. */
+static int array_payload(struct xc_client *client, const struct xc_array *array, zmq_msg_t *frame,
+			 unsigned char *object, bool *is_object, struct xc_error *err)
+{
+	uint64_t size = (uint64_t)xc_array_size(array);
+	int r;
+
+	*is_object = size > CHANNEL_INLINE_MAX;
+	if (*is_object) {
+		r = xci_object_put(client, array->data, size, object, err);
+		if (r < 0)
+			return r;
+		size = 0;
+	}
+	if (zmq_msg_init_size(frame, ARRAY_HEADER_SIZE + size) < 0) {
+		zmq_msg_init(frame);
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	array_header_write(zmq_msg_data(frame), array, *is_object ? object : NULL);
+	if (size)
+		memcpy((char *)zmq_msg_data(frame) + ARRAY_HEADER_SIZE, array->data, size);
+	return 0;
+}
+
+/* ---- Push ------------------------------------------------------------------------ */
+
+struct xc_result *xc_push_async(const struct xc_view *view, const char *name,
+				const struct xc_array *array, struct xc_error *err)
+{
+	unsigned char object[OBJECT_SIZE];
+	struct xci_submission s;
+	struct xc_result *result;
+	bool is_object;
+
+	if (check(view, "xc_push", name ? name : "", err) < 0 ||
+	    check_array("xc_push", array, err) < 0)
+		return NULL;
+	s = builtin(view, BUILTIN_PUSH, name);
+	if (array_payload(view->client, array, &s.payload, object, &is_object, err) < 0)
+		return NULL;
+	s.task.in_size = zmq_msg_size(&s.payload);
+	if (view->kind == VIEW_ALL)
+		s.flags = JOB_EVERYWHERE | JOB_VARIABLE;
+	if (is_object)
+		s.object = object;
+	result = submit(&s, err);
+	if (result && is_object) {
+		result->has_object = true;
+		memcpy(result->object, object, OBJECT_SIZE);
+	} else if (is_object) {
+		xci_object_release(view->client, object);
+	}
+	return result;
+}
+
+int xc_push(const struct xc_view *view, const char *name, const struct xc_array *array,
+	    struct xc_error *err)
+{
+	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
+
+	e->code = 0;
+	return xci_finish(xc_push_async(view, name, array, e), e);
+}
+
+/* ---- Scatter ----------------------------------------------------------------------- */
+
+struct part {
+	struct xc_array array;
+	zmq_msg_t frame;
+	unsigned char object[OBJECT_SIZE];
+	bool is_object;
+};
+
+/* Part i of k: as even as possible, larger ones first. */
+static struct xc_array part_of(const struct xc_array *array, int i, int k)
+{
+	int64_t rows = array->shape[0], each = rows / k, more = rows % k;
+	int64_t first = i * each + (i < more ? i : more);
+	struct xc_array part = *array;
+	int64_t row_size;
+
+	part.shape[0] = 1;
+	row_size = xc_array_size(&part);
+	part.shape[0] = each + (i < more);
+	part.data = (const char *)array->data + first * row_size;
+	return part;
+}
+
+static int join_parts(struct part *parts, int k, zmq_msg_t *payload)
+{
+	uint64_t table = 8 * ((uint64_t)k + 1), total = 0;
+	char *data;
+
+	for (int i = 0; i < k; i++)
+		total += zmq_msg_size(&parts[i].frame);
+	if (zmq_msg_init_size(payload, table + total) < 0)
+		return -ENOMEM;
+	data = zmq_msg_data(payload);
+	total = 0;
+	for (int i = 0; i < k; i++) {
+		size_t size = zmq_msg_size(&parts[i].frame);
+
+		memcpy(data + 8 * i, &total, 8);
+		memcpy(data + table + total, zmq_msg_data(&parts[i].frame), size);
+		total += size;
+	}
+	memcpy(data + 8 * k, &total, 8);
+	return 0;
+}
+
+static struct xc_result *scatter(const struct xc_view *view, const char *name,
+				 const struct xc_array *array, int k, struct xc_error *err)
+{
+	struct xci_submission s = builtin(view, BUILTIN_PUSH, name);
+	struct part *parts = calloc((size_t)k, sizeof *parts);
+	struct xc_result *result = NULL;
+	int made = 0, r = parts ? 0 : error_set(err, -ENOMEM, "out of memory");
+
+	for (; r == 0 && made < k; made++) {
+		struct part *p = &parts[made];
+
+		p->array = part_of(array, made, k);
+		r = array_payload(view->client, &p->array, &p->frame, p->object, &p->is_object,
+				  err);
+		if (r < 0)
+			break;
+	}
+	if (r == 0 && join_parts(parts, k, &s.payload) < 0)
+		r = error_set(err, -ENOMEM, "out of memory");
+	if (r == 0) {
+		s.task.form = FORM_PACKED;
+		s.items = k;
+		result = submit(&s, err);
+	}
+	/* The engines must have the objects before we let go of them. */
+	if (result && xc_wait(result, -1, err) == -EINTR) {
+		xc_result_destroy(result);
+		result = NULL;
+	}
+	for (int i = 0; i < made; i++) {
+		zmq_msg_close(&parts[i].frame);
+		if (parts[i].is_object)
+			xci_object_release(view->client, parts[i].object);
+	}
+	free(parts);
+	return result;
+}
+
+struct xc_result *xc_scatter_async(const struct xc_view *view, const char *name,
+				   const struct xc_array *array, struct xc_error *err)
+{
+	int k;
+
+	if (check(view, "xc_scatter", name ? name : "", err) < 0 ||
+	    check_array("xc_scatter", array, err) < 0)
+		return NULL;
+	if (array->ndim < 1) {
+		error_set(err, -EINVAL, "xc_scatter: a scalar cannot be divided");
+		return NULL;
+	}
+	k = xc_view_size(view);
+	if (k == 0) {
+		error_set(err, XC_ENOENGINE,
+			  "no engine is up yet: call xc_wait_for_engines first");
+		return NULL;
+	}
+	return scatter(view, name, array, k, err);
+}
+
+int xc_scatter(const struct xc_view *view, const char *name, const struct xc_array *array,
+	       struct xc_error *err)
+{
+	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
+
+	e->code = 0;
+	return xci_finish(xc_scatter_async(view, name, array, e), e);
+}
+
+/* ---- Pull and gather ------------------------------------------------------------------- */
+
+struct xc_result *xc_pull_async(const struct xc_view *view, const char *name, struct xc_error *err)
+{
+	struct xci_submission s;
+
+	if (check(view, "xc_pull", name ? name : "", err) < 0)
+		return NULL;
+	s = builtin(view, BUILTIN_PULL, name);
+	return submit(&s, err);
+}
+
+static int frame_of(struct xc_result *result, int64_t i, struct array_frame *frame,
+		    struct xc_error *err)
+{
+	size_t size;
+	const void *bytes = xc_result_item(result, i, &size);
+
+	if (!result || !result->is_ready || !bytes)
+		return error_set(err, -EINVAL,
+				 "part %lld of this result is no array: it is not of xc_pull_async, "
+				 "not ready, or has failed",
+				 (long long)i);
+	if (array_frame_parse(frame, bytes, size) < 0 || frame->is_object)
+		return error_set(err, XC_EPROTO, "engine %lld sent an array that cannot be read",
+				 (long long)i);
+	return 0;
+}
+
+int xc_result_array(struct xc_result *result, int64_t i, struct xc_array *array,
+		    struct xc_error *err)
+{
+	struct array_frame frame;
+	int64_t size;
+	void *data;
+	int r = array ? frame_of(result, i, &frame, err)
+		      : error_set(err, -EINVAL, "xc_result_array: array is NULL");
+
+	if (r < 0)
+		return r;
+	size = xc_array_size(&frame.array);
+	data = malloc((size_t)size + 1);
+	if (!data)
+		return error_set(err, -ENOMEM, "no memory for %lld bytes", (long long)size);
+	memcpy(data, frame.array.data, (size_t)size);
+	*array = frame.array;
+	array->data = data;
+	return 0;
+}
+
+/* Waits for the result of a pull; NULL after a failure, with *r. */
+static struct xc_result *pulled(const struct xc_view *view, const char *name, int *r,
+				struct xc_error *err)
+{
+	struct xc_result *result = xc_pull_async(view, name, err);
+
+	*r = result ? xc_wait(result, -1, err) : err->code;
+	if (*r == 0)
+		return result;
+	xc_result_destroy(result);
+	return NULL;
+}
+
+int xc_pull(const struct xc_view *view, const char *name, struct xc_array *arrays,
+	    struct xc_error *err)
+{
+	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
+	struct xc_array *out;
+	struct xc_result *result;
+	int64_t n;
+	int r;
+
+	if (!arrays)
+		return error_set(e, -EINVAL, "xc_pull: arrays is NULL");
+	result = pulled(view, name, &r, e);
+	if (!result)
+		return r;
+	n = result->items;
+	out = calloc((size_t)n, sizeof *out);
+	if (!out)
+		r = error_set(e, -ENOMEM, "out of memory");
+	for (int64_t i = 0; r == 0 && i < n; i++)
+		r = xc_result_array(result, i, &out[i], e);
+	if (r == 0)
+		memcpy(arrays, out, (size_t)n * sizeof *out);
+	for (int64_t i = 0; r < 0 && out && i < n; i++)
+		xc_array_free(&out[i]);
+	free(out);
+	xc_result_destroy(result);
+	return r;
+}
+
+static int same_rows(const struct xc_array *a, const struct xc_array *b)
+{
+	if (a->dtype != b->dtype || a->ndim != b->ndim || a->ndim < 1)
+		return 0;
+	for (int i = 1; i < a->ndim; i++)
+		if (a->shape[i] != b->shape[i])
+			return 0;
+	return 1;
+}
+
+int xc_result_gather(struct xc_result *result, struct xc_array *array, struct xc_error *err)
+{
+	struct array_frame first, part;
+	struct xc_array whole;
+	int64_t rows = 0, size;
+	char *data, *at;
+	int r;
+
+	if (!result || !array)
+		return error_set(err, -EINVAL, "xc_result_gather: result or array is NULL");
+	r = frame_of(result, 0, &first, err);
+	for (int64_t i = 0; r == 0 && i < result->items; i++) {
+		r = frame_of(result, i, &part, err);
+		if (r < 0)
+			break;
+		if (!same_rows(&first.array, &part.array))
+			return error_set(err, -EINVAL,
+					 "xc_gather: part %lld differs from the first in dtype or in "
+					 "a dimension other than the first, or is a scalar",
+					 (long long)i);
+		if (__builtin_add_overflow(rows, part.array.shape[0], &rows))
+			return error_set(err, XC_EPROTO, "xc_gather: too many rows");
+	}
+	if (r < 0)
+		return r;
+	whole = first.array;
+	whole.shape[0] = rows;
+	size = xc_array_size(&whole);
+	data = at = size < 0 ? NULL : malloc((size_t)size + 1);
+	if (!data)
+		return error_set(err, -ENOMEM, "no memory for the gathered array");
+	for (int64_t i = 0; i < result->items; i++) {
+		if (frame_of(result, i, &part, err) < 0)
+			continue; /* it could be read above */
+		size = xc_array_size(&part.array);
+		memcpy(at, part.array.data, (size_t)size);
+		at += size;
+	}
+	whole.data = data;
+	*array = whole;
+	return 0;
+}
+
+int xc_gather(const struct xc_view *view, const char *name, struct xc_array *array,
+	      struct xc_error *err)
+{
+	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
+	struct xc_result *result;
+	int r;
+
+	if (!array)
+		return error_set(e, -EINVAL, "xc_gather: array is NULL");
+	result = pulled(view, name, &r, e);
+	if (!result)
+		return r;
+	r = xc_result_gather(result, array, e);
+	xc_result_destroy(result);
+	return r;
+}
+
+/* ---- Clear and load ------------------------------------------------------------------------ */
+
+int xc_clear(const struct xc_view *view, const char *name, struct xc_error *err)
+{
+	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
+	struct xci_submission s;
+
+	if (check(view, "xc_clear", name, e) < 0)
+		return e->code;
+	s = builtin(view, BUILTIN_CLEAR, name ? name : "");
+	if (view->kind == VIEW_ALL)
+		s.flags = JOB_FORGET | JOB_VARIABLE;
+	return xci_finish(submit(&s, e), e);
+}
+
+int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
+{
+	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
+	struct xci_shipped *shipped;
+	struct xci_submission s;
+
+	if (check(view, "xc_load", NULL, e) < 0)
+		return e->code;
+	if (!path || !*path)
+		return error_set(e, -EINVAL, "xc_load: path is NULL or empty");
+	shipped = xci_ship_library(view->client, path, e);
+	if (!shipped)
+		return e->code;
+	s = builtin(view, BUILTIN_LOAD, shipped->image->name);
+	s.task.object = (struct span){ shipped->image->hash, OBJECT_SIZE };
+	s.task.program = span_of(shipped->image->name);
+	if (view->kind == VIEW_ALL) {
+		s.flags = JOB_EVERYWHERE;
+		s.object = shipped->image->hash;
+	}
+	return xci_finish(submit(&s, e), e);
+}

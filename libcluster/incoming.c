@@ -1,0 +1,339 @@
+/* incoming.c: results as they arrive, straight into the caller's memory. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "libcluster/client.h"
+
+/* A RESULT as read. */
+struct arrival {
+	struct msg_result head;
+	struct span failures, payload;
+	uint64_t now;
+};
+
+static void add_failure(struct xc_result *result, const struct failure_run *run, int64_t first,
+			int64_t count, int engine)
+{
+	struct xci_failure *f;
+
+	result->failed += count;
+	if (result->failure_runs >= FAILURES_KEPT)
+		return;
+	f = malloc(sizeof *f + run->text.size + 1);
+	if (!f)
+		return;
+	span_copy(f->text, run->text.size + 1, run->text);
+	f->failure = (struct xc_failure){ .first = first,
+					  .count = count,
+					  .state = (enum xc_state)run->state,
+					  .code = (int)run->code,
+					  .attempts = (int)run->attempts,
+					  .engine = engine,
+					  .text = f->text };
+	f->next = NULL;
+	if (result->last_failure)
+		result->last_failure->next = f;
+	else
+		result->failures = f;
+	result->last_failure = f;
+	result->failure_runs++;
+}
+
+static void add_share(struct xc_result *result, int engine, int64_t items)
+{
+	struct xci_share *shares;
+	int at;
+
+	if (engine < 0 || items < 1)
+		return;
+	if (result->share_count == 0) {
+		result->share = (struct xci_share){ engine, items };
+		result->share_count = 1;
+		return;
+	}
+	if (!result->shares && result->share.engine == engine) {
+		result->share.items += items;
+		return;
+	}
+	for (at = 0; result->shares && at < result->share_count; at++) {
+		if (result->shares[at].engine == engine) {
+			result->shares[at].items += items;
+			return;
+		}
+		if (result->shares[at].engine > engine)
+			break;
+	}
+	shares = realloc(result->shares, (size_t)(result->share_count + 1) * sizeof *shares);
+	if (!shares)
+		return;
+	if (!result->shares) {
+		shares[0] = result->share;
+		at = engine > shares[0].engine;
+	}
+	memmove(shares + at + 1, shares + at, (size_t)(result->share_count - at) * sizeof *shares);
+	shares[at] = (struct xci_share){ engine, items };
+	result->shares = shares;
+	result->share_count++;
+}
+
+static void copy_strided(struct xc_result *result, const struct arrival *a, int64_t from,
+			 int64_t end)
+{
+	if (from >= end || !a->payload.size)
+		return;
+	memcpy((char *)result->out + (size_t)from * result->out_size,
+	       (const char *)a->payload.data + (size_t)(from - a->head.first) * result->out_size,
+	       (size_t)(end - from) * result->out_size);
+}
+
+/* Failures are in the order of their items: what lies between them is copied. */
+static int take_failures(struct xc_result *result, const struct arrival *a)
+{
+	int64_t low = a->head.first, high = low + a->head.count, at = low, inside = 0;
+	struct failure_run run;
+	struct reader r;
+	int n;
+
+	reader_init(&r, a->failures.data, a->failures.size);
+	while ((n = failure_run_next(&r, &run)) > 0) {
+		bool covered = run.first >= low && run.first + run.count <= high;
+
+		if (run.first + run.count > result->items && result->items > 0)
+			return XC_EPROTO;
+		if (covered) {
+			if (run.first < at)
+				return XC_EPROTO;
+			if (result->out_size)
+				copy_strided(result, a, at, run.first);
+			at = run.first + run.count;
+			inside += run.count;
+		}
+		if (run.state == FAILURE_RETRY)
+			continue;
+		add_failure(result, &run, run.first, run.count, (int)a->head.engine);
+		result->done += run.count;
+	}
+	if (n < 0)
+		return n;
+	if (result->out_size)
+		copy_strided(result, a, at, high);
+	result->done += a->head.count - inside;
+	return 0;
+}
+
+/* Results of any length: each is its size (all ones: none) and its bytes. */
+static int take_packed(struct xc_result *result, const struct arrival *a, zmq_msg_t *frame)
+{
+	struct xci_blob *blob;
+	const char *p;
+	size_t left;
+
+	if (!result->packed)
+		result->packed = calloc((size_t)result->items, sizeof *result->packed);
+	blob = malloc(sizeof *blob);
+	if (!blob || !result->packed) {
+		free(blob);
+		return -ENOMEM;
+	}
+	zmq_msg_init(&blob->message);
+	zmq_msg_move(&blob->message, frame);
+	LL_PREPEND(result->blobs, blob);
+	p = zmq_msg_data(&blob->message);
+	left = zmq_msg_size(&blob->message);
+	for (int64_t i = 0; i < a->head.count; i++) {
+		uint64_t size;
+
+		if (left < sizeof size)
+			return XC_EPROTO;
+		memcpy(&size, p, sizeof size);
+		p += sizeof size;
+		left -= sizeof size;
+		if (size == UINT64_MAX)
+			continue;
+		if (size > left)
+			return XC_EPROTO;
+		result->packed[a->head.first + i] = (struct span){ p, size };
+		p += size;
+		left -= size;
+	}
+	return 0;
+}
+
+void xci_result_end(struct xc_result *result, uint64_t now)
+{
+	result->is_ready = true;
+	result->end_ns = now;
+	result->job = NULL;
+	if (result->is_single)
+		result->client->singles--;
+	if (result->has_object) {
+		xci_object_release(result->client, result->object);
+		result->has_object = false;
+	}
+}
+
+static int take_single(struct xc_result *result, const struct arrival *a, zmq_msg_t *payload)
+{
+	int64_t high;
+	int r;
+
+	if (a->head.first < 0 || a->head.count < 0 ||
+	    __builtin_add_overflow(a->head.first, a->head.count, &high) || high > result->items)
+		return XC_EPROTO;
+	if (result->out_size && a->payload.size &&
+	    a->payload.size != (uint64_t)a->head.count * result->out_size)
+		return XC_EPROTO;
+	result->busy_ns += a->head.busy_ns;
+	add_share(result, (int)a->head.engine, a->head.count);
+	r = take_failures(result, a);
+	if (r == 0 && !result->out_size && a->payload.size)
+		r = take_packed(result, a, payload);
+	if (a->head.final)
+		xci_result_end(result, a->now);
+	return r;
+}
+
+/* One member's part of an arrival for a batch. */
+static void take_member(struct xc_result *result, const struct arrival *a, int64_t at,
+			const struct failure_run *run)
+{
+	result->busy_ns += a->head.busy_ns / (uint64_t)(a->head.count ? a->head.count : 1);
+	if (run) {
+		struct failure_run own = *run;
+
+		own.first = 0;
+		add_failure(result, &own, 0, 1, (int)a->head.engine);
+	} else {
+		add_share(result, (int)a->head.engine, 1);
+		if (result->out_size && a->payload.size)
+			memcpy(result->out,
+			       (const char *)a->payload.data + (size_t)at * result->out_size,
+			       result->out_size);
+	}
+	result->done = 1;
+	xci_result_end(result, a->now);
+}
+
+static int take_member_packed(struct xc_result *result, const void *data, size_t size)
+{
+	struct xci_blob *blob = malloc(sizeof *blob);
+
+	if (!blob || !(result->packed = calloc(1, sizeof *result->packed))) {
+		free(blob);
+		return -ENOMEM;
+	}
+	frame_copy(&blob->message, data, size);
+	LL_PREPEND(result->blobs, blob);
+	result->packed[0] = (struct span){ zmq_msg_data(&blob->message), size };
+	return 0;
+}
+
+static void spread_packed(struct xci_job *job, const struct arrival *a)
+{
+	const char *p = a->payload.data;
+	size_t left = a->payload.size;
+
+	for (int64_t i = 0; i < a->head.count; i++) {
+		struct xc_result *result = job->members[a->head.first + i];
+		uint64_t size;
+
+		if (left < sizeof size)
+			return;
+		memcpy(&size, p, sizeof size);
+		p += sizeof size;
+		left -= sizeof size;
+		if (size == UINT64_MAX)
+			continue;
+		if (size > left)
+			return;
+		if (result && !result->out_size)
+			take_member_packed(result, p, size);
+		p += size;
+		left -= size;
+	}
+}
+
+static void end_members(struct xci_job *job, const struct arrival *a, int64_t from, int64_t end,
+			const struct failure_run *run)
+{
+	for (int64_t i = from; i < end; i++) {
+		struct xc_result *result = job->members[i];
+
+		if (!result)
+			continue;
+		job->members[i] = NULL;
+		take_member(result, a, i - a->head.first, run);
+	}
+}
+
+static size_t member_out_size(const struct xci_job *job)
+{
+	for (int64_t i = 0; i < job->count; i++)
+		if (job->members[i])
+			return job->members[i]->out_size;
+	return 0;
+}
+
+static int take_batch(struct xci_job *job, const struct arrival *a)
+{
+	int64_t at = a->head.first, high;
+	size_t out_size = member_out_size(job);
+	struct failure_run run;
+	struct reader r;
+	int n;
+
+	if (at < 0 || a->head.count < 0 || __builtin_add_overflow(at, a->head.count, &high) ||
+	    high > job->count)
+		return XC_EPROTO;
+	if (out_size && a->payload.size && a->payload.size != (uint64_t)a->head.count * out_size)
+		return XC_EPROTO;
+	if (!out_size && a->payload.size)
+		spread_packed(job, a);
+	reader_init(&r, a->failures.data, a->failures.size);
+	while ((n = failure_run_next(&r, &run)) > 0) {
+		if (run.first + run.count > job->count)
+			return XC_EPROTO;
+		if (run.first >= at && run.first < high) {
+			end_members(job, a, at, run.first, NULL);
+			at = run.first + run.count;
+		}
+		if (run.state != FAILURE_RETRY)
+			end_members(job, a, run.first, run.first + run.count, &run);
+	}
+	end_members(job, a, at, high, NULL);
+	return n;
+}
+
+int xci_on_result(struct xc_client *client, struct message *m)
+{
+	struct arrival a;
+	struct xci_job *job;
+	int r = msg_result_get(&m->fields, &a.head);
+
+	if (r < 0)
+		return r;
+	if (a.head.seq != client->received + 1)
+		return 0; /* sent again, or after a gap: PING finds out */
+	client->received = a.head.seq;
+	client->unacked_bytes += zmq_msg_size(&m->frames[1]);
+	xci_sent_free(client, a.head.received);
+	HASH_FIND(hh, client->jobs, &a.head.job, sizeof a.head.job, job);
+	if (!job)
+		return 0;
+	a.failures = (struct span){ zmq_msg_data(&m->frames[0]), zmq_msg_size(&m->frames[0]) };
+	a.payload = (struct span){ zmq_msg_data(&m->frames[1]), zmq_msg_size(&m->frames[1]) };
+	a.now = now_ns();
+	if (job->members)
+		r = take_batch(job, &a);
+	else if (job->single)
+		r = take_single(job->single, &a, &m->frames[1]);
+	if (a.head.final) {
+		HASH_DEL(client->jobs, job);
+		client->input_bytes -= job->input_bytes;
+		free(job->members);
+		free(job);
+	}
+	return r;
+}

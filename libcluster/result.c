@@ -1,0 +1,282 @@
+/* result.c: the handle of a submission. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "libcluster/client.h"
+#include "proto/error.h"
+
+struct xc_result *xci_result_new(struct xc_client *client, int64_t items, void *out,
+				 size_t out_size)
+{
+	struct xc_result *result = calloc(1, sizeof *result);
+
+	if (!result)
+		return NULL;
+	result->client = client;
+	result->items = items;
+	result->out = out;
+	result->out_size = out_size;
+	result->start_ns = now_ns();
+	DL_APPEND(client->results, result);
+	return result;
+}
+
+static bool is_ready(void *argument)
+{
+	const struct xc_result *result = argument;
+
+	return result->is_ready;
+}
+
+static void describe(const struct xc_failure *f, char *text, size_t size)
+{
+	int n = snprintf(text, size, "item %lld %s", (long long)f->first, xc_state_name(f->state));
+
+	if (n > 0 && (size_t)n < size && f->state == XC_FAILED && f->code > 0)
+		n += snprintf(text + n, size - (size_t)n, " with code %d", f->code);
+	if (n > 0 && (size_t)n < size && f->engine >= 0)
+		n += snprintf(text + n, size - (size_t)n, " on engine %d", f->engine);
+	if (n > 0 && (size_t)n < size && f->attempts > 1)
+		n += snprintf(text + n, size - (size_t)n, " after %d attempts", f->attempts);
+	if (n > 0 && (size_t)n < size && f->text[0])
+		snprintf(text + n, size - (size_t)n, ": %s", f->text);
+}
+
+/* A failure that says more than a cancelled item does. */
+static const struct xc_failure *first_failure(const struct xc_result *result)
+{
+	for (const struct xci_failure *f = result->failures; f; f = f->next)
+		if (f->failure.state != XC_CANCELLED)
+			return &f->failure;
+	return result->failures ? &result->failures->failure : NULL;
+}
+
+int xci_result_outcome(struct xc_result *result, struct xc_error *err)
+{
+	const struct xc_failure *f = first_failure(result);
+	int code = XC_EFAILED;
+	char text[400];
+
+	if (result->failed == 0)
+		return 0;
+	if (!f)
+		return error_set(err, code, "%lld of %lld items did not end well",
+				 (long long)result->failed, (long long)result->items);
+	/* Every item was refused for one reason: that is the error of the call. */
+	if (f->state == XC_FAILED && f->code < 0 && f->code != XC_ENOVAR)
+		code = f->code;
+	describe(f, text, sizeof text);
+	if (result->items == 1)
+		return error_set(err, code, "%s", text);
+	return error_set(err, code, "%lld of %lld items did not end well; first: %s",
+			 (long long)result->failed, (long long)result->items, text);
+}
+
+int xc_wait(struct xc_result *result, double timeout, struct xc_error *err)
+{
+	uint64_t limit = UINT64_MAX;
+	double step;
+	int r;
+
+	if (!result)
+		return error_set(err, -EINVAL, "xc_wait: result is NULL");
+	if (timeout >= 0 && timeout < 1e9)
+		limit = now_ns() + (uint64_t)(timeout * 1e9);
+	while (!result->is_ready) {
+		uint64_t now = now_ns();
+
+		if (!result->client)
+			return error_set(err, XC_ELOST,
+					 "xc_wait: the client was closed before the job had ended");
+		if (result->client->is_lost)
+			return xci_lost(result->client, err);
+		step = limit == UINT64_MAX ? 1e9 : limit > now ? (double)(limit - now) / 1e9 : 0;
+		if (result->progress && step > 0.1)
+			step = 0.1;
+		r = xci_wait(result->client, step == 1e9 ? -1 : step, is_ready, result);
+		if (result->progress)
+			xci_progress_show(result, result->is_ready);
+		if (r == 0)
+			break;
+		if (r == XC_ELOST)
+			return xci_lost(result->client, err);
+		if (r == -EINTR)
+			return error_set(err, r, "xc_wait: interrupted by a signal");
+		if (r != -ETIMEDOUT)
+			return error_set(err, r, "xc_wait: %s", error_text(r));
+		if (now_ns() >= limit)
+			return error_set(err, -ETIMEDOUT,
+					 "xc_wait: %lld of %lld items have ended after %g s",
+					 (long long)result->done, (long long)result->items, timeout);
+	}
+	return xci_result_outcome(result, err);
+}
+
+bool xc_is_ready(struct xc_result *result)
+{
+	if (!result)
+		return false;
+	if (!result->is_ready && result->client)
+		xci_pump(result->client, 0);
+	return result->is_ready;
+}
+
+struct xc_progress xc_result_progress(struct xc_result *result)
+{
+	if (!result)
+		return (struct xc_progress){ 0 };
+	if (!result->is_ready && result->client)
+		xci_pump(result->client, 0);
+	return (struct xc_progress){ result->items, result->done, result->failed };
+}
+
+double xc_result_elapsed(struct xc_result *result)
+{
+	uint64_t end;
+
+	if (!result)
+		return 0;
+	end = result->is_ready ? result->end_ns : now_ns();
+	return (double)(end - result->start_ns) / 1e9;
+}
+
+double xc_result_serial_time(struct xc_result *result)
+{
+	return result ? (double)result->busy_ns / 1e9 : 0;
+}
+
+double xc_result_speedup(struct xc_result *result)
+{
+	double elapsed = xc_result_elapsed(result);
+
+	return elapsed > 0 ? xc_result_serial_time(result) / elapsed : 0;
+}
+
+const char *xc_state_name(enum xc_state state)
+{
+	switch (state) {
+#define CASE(name, text)                                                                           \
+	case name:                                                                                 \
+		return text;
+		XC_STATES(CASE)
+#undef CASE
+	}
+	return "unknown";
+}
+
+int64_t xc_failure_count(struct xc_result *result)
+{
+	int64_t n = 0;
+
+	for (const struct xci_failure *f = result ? result->failures : NULL; f; f = f->next)
+		n++;
+	return n;
+}
+
+int xc_failure(struct xc_result *result, int64_t i, struct xc_failure *failure)
+{
+	const struct xci_failure *f = result && i >= 0 ? result->failures : NULL;
+
+	while (f && i-- > 0)
+		f = f->next;
+	if (!f || !failure)
+		return -EINVAL;
+	*failure = f->failure;
+	return 0;
+}
+
+const void *xc_result_item(struct xc_result *result, int64_t i, size_t *size)
+{
+	if (!result || i < 0 || i >= result->items || !result->packed || !result->packed[i].data)
+		return NULL;
+	if (size)
+		*size = result->packed[i].size;
+	return result->packed[i].data;
+}
+
+int xc_result_engines(struct xc_result *result, int *ids, int64_t *items, int max)
+{
+	if (!result)
+		return 0;
+	for (int i = 0; i < result->share_count && i < max; i++) {
+		const struct xci_share *share = result->shares ? &result->shares[i]
+							       : &result->share;
+
+		if (ids)
+			ids[i] = share->engine;
+		if (items)
+			items[i] = share->items;
+	}
+	return result->share_count;
+}
+
+int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err)
+{
+	unsigned char header[HEADER_MAX];
+	struct msg_cancel m = { .how = how == XC_CANCEL_RUNNING ? CANCEL_HOW_RUNNING
+								: CANCEL_HOW_QUEUED };
+	struct xc_client *client;
+
+	if (!result || (how != XC_CANCEL_QUEUED && how != XC_CANCEL_RUNNING))
+		return error_set(err, -EINVAL, "xc_cancel: result is NULL, or how is not valid");
+	client = result->client;
+	if (result->is_ready)
+		return 0;
+	if (!client || client->is_lost)
+		return error_set(err, XC_ELOST, "xc_cancel: there is no connection any more");
+	if (result->is_single && !result->job)
+		xci_batch_flush(client);
+	m.seq = client->sent_seq + 1;
+	m.job = result->job->id;
+	m.first = result->is_single ? result->index : 0;
+	m.count = result->items;
+	return xci_send(client, m.seq, header, msg_cancel_pack(header, sizeof header, &m), NULL, 0);
+}
+
+/* Nobody wants the results any more: incoming ones pass it by. */
+static void detach(struct xc_result *result)
+{
+	struct xci_batch *batch = &result->client->batch;
+	struct xci_job *job = result->job;
+
+	if (!result->is_ready) {
+		if (job)
+			xc_cancel(result, XC_CANCEL_QUEUED, NULL);
+		else if (result->is_single && result->index < batch->count &&
+			 batch->members[result->index] == result)
+			batch->members[result->index] = NULL;
+		if (result->is_single)
+			result->client->singles--;
+	}
+	if (job && job->members)
+		job->members[result->index] = NULL;
+	else if (job)
+		job->single = NULL;
+	if (result->has_object)
+		xci_object_release(result->client, result->object);
+	DL_DELETE(result->client->results, result);
+}
+
+void xc_result_destroy(struct xc_result *result)
+{
+	struct xci_failure *failure, *next_failure;
+	struct xci_blob *blob, *next_blob;
+
+	if (!result)
+		return;
+	if (result->client)
+		detach(result);
+	LL_FOREACH_SAFE(result->failures, failure, next_failure) {
+		free(failure);
+	}
+	LL_FOREACH_SAFE(result->blobs, blob, next_blob) {
+		zmq_msg_close(&blob->message);
+		free(blob);
+	}
+	free(result->shares);
+	free(result->packed);
+	free(result);
+}

@@ -1,0 +1,198 @@
+/* roster.c: which engines there are. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "libcluster/client.h"
+#include "proto/error.h"
+
+#define ENGINES_MAX (1 << 24)
+
+static int engines_grow(struct xc_client *client, int count)
+{
+	struct xci_engine *engines;
+
+	if (count <= client->engine_count)
+		return 0;
+	engines = realloc(client->engines, (size_t)count * sizeof *engines);
+	if (!engines)
+		return -ENOMEM;
+	memset(engines + client->engine_count, 0,
+	       (size_t)(count - client->engine_count) * sizeof *engines);
+	client->engines = engines;
+	client->engine_count = count;
+	return 0;
+}
+
+static int take_engine(struct xc_client *client, struct reader *r)
+{
+	uint64_t id = get_u64(r), state = get_u64(r);
+	struct span reason;
+	struct xci_engine *engine;
+
+	get_i64(r);
+	reason = get_str(r);
+	if (r->bad || id >= ENGINES_MAX || state > XCI_GONE)
+		return XC_EPROTO;
+	if (engines_grow(client, (int)id + 1) < 0)
+		return -ENOMEM;
+	engine = &client->engines[id];
+	client->up += (state == XCI_UP) - (engine->state == XCI_UP);
+	client->covered += (state == XCI_UP || state == XCI_DOWN) -
+			   (engine->state == XCI_UP || engine->state == XCI_DOWN);
+	engine->state = (enum xci_engine_state)state;
+	free(engine->reason);
+	engine->reason = reason.size ? strndup(reason.data, reason.size) : NULL;
+	return 0;
+}
+
+static int take_agents(struct xc_client *client, zmq_msg_t *frame)
+{
+	struct reader r;
+	int count = 0;
+
+	reader_init(&r, zmq_msg_data(frame), zmq_msg_size(frame));
+	while (!reader_is_done(&r)) {
+		struct xci_agent agent = { 0 }, *agents;
+		struct span session;
+
+		get_i64(&r);
+		span_copy(agent.host, sizeof agent.host, get_str(&r));
+		span_copy(agent.store, sizeof agent.store, get_str(&r));
+		session = get_bin(&r);
+		if (r.bad || session.size != SESSION_SIZE)
+			return XC_EPROTO;
+		memcpy(agent.session, session.data, SESSION_SIZE);
+		agents = realloc(client->agents, (size_t)(count + 1) * sizeof *agents);
+		if (!agents)
+			return -ENOMEM;
+		client->agents = agents;
+		client->agents[count++] = agent;
+	}
+	client->agent_count = count;
+	return 0;
+}
+
+/* What we put into the store of an agent that is gone is gone as well. */
+static void check_store(struct xc_client *client)
+{
+	struct xci_shipped *shipped;
+
+	if (client->store < 0)
+		return;
+	for (int i = 0; i < client->agent_count; i++)
+		if (memcmp(client->agents[i].session, client->store_session, SESSION_SIZE) == 0)
+			return;
+	close(client->store);
+	client->store = -1;
+	DL_FOREACH(client->shipped, shipped) {
+		shipped->is_put = false;
+	}
+}
+
+int xci_on_roster(struct xc_client *client, struct message *m)
+{
+	struct msg_roster roster;
+	struct reader r;
+	int code = msg_roster_get(&m->fields, &roster);
+
+	if (code < 0)
+		return code;
+	client->starting = roster.starting;
+	reader_init(&r, zmq_msg_data(&m->frames[0]), zmq_msg_size(&m->frames[0]));
+	while (!reader_is_done(&r)) {
+		code = take_engine(client, &r);
+		if (code < 0)
+			return code;
+	}
+	code = take_agents(client, &m->frames[1]);
+	check_store(client);
+	return code;
+}
+
+void xci_roster_free(struct xc_client *client)
+{
+	for (int i = 0; i < client->engine_count; i++)
+		free(client->engines[i].reason);
+	free(client->engines);
+	free(client->agents);
+}
+
+int xc_engine_count(struct xc_client *client)
+{
+	if (!client)
+		return 0;
+	xci_pump(client, 0);
+	return client->up;
+}
+
+int xc_engine_ids(struct xc_client *client, int *ids, int max)
+{
+	int n = 0;
+
+	if (!client)
+		return 0;
+	xci_pump(client, 0);
+	for (int i = 0; i < client->engine_count; i++) {
+		if (client->engines[i].state != XCI_UP)
+			continue;
+		if (n < max && ids)
+			ids[n] = i;
+		n++;
+	}
+	return n;
+}
+
+struct need {
+	struct xc_client *client;
+	int n;
+};
+
+static const char *first_failure(const struct xc_client *client)
+{
+	for (int i = 0; i < client->engine_count; i++)
+		if (client->engines[i].state == XCI_GONE && client->engines[i].reason)
+			return client->engines[i].reason;
+	return NULL;
+}
+
+/* Engines have failed, and those that are up or to come are not enough. */
+static bool is_hopeless(const struct need *need)
+{
+	return first_failure(need->client) &&
+	       (uint64_t)need->client->up + need->client->starting < (uint64_t)need->n;
+}
+
+static bool is_settled(void *argument)
+{
+	struct need *need = argument;
+
+	return need->client->up >= need->n || is_hopeless(need);
+}
+
+int xc_wait_for_engines(struct xc_client *client, int n, double timeout, struct xc_error *err)
+{
+	struct need need = { client, n };
+	int r;
+
+	if (!client || n < 0)
+		return error_set(err, -EINVAL, "xc_wait_for_engines: %s",
+				 client ? "n is negative" : "client is NULL");
+	r = xci_wait(client, timeout, is_settled, &need);
+	if (r == XC_ELOST)
+		return xci_lost(client, err);
+	if (r == -EINTR)
+		return error_set(err, r, "interrupted while waiting for engines");
+	if (client->up >= n)
+		return 0;
+	if (r == 0)
+		return error_set(err, XC_ENOENGINE,
+				 "%d of %d engines are up, and no more are to come: %s", client->up,
+				 n, first_failure(client));
+	return error_set(err, r,
+			 "%d of %d engines are up after %g s; see xcluster status, or add some with "
+			 "xcluster engines -n",
+			 client->up, n, timeout);
+}

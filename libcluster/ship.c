@@ -1,0 +1,209 @@
+/* ship.c: bringing functions and large data into the store of this host. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "libcluster/client.h"
+#include "proto/error.h"
+
+int xci_store(struct xc_client *client, struct xc_error *err)
+{
+	struct xc_error last = XC_ERROR_INIT;
+	char host[256] = "";
+
+	if (client->store >= 0)
+		return client->store;
+	gethostname(host, sizeof host - 1);
+	for (int i = 0; i < client->agent_count; i++) {
+		struct xci_agent *agent = &client->agents[i];
+		int fd;
+
+		if (strcmp(agent->host, host) != 0)
+			continue;
+		fd = channel_connect(agent->store, agent->session, &last);
+		if (fd < 0)
+			continue;
+		client->store = fd;
+		memcpy(client->store_session, agent->session, SESSION_SIZE);
+		return fd;
+	}
+	return error_set(err, XC_ENOENGINE, "no agent with engines is up on this host%s%s",
+			 last.text[0] ? ": " : "; call xc_wait_for_engines first", last.text);
+}
+
+/* A store that has ended between two rosters: forget it, so that the next call
+ * finds another. */
+static int store_failed(struct xc_client *client, int r)
+{
+	struct xci_shipped *shipped;
+
+	if (r != -EPIPE && r != -ECONNRESET)
+		return r;
+	close(client->store);
+	client->store = -1;
+	DL_FOREACH(client->shipped, shipped) {
+		shipped->is_put = false;
+	}
+	return r;
+}
+
+int xci_object_put(struct xc_client *client, const void *data, uint64_t size, unsigned char *id,
+		   struct xc_error *err)
+{
+	uint64_t number = ++client->last_object;
+	int fd = xci_store(client, err);
+
+	if (fd < 0)
+		return fd;
+	memset(id, 0, OBJECT_SIZE);
+	memcpy(id, client->session, SESSION_SIZE);
+	memcpy(id + SESSION_SIZE, &number, sizeof number);
+	return store_failed(client, channel_put_bytes(fd, id, data, size, err));
+}
+
+void xci_object_release(struct xc_client *client, const unsigned char *id)
+{
+	struct channel_packet request = { .code = OP_RELEASE,
+					  .object = { id, OBJECT_SIZE },
+					  .fd = -1 };
+	struct channel_packet reply;
+	char buffer[CHANNEL_MAX];
+
+	if (client->store >= 0)
+		store_failed(client, channel_call(client->store, &request, &reply, buffer, NULL));
+}
+
+/* Into the store under its hash, unless another client has put it there. */
+static int put_image(struct xc_client *client, struct xci_shipped *shipped, struct xc_error *err)
+{
+	struct channel_packet have = { .code = OP_HAVE,
+				       .object = { shipped->image->hash, OBJECT_SIZE },
+				       .fd = -1 };
+	struct channel_packet reply;
+	char buffer[CHANNEL_MAX];
+	int fd, r;
+
+	if (shipped->is_put)
+		return 0;
+	fd = xci_store(client, err);
+	if (fd < 0)
+		return fd;
+	r = channel_call(fd, &have, &reply, buffer, err);
+	if (r == -ENOENT)
+		r = channel_put_file(fd, shipped->image->hash, shipped->image->fd,
+				     shipped->image->size, err);
+	shipped->is_put = r == 0;
+	return store_failed(client, r);
+}
+
+static struct xci_shipped *add(struct xc_client *client, uintptr_t key, struct xci_image *image,
+			       struct xc_error *err)
+{
+	struct xci_shipped *shipped = calloc(1, sizeof *shipped);
+
+	if (!shipped) {
+		error_set(err, -ENOMEM, "out of memory");
+		xci_image_destroy(image);
+		return NULL;
+	}
+	shipped->key = key;
+	shipped->image = image;
+	DL_APPEND(client->shipped, shipped);
+	return shipped;
+}
+
+static struct xci_shipped *shipped_of(struct xc_client *client, const void *fn,
+				      struct xc_error *err)
+{
+	uintptr_t key = xci_image_key(fn);
+	struct xci_shipped *shipped;
+	struct xci_image *image;
+	uint64_t offset;
+
+	DL_FOREACH(client->shipped, shipped) {
+		if (key && shipped->key == key)
+			return shipped;
+	}
+	if (xci_image_find(fn, &image, &offset, err) < 0)
+		return NULL;
+	return add(client, key, image, err);
+}
+
+struct xci_shipped *xci_ship_library(struct xc_client *client, const char *path,
+				     struct xc_error *err)
+{
+	struct xci_shipped *shipped, *next;
+	struct xci_image *image;
+
+	if (xci_image_load(path, &image, err) < 0)
+		return NULL;
+	/* The library loaded last is the one that names are looked up in. */
+	DL_FOREACH_SAFE(client->shipped, shipped, next) {
+		if (shipped->key == 0 && memcmp(shipped->image->hash, image->hash, 32) == 0) {
+			xci_image_destroy(image);
+			DL_DELETE(client->shipped, shipped);
+			DL_APPEND(client->shipped, shipped);
+			return put_image(client, shipped, err) < 0 ? NULL : shipped;
+		}
+	}
+	shipped = add(client, 0, image, err);
+	return shipped && put_image(client, shipped, err) == 0 ? shipped : NULL;
+}
+
+static struct xci_shipped *last_library(struct xc_client *client)
+{
+	struct xci_shipped *shipped, *last = NULL;
+
+	DL_FOREACH(client->shipped, shipped) {
+		if (shipped->key == 0)
+			last = shipped;
+	}
+	return last;
+}
+
+int xci_ship(struct xc_client *client, xc_task_fn *fn, const char *function,
+	     struct task_frame *task, struct xc_error *err)
+{
+	struct xci_shipped *shipped;
+	int r;
+
+	if (fn && function)
+		return error_set(err, -EINVAL,
+				 "both fn and options.function (\"%s\") are given: set one to NULL",
+				 function);
+	if (!fn && !function)
+		return error_set(err, -EINVAL, "no function: fn and options.function are NULL");
+	if (fn) {
+		shipped = shipped_of(client, *(void **)&fn, err);
+		if (!shipped)
+			return err ? err->code : XC_ECODE;
+		task->kind = FUNCTION_OFFSET;
+		task->number = (uint64_t)((uintptr_t)fn - shipped->key);
+	} else {
+		shipped = last_library(client);
+		if (!shipped)
+			return error_set(err, XC_ECODE,
+					 "function \"%s\": no library was loaded by this client; "
+					 "call xc_load first",
+					 function);
+		task->kind = FUNCTION_SYMBOL;
+		task->symbol = span_of(function);
+	}
+	r = put_image(client, shipped, err);
+	task->object = (struct span){ shipped->image->hash, OBJECT_SIZE };
+	task->program = span_of(shipped->image->name);
+	return r;
+}
+
+void xci_ship_free(struct xc_client *client)
+{
+	struct xci_shipped *shipped, *next;
+
+	DL_FOREACH_SAFE(client->shipped, shipped, next) {
+		xci_image_destroy(shipped->image);
+		free(shipped);
+	}
+	client->shipped = NULL;
+}

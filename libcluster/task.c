@@ -1,0 +1,69 @@
+/* task.c: what a task may call while it runs. */
+#include "libcluster/task.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+int64_t xc_task_index(const struct xc_task *task)
+{
+	return task->index;
+}
+
+size_t xc_task_in_size(const struct xc_task *task)
+{
+	return task->in_size;
+}
+
+int xc_task_engine(const struct xc_task *task)
+{
+	return task->engine;
+}
+
+int xc_task_attempt(const struct xc_task *task)
+{
+	return task->attempt;
+}
+
+bool xc_task_is_cancelled(const struct xc_task *task)
+{
+	return atomic_load_explicit(task->cancel, memory_order_relaxed) == task->cancel_value;
+}
+
+const struct xc_array *xc_task_array(struct xc_task *task, const char *name)
+{
+	if (!name) {
+		xc_task_fail(task, "xc_task_array: the name is NULL");
+		return NULL;
+	}
+	return task->ops->array(task, name);
+}
+
+int xc_task_set(struct xc_task *task, const char *name, const struct xc_array *array)
+{
+	if (!name || !array || xc_array_size(array) < 0 ||
+	    (!array->data && xc_array_size(array) > 0)) {
+		xc_task_fail(task, "xc_task_set: the name is NULL or the array is not valid");
+		return -EINVAL;
+	}
+	return task->ops->set(task, name, array);
+}
+
+int xc_task_return(struct xc_task *task, const void *data, size_t size)
+{
+	if (!data && size) {
+		xc_task_fail(task, "xc_task_return: no data, but %zu bytes", size);
+		return -EINVAL;
+	}
+	return task->ops->give(task, data, size);
+}
+
+int xc_task_fail(struct xc_task *task, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(task->text, sizeof task->text, format, ap);
+	va_end(ap);
+	task->has_text = true;
+	return XC_TASK_FAILED;
+}

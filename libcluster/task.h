@@ -1,0 +1,28 @@
+/* task.h: the task handle, filled in by whoever runs tasks. */
+#ifndef LIBCLUSTER_TASK_H
+#define LIBCLUSTER_TASK_H
+
+#include <stdatomic.h>
+
+#include "xcluster.h"
+
+struct xc_task_ops {
+	const struct xc_array *(*array)(struct xc_task *task, const char *name);
+	int (*set)(struct xc_task *task, const char *name, const struct xc_array *array);
+	int (*give)(struct xc_task *task, const void *data, size_t size);
+};
+
+struct xc_task {
+	const struct xc_task_ops *ops;
+	void *runner; /* borrowed: of ops */
+	int64_t index;
+	size_t in_size;
+	int engine;
+	int attempt;
+	const _Atomic uint64_t *cancel; /* cancelled when *cancel == cancel_value */
+	uint64_t cancel_value;
+	bool has_text;
+	char text[1001];
+};
+
+#endif

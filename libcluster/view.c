@@ -1,0 +1,101 @@
+/* view.c: which engines a call goes to. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "libcluster/client.h"
+#include "proto/error.h"
+
+const struct xc_view *xc_all(struct xc_client *client)
+{
+	return client ? &client->all : NULL;
+}
+
+const struct xc_view *xc_balanced(struct xc_client *client)
+{
+	return client ? &client->balanced : NULL;
+}
+
+static bool is_covered(const struct xc_client *client, int id)
+{
+	return id >= 0 && id < client->engine_count &&
+	       (client->engines[id].state == XCI_UP || client->engines[id].state == XCI_DOWN);
+}
+
+static int check_ids(struct xc_client *client, const int *ids, int n, struct xc_error *err)
+{
+	if (n < 1 || !ids)
+		return error_set(err, -EINVAL, "a view needs at least one engine");
+	for (int i = 0; i < n; i++) {
+		if (!is_covered(client, ids[i]))
+			return error_set(err, XC_ENOENGINE,
+					 "engine %d is not up; xcluster status lists those that are",
+					 ids[i]);
+		for (int k = 0; k < i; k++)
+			if (ids[k] == ids[i])
+				return error_set(err, -EINVAL, "engine %d is twice in the view",
+						 ids[i]);
+	}
+	return 0;
+}
+
+int xc_engines(struct xc_client *client, const int *ids, int n, const struct xc_view **out,
+	       struct xc_error *err)
+{
+	struct xc_view *view;
+	int r;
+
+	if (!client || !out)
+		return error_set(err, -EINVAL, "xc_engines: client or view is NULL");
+	xci_pump(client, 0);
+	r = check_ids(client, ids, n, err);
+	if (r < 0)
+		return r;
+	view = calloc(1, sizeof *view);
+	if (!view || !(view->ids = calloc((size_t)n, sizeof *view->ids))) {
+		free(view);
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	view->client = client;
+	view->kind = VIEW_LIST;
+	view->count = n;
+	for (int i = 0; i < n; i++)
+		view->ids[i] = (uint32_t)ids[i];
+	view->next = client->views;
+	client->views = view;
+	*out = view;
+	return 0;
+}
+
+/* Takes nothing in: a caller that has sized its outputs by this number may rely
+ * on it until its next call that waits or asks. */
+int xc_view_size(const struct xc_view *view)
+{
+	if (!view)
+		return 0;
+	return view->kind == VIEW_LIST ? view->count : view->client->covered;
+}
+
+int xci_view_targets(const struct xc_view *view, uint32_t **out, int *count, struct xc_error *err)
+{
+	struct xc_client *client = view->client;
+	int n = xc_view_size(view), used = 0;
+	uint32_t *ids;
+
+	if (n == 0)
+		return error_set(err, XC_ENOENGINE,
+				 "no engine is up yet: call xc_wait_for_engines first, or add some "
+				 "with xcluster engines -n");
+	ids = calloc((size_t)n, sizeof *ids);
+	if (!ids)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (view->kind == VIEW_LIST)
+		memcpy(ids, view->ids, (size_t)n * sizeof *ids);
+	else
+		for (int i = 0; i < client->engine_count && used < n; i++)
+			if (is_covered(client, i))
+				ids[used++] = (uint32_t)i;
+	*out = ids;
+	*count = n;
+	return 0;
+}

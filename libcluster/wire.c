@@ -1,0 +1,128 @@
+/* wire.c: whole messages over ZeroMQ sockets. */
+#include "libcluster/wire.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+void message_init(struct message *m)
+{
+	m->type = 0;
+	m->count = 0;
+	zmq_msg_init(&m->route);
+	zmq_msg_init(&m->header);
+	for (int i = 0; i < MESSAGE_FRAMES_MAX; i++)
+		zmq_msg_init(&m->frames[i]);
+}
+
+void message_fini(struct message *m)
+{
+	zmq_msg_close(&m->route);
+	zmq_msg_close(&m->header);
+	for (int i = 0; i < MESSAGE_FRAMES_MAX; i++)
+		zmq_msg_close(&m->frames[i]);
+}
+
+void message_move(struct message *to, struct message *from)
+{
+	message_init(to);
+	zmq_msg_move(&to->route, &from->route);
+	zmq_msg_move(&to->header, &from->header);
+	for (int i = 0; i < MESSAGE_FRAMES_MAX; i++)
+		zmq_msg_move(&to->frames[i], &from->frames[i]);
+	to->count = from->count;
+	/* A short header lies within the zmq_msg_t: the reader must not point there. */
+	to->type = message_type(&to->fields, zmq_msg_data(&to->header), zmq_msg_size(&to->header));
+	from->type = 0;
+	from->count = 0;
+}
+
+/* Frames beyond what any message has. */
+static void drain(void *socket)
+{
+	zmq_msg_t spare;
+
+	zmq_msg_init(&spare);
+	while (zmq_msg_recv(&spare, socket, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&spare))
+		;
+	zmq_msg_close(&spare);
+}
+
+int message_receive(void *socket, struct message *m, bool routed, bool wait)
+{
+	zmq_msg_t *part = routed ? &m->route : &m->header;
+	const struct message_info *info;
+
+	m->type = 0;
+	m->count = 0;
+	if (zmq_msg_recv(part, socket, wait ? 0 : ZMQ_DONTWAIT) < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	if (routed) {
+		if (!zmq_msg_more(part))
+			return 1;
+		part = &m->header;
+		if (zmq_msg_recv(part, socket, ZMQ_DONTWAIT) < 0)
+			return -errno;
+	}
+	while (zmq_msg_more(part)) {
+		if (m->count == MESSAGE_FRAMES_MAX) {
+			drain(socket);
+			return 1;
+		}
+		part = &m->frames[m->count];
+		if (zmq_msg_recv(part, socket, ZMQ_DONTWAIT) < 0)
+			return -errno;
+		m->count++;
+	}
+	m->type = message_type(&m->fields, zmq_msg_data(&m->header), zmq_msg_size(&m->header));
+	info = message_info(m->type);
+	if (info && info->frames != m->count)
+		m->type = 0;
+	return 1;
+}
+
+int message_send(void *socket, const void *route, const void *header, size_t header_size,
+		 zmq_msg_t *frames, int count)
+{
+	int r = 0, sent = 0;
+
+	if (route && zmq_send(socket, route, ROUTE_SIZE, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+		r = -errno;
+	if (r == 0 && zmq_send(socket, header, header_size,
+			       ZMQ_DONTWAIT | (count ? ZMQ_SNDMORE : 0)) < 0)
+		r = -errno;
+	for (; r == 0 && sent < count; sent++)
+		if (zmq_msg_send(&frames[sent], socket,
+				 ZMQ_DONTWAIT | (sent + 1 < count ? ZMQ_SNDMORE : 0)) < 0) {
+			r = -errno;
+			break;
+		}
+	for (; sent < count; sent++)
+		zmq_msg_close(&frames[sent]);
+	return r;
+}
+
+int frame_copy(zmq_msg_t *frame, const void *data, size_t size)
+{
+	if (zmq_msg_init_size(frame, size) < 0) {
+		zmq_msg_init(frame);
+		return -ENOMEM;
+	}
+	if (size)
+		memcpy(zmq_msg_data(frame), data, size);
+	return 0;
+}
+
+void route_make(unsigned char route[ROUTE_SIZE], char letter, const void *session)
+{
+	route[0] = (unsigned char)letter;
+	memcpy(route + 1, session, SESSION_SIZE);
+}
+
+uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}

@@ -1,0 +1,39 @@
+/* connection.h: the file that says how to reach a controller. */
+#ifndef PROTO_CONNECTION_H
+#define PROTO_CONNECTION_H
+
+#include <stddef.h>
+
+#include "xcluster.h"
+
+#define CONNECTION_ID_MAX   64
+#define CONNECTION_PATH_MAX 4096
+#define CONNECTION_SIZE_MAX 65536 /* of the file */
+
+/* All texts are filled in and hold no control characters. */
+struct connection {
+	char id[CONNECTION_ID_MAX];
+	char version[32];   /* of the xcluster that the controller is of */
+	char host[256];	    /* where the controller runs */
+	char endpoint[128]; /* ZeroMQ endpoint: ipc://... */
+	char dir[CONNECTION_PATH_MAX];	/* the cluster's directory on that host */
+	char path[CONNECTION_PATH_MAX]; /* of the file read; not in the file */
+	int pid;			/* the controller's */
+};
+
+/* Reads the file at `path`. Errors: XC_ENOCLUSTER when there is none; -EACCES
+ * when it belongs to another user or when others can read or write it; XC_EPROTO
+ * when its content is not valid (the text names file and field) or it is of
+ * another major version. */
+int connection_read(const char *path, struct connection *connection, struct xc_error *err);
+
+/* The same from the file's bytes; `path` stands in the error texts and goes to
+ * connection->path. */
+int connection_parse(const char *text, size_t size, const char *path,
+		     struct connection *connection, struct xc_error *err);
+
+/* Writes the file, readable by the user alone. Who reads meanwhile sees the old
+ * file or the new one. connection->path is ignored. */
+int connection_write(const char *path, const struct connection *connection, struct xc_error *err);
+
+#endif

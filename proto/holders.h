@@ -1,0 +1,43 @@
+/* holders.h: the live processes of a cluster on this host, known by the locks
+ * that they hold, and ending them. */
+#ifndef PROTO_HOLDERS_H
+#define PROTO_HOLDERS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "xcluster.h"
+
+struct holder {
+	pid_t pid;
+	int pidfd;	 /* owned */
+	bool controller; /* else an agent, or an agent's engine */
+};
+
+struct holders {
+	struct holder *list; /* owned */
+	int count;
+};
+#define HOLDERS_INIT                                                                               \
+	{                                                                                          \
+		0                                                                                  \
+	}
+
+/* Fills in those who hold controller.lock and agent-K.lock of the directory.
+ * 0, also when it does not exist; -errno. */
+int holders_find(struct holders *holders, const char *dir);
+void holders_fini(struct holders *holders);
+
+bool holders_have_controller(const struct holders *holders);
+
+/* Waits until all have ended, or until `extra_fd` (-1: none) can be read:
+ * true when all have ended. */
+bool holders_wait(const struct holders *holders, double timeout, int extra_fd);
+
+/* Makes sure that nothing of the cluster runs on this host: waits up to `timeout`
+ * seconds for those who are ending by themselves, then sends SIGTERM, 3 s later
+ * SIGKILL, to agents' engines and what these started, too. -ETIMEDOUT names a
+ * process that not even that ends. */
+int holders_end(const char *dir, double timeout, struct xc_error *err);
+
+#endif

@@ -1,0 +1,15 @@
+/* log.h: the daemons' log: one line an event, on stderr. */
+#ifndef PROTO_LOG_H
+#define PROTO_LOG_H
+
+#include "xcluster.h"
+
+/* Sets the name that stands on each line; `who` is borrowed. */
+void log_open(const char *who);
+
+/* Writes "2026-11-22T14:30:00.123 controller: text" in one write(2), so that
+ * lines of processes that share a file do not mix. Cut at 2000 bytes; line ends
+ * within the text become spaces. Keeps errno. */
+void log_line(const char *format, ...) XC_PRINTF(1, 2);
+
+#endif

@@ -1,0 +1,49 @@
+/* message.c: packing and reading of headers, made from the field lists. */
+#include "proto/message.h"
+
+#include "xcluster.h"
+
+static const struct message_info infos[] = {
+#define INFO(name, number, senders, frames) [number] = { #name, senders, frames },
+	MESSAGES(INFO)
+#undef INFO
+};
+
+const struct message_info *message_info(uint64_t type)
+{
+	if (type >= sizeof infos / sizeof infos[0] || !infos[type].name)
+		return NULL;
+	return &infos[type];
+}
+
+uint64_t message_type(struct reader *r, const void *header, size_t size)
+{
+	uint64_t type;
+
+	reader_init(r, header, size);
+	get_array(r);
+	type = get_u64(r);
+	return r->bad || !message_info(type) ? 0 : type;
+}
+
+#define COUNT(type, name) +1
+#define PUT(type, name)	  put_##type(&w, m->name);
+#define GET(type, name)	  m->name = get_##type(r);
+
+#define DEFINE(upper, lower)                                                                       \
+	size_t msg_##lower##_pack(void *buffer, size_t size, const struct msg_##lower *m)          \
+	{                                                                                          \
+		struct writer w;                                                                   \
+                                                                                                   \
+		writer_init(&w, buffer, size);                                                     \
+		put_array(&w, 1 FIELDS_##upper(COUNT));                                            \
+		put_u64(&w, MSG_##upper);                                                          \
+		FIELDS_##upper(PUT) return w.bad ? 0 : w.used;                                     \
+	}                                                                                          \
+                                                                                                   \
+	int msg_##lower##_get(struct reader *r, struct msg_##lower *m)                             \
+	{                                                                                          \
+		FIELDS_##upper(GET) return reader_is_done(r) ? 0 : XC_EPROTO;                      \
+	}
+
+MESSAGE_STRUCTS(DEFINE)

@@ -1,0 +1,71 @@
+/* task.h: the task frame (what to run on an item), failure runs, and arrays on
+ * the wire. The controller passes task frames on unread. */
+#ifndef PROTO_TASK_H
+#define PROTO_TASK_H
+
+#include "proto/message.h"
+#include "xcluster.h"
+
+enum function_kind {
+	FUNCTION_BUILTIN, /* number: one of enum builtin */
+	FUNCTION_OFFSET,  /* number: offset in the object */
+	FUNCTION_SYMBOL,  /* symbol of the object */
+};
+
+enum builtin {
+	BUILTIN_PUSH,  /* in: array frame; name */
+	BUILTIN_PULL,  /* result: array frame; name */
+	BUILTIN_CLEAR, /* name, or all */
+	BUILTIN_LOAD,  /* opens the object */
+};
+
+#define TASK_FIELDS(F)                                                                             \
+	F(u64, kind)                                                                               \
+	F(u64, number) F(bin, object) F(str, program) F(str, symbol) F(u64, form) F(u64, in_size)  \
+		F(i64, start) F(i64, step) F(u64, out_size) F(u64, time_limit_ns) F(str, name)
+
+struct task_frame {
+	TASK_FIELDS(MESSAGE_FIELD)
+};
+#define TASK_FRAME_MAX 2048
+
+size_t task_frame_pack(void *buffer, size_t size, const struct task_frame *t);
+/* 0, or XC_EPROTO for what cannot be (a form or kind that is none, a wrong
+ * object size, a size over 2^40). Spans point into the frame. */
+int task_frame_parse(struct task_frame *t, const void *frame, size_t size);
+
+/* A run of failures on the wire; a frame holds any number of them, end to end.
+ * `state` is an enum xc_state, or FAILURE_RETRY for items that are going to run
+ * again and have not ended. */
+#define FAILURE_RETRY	 100
+#define FAILURE_TEXT_MAX 1000
+#define FAILURE_FIELDS(F)                                                                          \
+	F(i64, first) F(i64, count) F(u64, state) F(i64, code) F(u64, attempts) F(str, text)
+
+struct failure_run {
+	FAILURE_FIELDS(MESSAGE_FIELD)
+};
+#define FAILURE_RUN_MAX (FAILURE_TEXT_MAX + 64)
+
+size_t failure_run_pack(void *buffer, size_t size, const struct failure_run *f);
+/* Reads the next run: 1, 0 at the end, XC_EPROTO. */
+int failure_run_next(struct reader *r, struct failure_run *f);
+
+/* An array on the wire: a header of fixed size, then the elements, or nothing
+ * where they are an object of the store. */
+struct array_frame {
+	struct xc_array array; /* data points into the frame, NULL for an object */
+	bool is_object;
+	unsigned char object[OBJECT_SIZE];
+};
+#define ARRAY_HEADER_SIZE 112
+
+/* Writes ARRAY_HEADER_SIZE bytes; object NULL: the elements follow. */
+void array_header_write(void *header, const struct xc_array *array, const unsigned char *object);
+/* 0, or XC_EPROTO; checks that shape and bytes agree. */
+int array_frame_parse(struct array_frame *a, const void *frame, size_t size);
+
+/* Bytes of one element; 0 for a dtype that is none. */
+size_t dtype_size(unsigned dtype);
+
+#endif
