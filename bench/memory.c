@@ -184,6 +184,7 @@ void row_bytes_per_task(struct bench *bench)
 		if (!results[i])
 			bench_die("%s", err.text);
 	}
+	xc_is_ready(results[n - 1]); /* sends the last ones, held back to go together */
 	flush(bench->client);
 	tasks = bench_memory(controller, "status", "VmRSS");
 	release_engines(&hold, held);

@@ -40,7 +40,7 @@ static void reset_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static void become(char *const argv[], int log, const int *keep)
+static void become(const char *const argv[], int log, const int *keep)
 {
 	char path[CLUSTER_PATH_MAX];
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -56,15 +56,15 @@ static void become(char *const argv[], int log, const int *keep)
 	/* By its path, as ps would show it as "exe" otherwise. */
 	if (n > 0) {
 		path[n] = '\0';
-		execv(path, argv);
+		execv(path, (char *const *)argv);
 	}
-	execv("/proc/self/exe", argv);
+	execv("/proc/self/exe", (char *const *)argv);
 	complain("cannot run xcluster again: %s", strerror(errno));
 	_exit(STATUS_FAILED);
 }
 
-int daemon_start(struct daemon *daemon, char *const argv[], const char *log, const int *keep,
-		 struct xc_error *err)
+int daemon_start(struct daemon *daemon, const char *const argv[], const char *log,
+		 const int *keep, struct xc_error *err)
 {
 	struct daemon started = DAEMON_INIT;
 	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -108,19 +108,8 @@ int daemon_start_agent(struct daemon *daemon, const struct connection *connectio
 		       const struct engine_options *options, struct xc_error *err)
 {
 	char n[16], threads[16], store[32], path[CLUSTER_PATH_MAX], log[CLUSTER_PATH_MAX];
-	char *argv[] = { (char[]){ "xcluster" },
-			 (char[]){ "engines" },
-			 (char[]){ "--foreground" },
-			 (char[]){ "--connection" },
-			 path,
-			 (char[]){ "-n" },
-			 n,
-			 (char[]){ "--threads-per-engine" },
-			 threads,
-			 NULL,
-			 NULL,
-			 NULL,
-			 NULL };
+	const char *argv[16] = { "xcluster", "engines", "--foreground", "--connection",	       path,
+				 "-n",	     n,		"--threads-per-engine", threads };
 	int argc = 9, r = agent_log(connection->dir, log, sizeof log, err);
 
 	if (r < 0)
@@ -129,10 +118,10 @@ int daemon_start_agent(struct daemon *daemon, const struct connection *connectio
 	snprintf(n, sizeof n, "%d", options->n);
 	snprintf(threads, sizeof threads, "%d", options->threads);
 	if (options->bind)
-		argv[argc++] = (char[]){ "--bind" };
+		argv[argc++] = "--bind";
 	if (options->store_limit) {
 		snprintf(store, sizeof store, "%zu", options->store_limit);
-		argv[argc++] = (char[]){ "--store-limit" };
+		argv[argc++] = "--store-limit";
 		argv[argc++] = store;
 	}
 	return daemon_start(daemon, argv, log, (const int[]){ -1 }, err);

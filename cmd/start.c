@@ -169,13 +169,10 @@ static void leave_place(struct start *s)
 
 static int start_controller(struct start *s)
 {
-	char lifeline[16], ready[16], heartbeat[32], id[CONNECTION_ID_MAX], log[CLUSTER_PATH_MAX];
-	char *argv[] = { (char[]){ "xcluster" },	   (char[]){ "controller" },
-			 (char[]){ "--cluster-id" },	   id,
-			 (char[]){ "--lifeline" },	   lifeline,
-			 (char[]){ "--ready-fd" },	   ready,
-			 (char[]){ "--heartbeat-timeout" }, heartbeat,
-			 NULL };
+	char lifeline[16], ready[16], heartbeat[32], log[CLUSTER_PATH_MAX];
+	const char *argv[] = { "xcluster",   "controller", "--cluster-id", s->id,
+			       "--lifeline", lifeline,	   "--ready-fd",   ready,
+			       "--heartbeat-timeout", heartbeat, NULL };
 	struct xc_error err = XC_ERROR_INIT;
 	int pipe_fds[2], r;
 
@@ -189,7 +186,6 @@ static int start_controller(struct start *s)
 	snprintf(lifeline, sizeof lifeline, "%d", s->lifeline[0]);
 	snprintf(ready, sizeof ready, "%d", pipe_fds[1]);
 	snprintf(heartbeat, sizeof heartbeat, "%g", s->heartbeat_timeout);
-	snprintf(id, sizeof id, "%s", s->id);
 	r = cluster_file(s->dir, log, sizeof log, CLUSTER_LOG);
 	if (r == 0)
 		r = daemon_start(&s->controller, argv, log,

@@ -98,3 +98,27 @@ int64_t intervals_take(struct intervals *set, int64_t max, int64_t *first)
 	}
 	return n;
 }
+
+int64_t intervals_take_within(struct intervals *set, int64_t from, int64_t to, int64_t *first)
+{
+	size_t at = position(set, from);
+	struct interval *list, rest;
+	int64_t low, high;
+
+	if (at > 0 && set->list[set->head + at - 1].end > from)
+		at--;
+	if (at == set->count || set->list[set->head + at].first >= to)
+		return 0;
+	list = set->list + set->head;
+	low = list[at].first > from ? list[at].first : from;
+	high = list[at].end < to ? list[at].end : to;
+	rest = (struct interval){ high, list[at].end };
+	set->total -= list[at].end - low;
+	list[at].end = low;
+	if (list[at].first == low) {
+		memmove(list + at, list + at + 1, (set->count - at - 1) * sizeof *list);
+		set->count--;
+	}
+	*first = low;
+	return intervals_add(set, rest.first, rest.end) < 0 ? -1 : high - low;
+}

@@ -22,4 +22,8 @@ int intervals_add(struct intervals *set, int64_t first, int64_t end);
 /* Takes up to `max` consecutive integers from the front: their number. */
 int64_t intervals_take(struct intervals *set, int64_t max, int64_t *first);
 
+/* Takes the first run of integers of the set within [from, to): its length. -1
+ * when memory is out. */
+int64_t intervals_take_within(struct intervals *set, int64_t from, int64_t to, int64_t *first);
+
 #endif

@@ -277,6 +277,19 @@ void job_cancel(struct state *state, struct job *job, enum interrupt how)
 	free(list.bytes);
 }
 
+/* Some items of a job that others share: those that have not been handed out. */
+static void cancel_part(struct state *state, struct job *job, int64_t from, int64_t count)
+{
+	int64_t to = count < job->items - from ? from + count : job->items;
+	int64_t first, n;
+
+	job->slices++; /* keeps it */
+	while ((n = intervals_take_within(&job->remaining, from, to, &first)) > 0)
+		job_end_items(state, job, first, n, XC_CANCELLED, 0, 0, -1, "cancelled");
+	job_update_runnable(state, job);
+	job_release(state, job);
+}
+
 /* Its client is gone: nobody will hear of it. */
 void job_orphan(struct state *state, struct job *job)
 {
@@ -304,8 +317,13 @@ int on_cancel(struct state *state, struct peer *peer, struct message *m)
 		return 0;
 	client->received = cancel.seq;
 	HASH_FIND(hh, client->jobs, &cancel.job, sizeof cancel.job, job);
-	if (job)
-		job_cancel(state, job, cancel.how == CANCEL_HOW_RUNNING ? INTERRUPT_KILL : INTERRUPT_ASK);
+	if (!job || cancel.first < 0 || cancel.count < 0)
+		return 0;
+	if (cancel.first > 0 || cancel.count < job->items)
+		cancel_part(state, job, cancel.first, cancel.count);
+	else
+		job_cancel(state, job,
+			   cancel.how == CANCEL_HOW_RUNNING ? INTERRUPT_KILL : INTERRUPT_ASK);
 	return 0;
 }
 

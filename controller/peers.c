@@ -229,6 +229,7 @@ int on_down(struct state *state, struct peer *peer, struct message *m)
 	if (!engine || down.cause > DOWN_LOST || down.epoch < engine->epoch)
 		return XC_EPROTO;
 	span_copy(text, sizeof text, down.text);
+	engine->epoch = down.epoch; /* a hello of that process may still be on its way */
 	engine_down(state, engine, (enum down_cause)down.cause, (int)down.code, down.slice,
 		    down.item, text, down.restarting, true);
 	return 0;

@@ -274,7 +274,8 @@ int on_done(struct state *state, struct peer *peer, struct message *m)
 		measure_add(slice->job->measure, engine, done.count, done.busy_ns);
 	if (zmq_msg_size(&m->frames[0]) > 0)
 		r = settle_failures(state, slice, &m->frames[0], &tally);
-	job_report(state, slice->job, first, done.count, engine->id, done.busy_ns,
+	job_report(state, slice->job, first, done.count, engine->id,
+		   done.busy_ns > done.waited_ns ? done.busy_ns - done.waited_ns : 0,
 		   done.count - tally.again, tally.failed, &m->frames[0], &m->frames[1]);
 	zmq_msg_init(&m->frames[0]);
 	zmq_msg_init(&m->frames[1]);

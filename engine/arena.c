@@ -3,7 +3,9 @@
  * that ZeroMQ can send from it and the agent can send it again. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/runner.h"
 
@@ -67,6 +69,31 @@ static int arena_place(struct engine *e, uint64_t size, uint64_t *place)
 	return 0;
 }
 
+/* Nanoseconds that this thread was ready to run and had no core (see
+ * proc_pid_schedstat in the kernel's documentation). */
+static uint64_t run_delay(const struct engine *e)
+{
+	char text[100];
+	unsigned long long delay = 0;
+	ssize_t n = pread(e->schedstat, text, sizeof text - 1, 0);
+
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	return sscanf(text, "%*u %llu", &delay) == 1 ? delay : 0;
+}
+
+/* Asked for long items only: it costs as much as a short one. */
+static uint64_t waited(const struct engine *e)
+{
+	uint64_t busy = now_ns() - e->piece_start_ns, delay;
+
+	if (e->piece_delay_ns == UINT64_MAX)
+		return 0;
+	delay = run_delay(e) - e->piece_delay_ns;
+	return delay < busy ? delay : busy;
+}
+
 int piece_begin(struct engine *e, uint64_t slice, int64_t base, int64_t first, int64_t items,
 		uint64_t room)
 {
@@ -93,6 +120,7 @@ int piece_begin(struct engine *e, uint64_t slice, int64_t base, int64_t first, i
 	e->piece_items = items;
 	e->piece_room = room;
 	e->piece_start_ns = now_ns();
+	e->piece_delay_ns = e->now.want == 1 ? run_delay(e) : UINT64_MAX;
 	e->last_failure.count = 0;
 	e->given = 0;
 	e->piece_gave = false;
@@ -123,6 +151,7 @@ void piece_send(struct engine *e, bool last)
 				   .first = piece->first,
 				   .count = piece->done,
 				   .busy_ns = now_ns() - e->piece_start_ns,
+				   .waited_ns = waited(e),
 				   .last = last,
 				   .payload = piece->payload,
 				   .payload_size = piece->payload_used,
@@ -143,6 +172,7 @@ void piece_send(struct engine *e, bool last)
 				  .first = record->first,
 				  .count = record->count,
 				  .busy_ns = record->busy_ns,
+				  .waited_ns = record->waited_ns,
 				  .last = record->last };
 	zmq_msg_init_data(&frames[0], e->arena + record->failures, record->failures_size, NULL,
 			  NULL);

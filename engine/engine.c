@@ -2,6 +2,7 @@
 #include "engine/engine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -43,9 +44,13 @@ static int on_refused(struct engine *e, struct message *m)
 static int on_slice(struct engine *e, struct message *m)
 {
 	struct pending *p = calloc(1, sizeof *p);
+	struct reader fields = m->fields;
+	struct msg_slice header;
 
 	if (!p)
 		return -ENOMEM;
+	if (msg_slice_get(&fields, &header) == 0 && header.ack > e->page->acked)
+		e->page->acked = header.ack;
 	message_move(&p->message, m);
 	DL_APPEND(e->pending, p);
 	return 0;
@@ -137,6 +142,7 @@ static int map_shared(struct engine *e, struct xc_error *err)
 	e->page = mmap(NULL, sizeof *e->page, PROT_READ | PROT_WRITE, MAP_SHARED, ENGINE_PAGE_FD,
 		       0);
 	e->arena_fd = ENGINE_ARENA_FD;
+	e->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 	e->arena = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
 			ENGINE_ARENA_FD, 0);
 	if (e->page == MAP_FAILED || e->arena == MAP_FAILED)

@@ -39,6 +39,7 @@ struct slot {
 	int arena_fd;
 	struct page *page;	    /* mapped, shared with the engine */
 	struct variable *variables; /* outlive the process */
+	uint64_t started_ns;	    /* when the process was */
 	int quick_deaths;	    /* before it could run a task, in a row */
 	bool killed;		    /* by us, for `cause` */
 	enum down_cause cause;

@@ -24,6 +24,7 @@ struct record {
 	int64_t first;
 	int64_t count;
 	uint64_t busy_ns;
+	uint64_t waited_ns; /* of these, for a core that others had */
 	uint64_t last;
 	uint64_t payload, payload_size;
 	uint64_t failures, failures_size;

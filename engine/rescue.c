@@ -59,6 +59,7 @@ static void send_record(struct slot *slot, const struct record *record)
 				 .first = record->first,
 				 .count = record->count,
 				 .busy_ns = record->busy_ns,
+				 .waited_ns = record->waited_ns,
 				 .last = record->last };
 	zmq_msg_t frames[2];
 

@@ -48,6 +48,7 @@ struct engine {
 	void *context, *dealer;
 	int channel;
 	int arena_fd;
+	int schedstat; /* /proc file of the main thread */
 	struct page *page;
 	unsigned char *arena;
 	uint64_t arena_next;  /* where the next piece may begin */
@@ -66,6 +67,7 @@ struct engine {
 	int64_t piece_items; /* it may hold */
 	uint64_t piece_room; /* bytes of payload */
 	uint64_t piece_start_ns;
+	uint64_t piece_delay_ns; /* run_delay at its start; all ones: not asked */
 	struct failure_run last_failure;
 	uint64_t last_failure_at;
 	char last_text[FAILURE_TEXT_MAX + 1];

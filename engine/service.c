@@ -175,7 +175,6 @@ static int on_config(struct call *c)
 	snprintf(c->text, sizeof c->text, "%d", c->slot->index);
 	c->out.text = span_of(c->text);
 	c->slot->state = SLOT_RUNNING;
-	c->slot->quick_deaths = 0;
 	return 0;
 }
 

@@ -355,8 +355,6 @@ void slice_run(struct engine *e, struct message *m)
 		log_line("a slice that cannot be read: ending");
 		exit(1);
 	}
-	if (header.ack > e->page->acked)
-		e->page->acked = header.ack;
 	resolve_frame(e, &m->frames[0]);
 	in.offsets = (struct span){ zmq_msg_data(&m->frames[1]), zmq_msg_size(&m->frames[1]) };
 	in.payload = (struct span){ zmq_msg_data(&m->frames[2]), zmq_msg_size(&m->frames[2]) };

@@ -15,7 +15,8 @@
 #include "engine/host.h"
 #include "proto/log.h"
 
-#define QUICK_DEATHS_MAX 3
+#define QUICK_DEATHS_MAX 5
+#define QUICK_DEATH_NS	 UINT64_C(5000000000)
 #define STOPPED_LIMIT_NS UINT64_C(1000000000)
 
 extern char **environ;
@@ -211,6 +212,7 @@ static int slot_start(struct slot *slot)
 	close(pair[1]);
 	close(page_fd);
 	slot->state = SLOT_STARTING;
+	slot->started_ns = now_ns();
 	return 0;
 fail:
 	r = -errno;
@@ -237,6 +239,14 @@ void slots_start(struct agent *agent)
 	}
 }
 
+/* Dead soon after its start, without having begun an item: it may never work. */
+static bool was_quick(const struct slot *slot)
+{
+	return slot->state == SLOT_STARTING ||
+	       (now_ns() - slot->started_ns < QUICK_DEATH_NS && slot->page->written == 0 &&
+		slot->page->piece.slice == 0);
+}
+
 static void on_death(struct slot *slot, int status)
 {
 	bool restarting;
@@ -249,8 +259,7 @@ static void on_death(struct slot *slot, int status)
 			break;
 	}
 	kill(-slot->pid, SIGKILL); /* processes that its tasks left */
-	if (slot->state == SLOT_STARTING)
-		slot->quick_deaths++;
+	slot->quick_deaths = was_quick(slot) ? slot->quick_deaths + 1 : 0;
 	restarting = !slot->agent->stopping && slot->quick_deaths < QUICK_DEATHS_MAX;
 	slot_rescue(slot, status, restarting);
 	slot_clear(slot);

@@ -400,8 +400,9 @@ struct xc_progress {
 /* As of what has arrived; never waits. */
 XC_API struct xc_progress xc_result_progress(struct xc_result *result);
 
-/* Seconds from submission until ready (or now); and the sum of the seconds that
- * its items ran on engines; and their ratio. */
+/* Seconds from submission until ready (or now); the sum of the seconds that its
+ * items took on engines, less those in which an engine waited for a core that
+ * others had (so about what one core would need alone); and their ratio. */
 XC_API double xc_result_elapsed(struct xc_result *result);
 XC_API double xc_result_serial_time(struct xc_result *result);
 XC_API double xc_result_speedup(struct xc_result *result);

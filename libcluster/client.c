@@ -16,6 +16,7 @@
 #define ACK_RESULTS	64
 #define ACK_BYTES	(UINT64_C(1) << 20)
 #define PING_AFTER_NS	UINT64_C(1000000000)
+#define PINGS_MAX	60 /* without an answer, one a second */
 
 extern char *program_invocation_short_name;
 
@@ -188,6 +189,7 @@ static int take_messages(struct xc_client *client)
 	message_fini(&m);
 	if (n > 0) {
 		client->heard_ns = now_ns();
+		client->pings = 0;
 		xci_ack(client);
 	}
 	return n;
@@ -202,6 +204,10 @@ static void maybe_ping(struct xc_client *client)
 	    now - client->pinged_ns < PING_AFTER_NS)
 		return;
 	client->pinged_ns = now;
+	if (++client->pings > PINGS_MAX) {
+		client->is_lost = true;
+		return;
+	}
 	SEND_SIMPLE(client->dealer, NULL, ping, .received = client->received);
 }
 
@@ -230,11 +236,17 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 		return XC_ELOST;
 	}
 	maybe_ping(client);
-	return 0;
+	return client->is_lost ? XC_ELOST : 0;
 }
 
 int xci_lost(struct xc_client *client, struct xc_error *err)
 {
+	if (client->pings > PINGS_MAX)
+		return error_set(err, XC_ELOST,
+				 "the controller of cluster \"%s\" (pid %d on %s) has not answered "
+				 "for %d s; end it with xcluster stop, and start the cluster again",
+				 client->connection.id, client->connection.pid,
+				 client->connection.host, PINGS_MAX);
 	return error_set(err, XC_ELOST,
 			 "the controller of cluster \"%s\" (pid %d on %s) is gone, and with it what "
 			 "had not ended; start the cluster again",

@@ -129,6 +129,7 @@ struct xc_client {
 	uint64_t credit, input_bytes;
 	uint64_t sent_seq, received, acked, unacked_bytes;
 	uint64_t heard_ns, pinged_ns;
+	int pings; /* without an answer */
 	struct xci_sent *sent;
 	uint64_t last_job, last_query, last_object;
 	uint64_t reported; /* id of the REPORT that came last */

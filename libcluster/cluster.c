@@ -92,7 +92,7 @@ static int make_pipe(int fds[2])
 	return -EMFILE;
 }
 
-static int spawn(struct run *run, char *const argv[], int lifeline)
+static int spawn(struct run *run, const char *const argv[], int lifeline)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -122,7 +122,8 @@ static int spawn(struct run *run, char *const argv[], int lifeline)
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, out[1], 1);
 	posix_spawn_file_actions_adddup2(&actions, err[1], 2);
-	r = -posix_spawnp(&run->pid, run->command, &actions, &attributes, argv, environ);
+	r = -posix_spawnp(&run->pid, run->command, &actions, &attributes, (char *const *)argv,
+			  environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	close(out[1]);
@@ -238,11 +239,8 @@ static int start(struct xc_cluster *cluster, struct run *run, int lifeline, int 
 {
 	double timeout = options->engine_timeout > 0 ? options->engine_timeout : ENGINE_TIMEOUT;
 	char count[16], threads[16], seconds[32], fd[16];
-	char *argv[16] = {
-		(char[]){ "xcluster" },	    (char[]){ "start" }, (char[]){ "--json" },
-		(char[]){ "--cluster-id" }, cluster->id,	 (char[]){ "--lifeline" },
-		fd,			    (char[]){ "--engine-timeout" }, seconds,
-	};
+	const char *argv[16] = { "xcluster",   "start", "--json",	       "--cluster-id", cluster->id,
+				 "--lifeline", fd,	"--engine-timeout", seconds };
 	int argc = 9, r;
 
 	snprintf(fd, sizeof fd, "%d", lifeline);
@@ -250,15 +248,15 @@ static int start(struct xc_cluster *cluster, struct run *run, int lifeline, int 
 	snprintf(count, sizeof count, "%d", n);
 	snprintf(threads, sizeof threads, "%d", options->threads_per_engine);
 	if (n > 0) {
-		argv[argc++] = (char[]){ "-n" };
+		argv[argc++] = "-n";
 		argv[argc++] = count;
 	}
 	if (options->threads_per_engine > 0) {
-		argv[argc++] = (char[]){ "--threads-per-engine" };
+		argv[argc++] = "--threads-per-engine";
 		argv[argc++] = threads;
 	}
 	if (options->bind)
-		argv[argc++] = (char[]){ "--bind" };
+		argv[argc++] = "--bind";
 	run->command = find_command();
 	r = spawn(run, argv, lifeline);
 	if (r < 0)

@@ -63,7 +63,7 @@ enum role {
 #define FIELDS_DONE(F)                                                                             \
 	F(u64, slot)                                                                               \
 	F(u64, epoch) F(u64, record) F(u64, slice) F(i64, first) F(i64, count) F(u64, busy_ns)     \
-		F(u64, last)
+		F(u64, waited_ns) F(u64, last)
 #define FIELDS_TAKE(F)	    F(u64, slot) F(u64, epoch) F(u64, slice) F(i64, count) F(u64, all)
 #define FIELDS_TAKEN(F)	    F(u64, slot) F(u64, epoch) F(u64, slice) F(i64, end)
 #define FIELDS_INTERRUPT(F) F(u64, slot) F(u64, epoch) F(u64, slice) F(u64, kill)

@@ -12,7 +12,7 @@ static struct xc_error err = XC_ERROR_INIT;
 
 static void join(struct program *agent, const char *n)
 {
-	PROGRAM(agent, xcluster_command(), "engines", "-n", n);
+	PROGRAM(agent, xcluster_command(), "engines", "-n", n, "--foreground");
 }
 
 static void push_number(const struct xc_view *view, const char *name, int value)

@@ -109,7 +109,7 @@ START_TEST(agent_killed)
 
 	start_cluster(1);
 	client = open_client(1);
-	PROGRAM(&agent, xcluster_command(), "engines", "-n", "2");
+	PROGRAM(&agent, xcluster_command(), "engines", "-n", "2", "--foreground");
 	assert_ok(xc_wait_for_engines(client, 3, LIMIT, &err), err);
 	stage_open();
 	result = xc_map_range_async(xc_balanced(client), wait_at_gate, 40, out, sizeof out[0],
@@ -156,7 +156,7 @@ START_TEST(work_pinned_to_a_lost_engine_ends)
 
 	start_cluster(1);
 	client = open_client(1);
-	PROGRAM(&agent, xcluster_command(), "engines", "-n", "1");
+	PROGRAM(&agent, xcluster_command(), "engines", "-n", "1", "--foreground");
 	assert_ok(xc_wait_for_engines(client, 2, LIMIT, &err), err);
 	assert_ok(xc_engines(client, (const int[]){ 0, 1 }, 2, &view, &err), err);
 	stage_open();
@@ -179,6 +179,11 @@ START_TEST(work_pinned_to_a_lost_engine_ends)
 }
 END_TEST
 
+static bool has_no_engines(void *client)
+{
+	return xc_engine_count(client) == 0;
+}
+
 START_TEST(the_only_agent_killed)
 {
 	struct xc_client *client;
@@ -191,8 +196,8 @@ START_TEST(the_only_agent_killed)
 		  err);
 	ck_assert_int_eq(agents[0], agents[1]);
 	kill_and_see(agents[0]);
+	ck_assert(wait_until(has_no_engines, client, 5));
 	ck_assert_int_lt(xc_wait_for_engines(client, 1, 1.0, &err), 0);
-	ck_assert_int_eq(xc_engine_count(client), 0);
 	xc_close(client);
 	XCLUSTER(&output, "stop");
 	assert_nothing_left(5);

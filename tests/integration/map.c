@@ -11,6 +11,13 @@
 static const int64_t sizes[] = { 0, 1, 16, 101, 1000000 };
 #define SIZES ((int)(sizeof sizes / sizeof sizes[0]))
 
+/* N.B. Check's own assertions cost a system call each. */
+#define CHECK_ITEM(i, condition)                                                                   \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			ck_abort_msg("item %lld: %s is wrong", (long long)(i), #condition);        \
+	} while (0)
+
 static struct xc_client *client;
 static struct xc_error err = XC_ERROR_INIT;
 
@@ -59,8 +66,8 @@ static void check_range(int64_t n, int64_t start, int64_t step, int64_t chunk)
 			       &options, &err),
 		  err);
 	for (int64_t i = 0; i < n; i++) {
-		ck_assert_int_eq(replies[i].index, i);
-		ck_assert_int_eq(replies[i].value, start + i * (step ? step : 1));
+		CHECK_ITEM(i, replies[i].index == i);
+		CHECK_ITEM(i, replies[i].value == start + i * (step ? step : 1));
 	}
 	ck_assert_int_eq(replies[n].value, 4711);
 	free(replies);
@@ -113,7 +120,7 @@ START_TEST(strided)
 			 sizeof *results, NULL, &err),
 		  err);
 	for (int64_t i = 0; i < n; i++)
-		ck_assert_double_eq(results[i], (double)i / 8 * (double)(i % 1000) + (double)i);
+		CHECK_ITEM(i, results[i] == (double)i / 8 * (double)(i % 1000) + (double)i);
 	free(points);
 	free(results);
 }
@@ -153,8 +160,8 @@ START_TEST(packed)
 
 		for (int64_t k = 0; k < i % 37; k++)
 			sum = 31 * sum + bytes[i % 20 + k];
-		ck_assert_uint_eq(results[i].size, (size_t)(i % 37));
-		ck_assert_uint_eq(results[i].sum, sum);
+		CHECK_ITEM(i, results[i].size == (size_t)(i % 37));
+		CHECK_ITEM(i, results[i].sum == sum);
 	}
 	free(items);
 	free(results);
@@ -190,12 +197,12 @@ START_TEST(results_of_variable_length)
 		const uint8_t *bytes = xc_result_item(result, i, &size);
 
 		if (i % 7 == 0) {
-			ck_assert_ptr_null(bytes);
+			CHECK_ITEM(i, bytes == NULL);
 			continue;
 		}
-		ck_assert_uint_eq(size, (size_t)(i % 50));
+		CHECK_ITEM(i, bytes != NULL && size == (size_t)(i % 50));
 		for (size_t k = 0; k < size; k++)
-			ck_assert_uint_eq(bytes[k], i % 251);
+			CHECK_ITEM(i, bytes[k] == i % 251);
 	}
 	ck_assert_ptr_null(xc_result_item(result, n, &size));
 	ck_assert_ptr_null(xc_result_item(result, -1, &size));
@@ -230,7 +237,7 @@ START_TEST(items_of_eight_megabytes)
 		in[i] = i * 0x9E3779B97F4A7C15u;
 	assert_ok(xc_map(xc_balanced(client), invert, in, BIG, N, out, BIG, &chunk, &err), err);
 	for (size_t i = 0; i < (size_t)N * BIG / 8; i++)
-		ck_assert(out[i] == ~in[i]);
+		CHECK_ITEM(i, out[i] == ~in[i]);
 	result = xc_map_async(xc_balanced(client), return_big, in, BIG, N, NULL, 0, &chunk, &err);
 	ck_assert_msg(result != NULL, "%s", err.text);
 	/* The input was copied. */
@@ -272,13 +279,13 @@ START_TEST(direct_view_gives_contiguous_blocks)
 		assert_ok(xc_map_range(view, tell_engine, n, engines, sizeof *engines, NULL, &err),
 			  err);
 		for (int64_t i = 0; i < n; i++)
-			ck_assert_int_eq(engines[i], order[i * ENGINES / n]);
+			CHECK_ITEM(i, engines[i] == order[i * ENGINES / n]);
 		memset(engines, -1, (size_t)n * sizeof *engines);
 		assert_ok(xc_map_range(xc_all(client), tell_engine, n, engines, sizeof *engines,
 				       NULL, &err),
 			  err);
 		for (int64_t i = 0; i < n; i++)
-			ck_assert_int_eq(engines[i], i * ENGINES / n);
+			CHECK_ITEM(i, engines[i] == i * ENGINES / n);
 	}
 	free(engines);
 }

@@ -195,20 +195,22 @@ END_TEST
 
 START_TEST(engines_are_added)
 {
-	struct program agent;
 	struct xc_client *client;
+	struct output output;
 	json_t *status;
 
 	start_cluster(1);
+	XCLUSTER(&output, "engines", "-n", "2");
+	ck_assert_msg(output.status == 0, "%s", output.err);
+	/* It returns when they are up. */
 	client = open_client(1);
-	PROGRAM(&agent, xcluster_command(), "engines", "-n", "2");
-	assert_ok(xc_wait_for_engines(client, 3, LIMIT, &err), err);
+	ck_assert_int_eq(xc_engine_count(client), 3);
+	assert_ok(xc_apply(xc_all(client), say, "hello", 6, NULL, 0, NULL, &err), err);
 	xc_close(client);
 	status = XCLUSTER_JSON("status", "--json");
 	ck_assert_uint_eq(json_array_size(at(status, "engines")), 3);
 	json_decref(status);
 	stop_cluster();
-	program_end(&agent);
 }
 END_TEST
 

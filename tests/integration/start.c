@@ -164,6 +164,7 @@ START_TEST(stop_ends_tasks_that_block_signals)
 	struct xc_error err = XC_ERROR_INIT;
 	struct xc_result *result;
 	struct xc_client *client;
+	int r;
 
 	start_cluster(2);
 	client = open_client(2);
@@ -173,7 +174,9 @@ START_TEST(stop_ends_tasks_that_block_signals)
 	stage_news();
 	stage_news();
 	stop_cluster();
-	ck_assert_int_eq(xc_wait(result, LIMIT, &err), XC_ELOST);
+	/* Its engines went first, or its controller. */
+	r = xc_wait(result, LIMIT, &err);
+	ck_assert_msg(r == XC_EFAILED || r == XC_ELOST, "%d: %s", r, err.text);
 	xc_result_destroy(result);
 	xc_close(client);
 }
