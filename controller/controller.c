@@ -39,7 +39,7 @@ void state_stop(struct state *state, const char *why)
 		return;
 	log_line("stopping: %s", why);
 	state->stop_ns = now_ns();
-	DL_FOREACH(state->agents, agent) {
+	DL_FOREACH (state->agents, agent) {
 		SEND_PEER(state, agent->peer, stop, .id = 0);
 	}
 }
@@ -220,8 +220,7 @@ static void take_events(struct state *state)
 
 static bool is_over(const struct state *state)
 {
-	return state->stop_ns &&
-	       (!state->agents || now_ns() - state->stop_ns > STOP_LIMIT_NS);
+	return state->stop_ns && (!state->agents || now_ns() - state->stop_ns > STOP_LIMIT_NS);
 }
 
 static void loop(struct state *state)
@@ -260,8 +259,8 @@ static int watch_signals(struct state *state)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	state->signals = (struct source){ on_signals,
-					  signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC) };
+	state->signals =
+		(struct source){ on_signals, signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC) };
 	return state->signals.fd < 0 ? -errno : state_watch(state, &state->signals);
 }
 
@@ -285,8 +284,8 @@ static int bind_router(struct state *state, struct xc_error *err)
 	r = zmq_bind(state->router, state->connection.endpoint);
 	umask(mask);
 	if (r < 0)
-		return error_set(err, -errno, "cannot listen on %s: %s",
-				 state->connection.endpoint, zmq_strerror(errno));
+		return error_set(err, -errno, "cannot listen on %s: %s", state->connection.endpoint,
+				 zmq_strerror(errno));
 	return 0;
 }
 
@@ -369,13 +368,13 @@ static void free_spares(struct state *state)
 	struct parcel *parcel, *next_parcel;
 	struct slice *slice, *next_slice;
 
-	LL_FOREACH_SAFE(state->spare_parcels, parcel, next_parcel) {
+	LL_FOREACH_SAFE (state->spare_parcels, parcel, next_parcel) {
 		free(parcel);
 	}
-	LL_FOREACH_SAFE(state->spare_slices, slice, next_slice) {
+	LL_FOREACH_SAFE (state->spare_slices, slice, next_slice) {
 		free(slice);
 	}
-	HASH_ITER(hh, state->measures, measure, next_measure) {
+	HASH_ITER (hh, state->measures, measure, next_measure) {
 		HASH_DEL(state->measures, measure);
 		free(measure->frame);
 		free(measure);

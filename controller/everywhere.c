@@ -13,7 +13,7 @@ static void tell_agents(struct state *state, const struct everywhere *entry, boo
 
 	if (!entry->has_object)
 		return;
-	DL_FOREACH(state->agents, agent) {
+	DL_FOREACH (state->agents, agent) {
 		if (hold)
 			SEND_PEER(state, agent->peer, hold, .object = object);
 		else
@@ -35,7 +35,7 @@ static void forget(struct state *state, const char *name, bool is_variable)
 {
 	struct everywhere *entry, *next;
 
-	DL_FOREACH_SAFE(state->log, entry, next) {
+	DL_FOREACH_SAFE (state->log, entry, next) {
 		if (entry->is_variable == is_variable &&
 		    (!name[0] || strcmp(entry->name, name) == 0))
 			entry_free(state, entry);
@@ -94,8 +94,7 @@ static void add_entry(struct state *state, struct job *job, struct span object)
 	tell_agents(state, entry, true);
 }
 
-void everywhere_submit(struct state *state, struct job *job, struct span object,
-		       zmq_msg_t *targets)
+void everywhere_submit(struct state *state, struct job *job, struct span object, zmq_msg_t *targets)
 {
 	forget(state, job->name, job->flags & JOB_VARIABLE);
 	if (job->flags & JOB_EVERYWHERE)
@@ -107,7 +106,7 @@ void everywhere_replay(struct state *state, struct engine *engine)
 {
 	struct everywhere *entry;
 
-	DL_FOREACH(state->log, entry) {
+	DL_FOREACH (state->log, entry) {
 		struct job *job = job_internal(state, entry->name, entry->in_size, &entry->task,
 					       &entry->payload);
 
@@ -120,7 +119,7 @@ void everywhere_free(struct state *state)
 {
 	struct everywhere *entry, *next;
 
-	DL_FOREACH_SAFE(state->log, entry, next) {
+	DL_FOREACH_SAFE (state->log, entry, next) {
 		entry_free(state, entry);
 	}
 }

@@ -56,7 +56,7 @@ void job_free(struct state *state, struct job *job)
 
 	job->cancelled = true; /* so that it is not runnable */
 	job_update_runnable(state, job);
-	DL_FOREACH_SAFE(job->reruns, rerun, next) {
+	DL_FOREACH_SAFE (job->reruns, rerun, next) {
 		free(rerun);
 	}
 	intervals_fini(&job->remaining);
@@ -222,7 +222,7 @@ static void cancel_pinned(struct state *state, struct job *job, struct run_list 
 		struct engine *engine = state->engines[i];
 		struct pinned *pinned, *next;
 
-		DL_FOREACH_SAFE(engine->pinned, pinned, next) {
+		DL_FOREACH_SAFE (engine->pinned, pinned, next) {
 			if (pinned->job != job)
 				continue;
 			add_cancelled(list, pinned->first, pinned->count, pinned->attempt - 1);
@@ -239,13 +239,12 @@ static void interrupt_slices(struct state *state, struct job *job, enum interrup
 		struct engine *engine = state->engines[i];
 		struct slice *slice;
 
-		DL_FOREACH(engine->slices, slice) {
+		DL_FOREACH (engine->slices, slice) {
 			if (slice->job != job || !engine->agent)
 				continue;
 			slice_take(state, slice, true);
 			SEND_PEER(state, engine->agent->peer, interrupt, .slot = engine->slot,
-				  .epoch = engine->epoch, .slice = slice->number,
-				  .kill = how);
+				  .epoch = engine->epoch, .slice = slice->number, .kill = how);
 		}
 	}
 }
@@ -259,7 +258,7 @@ void job_cancel(struct state *state, struct job *job, enum interrupt how)
 
 	while ((n = intervals_take(&job->remaining, INT64_MAX, &first)) > 0)
 		add_cancelled(&list, first, n, 0);
-	DL_FOREACH_SAFE(job->reruns, rerun, next) {
+	DL_FOREACH_SAFE (job->reruns, rerun, next) {
 		add_cancelled(&list, rerun->first, rerun->count, rerun->attempt - 1);
 		DL_DELETE(job->reruns, rerun);
 		free(rerun);
@@ -401,8 +400,8 @@ static struct job *job_new(struct state *state, struct client *client, const str
 	zmq_msg_init(&job->payload->message);
 	zmq_msg_move(&job->payload->message, payload);
 	if (job->items > 1)
-		job->measure = measure_get(state, zmq_msg_data(&job->task),
-					   zmq_msg_size(&job->task));
+		job->measure =
+			measure_get(state, zmq_msg_data(&job->task), zmq_msg_size(&job->task));
 	if (client) {
 		client->input_bytes += zmq_msg_size(&job->payload->message);
 		HASH_ADD(hh, client->jobs, id, sizeof job->id, job);
@@ -436,8 +435,8 @@ static void pin(struct state *state, struct job *job, zmq_msg_t *targets)
 	}
 }
 
-static void refuse(struct state *state, struct client *client, uint64_t id, int64_t items,
-		   int code, const char *text)
+static void refuse(struct state *state, struct client *client, uint64_t id, int64_t items, int code,
+		   const char *text)
 {
 	unsigned char buffer[FAILURE_RUN_MAX];
 	struct failure_run run = { .first = 0,
@@ -505,8 +504,8 @@ int on_submit(struct state *state, struct peer *peer, struct message *m)
 	return 0;
 }
 
-struct job *job_internal(struct state *state, const char *name, uint64_t in_size,
-			 zmq_msg_t *task, zmq_msg_t *payload)
+struct job *job_internal(struct state *state, const char *name, uint64_t in_size, zmq_msg_t *task,
+			 zmq_msg_t *payload)
 {
 	struct msg_submit s = { .pinned = 1,
 				.items = 1,

@@ -13,7 +13,7 @@ static void forget_unused(struct state *state)
 {
 	struct measure *measure, *next;
 
-	HASH_ITER(hh, state->measures, measure, next) {
+	HASH_ITER (hh, state->measures, measure, next) {
 		if (measure->users)
 			continue;
 		HASH_DEL(state->measures, measure);

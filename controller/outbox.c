@@ -94,7 +94,7 @@ void outbox_ack(struct state *state, struct client *client, uint64_t seq)
 	if (was_full && client->held_bytes <= HELD_BYTES_MAX) {
 		struct job *job, *next;
 
-		HASH_ITER(hh, client->jobs, job, next) {
+		HASH_ITER (hh, client->jobs, job, next) {
 			job_update_runnable(state, job);
 		}
 	}
@@ -118,7 +118,7 @@ void outbox_clear(struct state *state, struct client *client)
 {
 	struct parcel *parcel, *next;
 
-	DL_FOREACH_SAFE(client->parcels, parcel, next) {
+	DL_FOREACH_SAFE (client->parcels, parcel, next) {
 		DL_DELETE(client->parcels, parcel);
 		parcel_free(state, parcel);
 	}

@@ -55,8 +55,8 @@ static void peer_remove(struct state *state, struct peer *peer)
 	free(peer);
 }
 
-static int check_hello(struct state *state, struct peer *peer, struct message *m,
-		       uint64_t protocol, struct span session, pid_t *pid)
+static int check_hello(struct state *state, struct peer *peer, struct message *m, uint64_t protocol,
+		       struct span session, pid_t *pid)
 {
 	char text[200];
 	bool is_foreign;
@@ -83,7 +83,7 @@ void client_remove(struct state *state, struct client *client)
 {
 	struct job *job, *next;
 
-	HASH_ITER(hh, client->jobs, job, next) {
+	HASH_ITER (hh, client->jobs, job, next) {
 		job_orphan(state, job);
 	}
 	outbox_clear(state, client);
@@ -95,8 +95,7 @@ void client_remove(struct state *state, struct client *client)
 
 static void on_client_death(struct state *state, struct source *source)
 {
-	struct client *client =
-		(struct client *)((char *)source - offsetof(struct client, pidfd));
+	struct client *client = (struct client *)((char *)source - offsetof(struct client, pidfd));
 
 	log_line("client %s (pid %d) is gone; its jobs are cancelled", client->name,
 		 (int)client->pid);
@@ -239,7 +238,7 @@ static struct agent *agent_find(struct state *state, struct span session)
 {
 	struct agent *agent;
 
-	DL_FOREACH(state->agents, agent) {
+	DL_FOREACH (state->agents, agent) {
 		if (session.size == SESSION_SIZE &&
 		    memcmp(agent->session, session.data, SESSION_SIZE) == 0)
 			return agent;
@@ -384,7 +383,7 @@ void peers_tick(struct state *state)
 	uint64_t limit = (uint64_t)(state->heartbeat_timeout * 1e9), now = now_ns();
 	struct agent *agent, *next;
 
-	DL_FOREACH_SAFE(state->agents, agent, next) {
+	DL_FOREACH_SAFE (state->agents, agent, next) {
 		if (now > agent->heard_ns && now - agent->heard_ns > limit)
 			agent_remove(state, agent, "nothing heard of its host for too long");
 	}
@@ -398,7 +397,7 @@ void peers_free(struct state *state)
 		client_remove(state, state->clients);
 	while (state->agents)
 		agent_remove(state, state->agents, "the cluster ends");
-	HASH_ITER(hh, state->peers, peer, next) {
+	HASH_ITER (hh, state->peers, peer, next) {
 		peer_remove(state, peer);
 	}
 	for (int i = 0; i < state->engine_count; i++)

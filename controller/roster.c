@@ -45,14 +45,14 @@ static int agents_frame(struct state *state, zmq_msg_t *frame)
 	struct writer w;
 	unsigned char *bytes;
 
-	DL_FOREACH(state->agents, agent) {
+	DL_FOREACH (state->agents, agent) {
 		room += strlen(agent->host) + strlen(agent->store) + 64;
 	}
 	bytes = malloc(room);
 	if (!bytes)
 		return -1;
 	writer_init(&w, bytes, room);
-	DL_FOREACH(state->agents, agent) {
+	DL_FOREACH (state->agents, agent) {
 		put_i64(&w, agent->index);
 		put_str(&w, span_of(agent->host));
 		put_str(&w, span_of(agent->store));
@@ -77,7 +77,7 @@ void roster_send(struct state *state)
 {
 	struct client *client;
 
-	DL_FOREACH(state->clients, client) {
+	DL_FOREACH (state->clients, client) {
 		unsigned char header[HEADER_MAX];
 		struct msg_roster roster;
 		zmq_msg_t frames[2];
@@ -104,7 +104,7 @@ void peers_send(struct state *state)
 {
 	struct agent *to, *agent;
 
-	DL_FOREACH(state->agents, to) {
+	DL_FOREACH (state->agents, to) {
 		unsigned char header[HEADER_MAX];
 		struct msg_peers peers = { 0 };
 		size_t room = 1;
@@ -112,14 +112,14 @@ void peers_send(struct state *state)
 		unsigned char *bytes;
 		zmq_msg_t frame;
 
-		DL_FOREACH(state->agents, agent) {
+		DL_FOREACH (state->agents, agent) {
 			room += strlen(agent->store) + 8;
 		}
 		bytes = malloc(room);
 		if (!bytes)
 			return;
 		writer_init(&w, bytes, room);
-		DL_FOREACH(state->agents, agent) {
+		DL_FOREACH (state->agents, agent) {
 			if (agent == to || strcmp(agent->host, to->host) != 0)
 				continue;
 			put_str(&w, span_of(agent->store));

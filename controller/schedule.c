@@ -140,7 +140,7 @@ static bool take_from_busy(struct state *state)
 	for (int level = ENGINE_SLICES; level > 0; level--) {
 		struct engine *engine;
 
-		DL_FOREACH(state->levels[level], engine) {
+		DL_FOREACH (state->levels[level], engine) {
 			struct slice *slice = spare_slice(state, engine, now);
 			double work;
 
@@ -166,7 +166,7 @@ static int idle_engines(const struct state *state, int enough)
 	struct engine *engine;
 	int n = 0;
 
-	DL_FOREACH(state->levels[0], engine) {
+	DL_FOREACH (state->levels[0], engine) {
 		if (++n >= enough)
 			break;
 	}
@@ -178,7 +178,8 @@ void schedule(struct state *state)
 	struct engine *engine, *next;
 
 	state->recheck = false;
-	DL_FOREACH_SAFE2(state->waiting, engine, next, waiting_next) {
+	DL_FOREACH_SAFE2(state->waiting, engine, next, waiting_next)
+	{
 		while (engine->is_waiting)
 			send_pinned(state, engine);
 	}

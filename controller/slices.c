@@ -189,7 +189,7 @@ static struct slice *slice_find(struct engine *engine, uint64_t number)
 {
 	struct slice *slice;
 
-	DL_FOREACH(engine->slices, slice) {
+	DL_FOREACH (engine->slices, slice) {
 		if (slice->number == number)
 			return slice;
 	}

@@ -75,7 +75,7 @@ struct job {
 	char label[64], name[256];
 	zmq_msg_t task;
 	struct payload *payload;
-	struct measure *measure; /* NULL for a single item */
+	struct measure *measure;    /* NULL for a single item */
 	struct intervals remaining; /* balanced, first attempt */
 	struct rerun *reruns;	    /* balanced */
 	int64_t ended, failed;
@@ -98,10 +98,10 @@ struct slice {
 	struct job *job;
 	struct engine *engine;
 	int64_t first, count;
-	int64_t done;	  /* items reported, from the first */
-	bool finished;	  /* the engine has said its last word on it */
+	int64_t done;  /* items reported, from the first */
+	bool finished; /* the engine has said its last word on it */
 	bool take_pending;
-	bool keep;	  /* nothing to take any more */
+	bool keep; /* nothing to take any more */
 	int attempt;
 	uint64_t sent_ns;
 	struct slice *prev, *next; /* of the engine, in order */
@@ -127,7 +127,7 @@ struct engine {
 	int64_t items_run;
 	int restarts;
 	char reason[256];
-	uint64_t version; /* of the roster, when it changed last */
+	uint64_t version;			    /* of the roster, when it changed last */
 	struct engine *prev, *next;		    /* of its level */
 	struct engine *waiting_prev, *waiting_next; /* of state->waiting */
 };
@@ -160,17 +160,17 @@ struct client {
 	unsigned char session[SESSION_SIZE];
 	char host[256], name[64];
 	pid_t pid;
-	uint64_t received;	  /* last message taken */
-	uint64_t made;		  /* last parcel made */
-	struct parcel *parcels;	  /* not acknowledged, in order */
-	struct parcel *unsent;	  /* first of them not sent; NULL: all are */
+	uint64_t received;	/* last message taken */
+	uint64_t made;		/* last parcel made */
+	struct parcel *parcels; /* not acknowledged, in order */
+	struct parcel *unsent;	/* first of them not sent; NULL: all are */
 	uint64_t held_bytes, window_bytes;
 	uint64_t input_bytes;
 	struct job *jobs; /* by id */
 	struct job *runnable;
 	bool in_ring;
 	uint64_t roster_version, agents_version;
-	struct client *prev, *next;		/* of all */
+	struct client *prev, *next;	      /* of all */
 	struct client *ring_prev, *ring_next; /* of those with runnable jobs */
 };
 
@@ -241,8 +241,8 @@ void peers_send(struct state *state);
 int on_submit(struct state *state, struct peer *peer, struct message *m);
 int on_cancel(struct state *state, struct peer *peer, struct message *m);
 /* A job of the controller's own with one item, made like another. */
-struct job *job_internal(struct state *state, const char *name, uint64_t in_size,
-			 zmq_msg_t *task, zmq_msg_t *payload);
+struct job *job_internal(struct state *state, const char *name, uint64_t in_size, zmq_msg_t *task,
+			 zmq_msg_t *payload);
 void job_free(struct state *state, struct job *job);
 void job_cancel(struct state *state, struct job *job, enum interrupt how);
 void job_orphan(struct state *state, struct job *job);

@@ -33,15 +33,14 @@ static json_t *engines_json(const struct state *state)
 
 		snprintf(log, sizeof log, "%s/engine-%d.log", state->connection.dir, engine->id);
 		json_array_append_new(
-			list,
-			json_pack("{s:i,s:s,s:s,s:i,s:i,s:I,s:i,s:I,s:s,s:s}", "id", engine->id,
-				  "state", engine_word(engine), "host",
-				  engine->agent ? engine->agent->host : "", "pid",
-				  engine->state == ENGINE_UP ? (int)engine->pid : 0, "agent",
-				  engine->agent ? engine->agent->index : -1, "slot",
-				  (json_int_t)engine->slot, "restarts", engine->restarts, "items",
-				  (json_int_t)engine->items_run, "reason", engine->reason, "log",
-				  log));
+			list, json_pack("{s:i,s:s,s:s,s:i,s:i,s:I,s:i,s:I,s:s,s:s}", "id",
+					engine->id, "state", engine_word(engine), "host",
+					engine->agent ? engine->agent->host : "", "pid",
+					engine->state == ENGINE_UP ? (int)engine->pid : 0, "agent",
+					engine->agent ? engine->agent->index : -1, "slot",
+					(json_int_t)engine->slot, "restarts", engine->restarts,
+					"items", (json_int_t)engine->items_run, "reason",
+					engine->reason, "log", log));
 	}
 	return list;
 }
@@ -51,13 +50,13 @@ static json_t *agents_json(const struct state *state)
 	json_t *list = json_array();
 	struct agent *agent;
 
-	DL_FOREACH(state->agents, agent) {
-		json_array_append_new(
-			list, json_pack("{s:i,s:s,s:i,s:I,s:I,s:I,s:s}", "id", agent->index, "host",
-					agent->host, "pid", (int)agent->pid, "engines",
-					(json_int_t)agent->slots, "store_used",
-					(json_int_t)agent->store_used, "store_limit",
-					(json_int_t)agent->store_limit, "log", agent->log));
+	DL_FOREACH (state->agents, agent) {
+		json_array_append_new(list,
+				      json_pack("{s:i,s:s,s:i,s:I,s:I,s:I,s:s}", "id", agent->index,
+						"host", agent->host, "pid", (int)agent->pid,
+						"engines", (json_int_t)agent->slots, "store_used",
+						(json_int_t)agent->store_used, "store_limit",
+						(json_int_t)agent->store_limit, "log", agent->log));
 	}
 	return list;
 }
@@ -69,7 +68,7 @@ static int64_t running(const struct job *job, const struct state *state)
 	for (int i = 0; job->slices > 0 && i < state->engine_count; i++) {
 		struct slice *slice;
 
-		DL_FOREACH(state->engines[i]->slices, slice) {
+		DL_FOREACH (state->engines[i]->slices, slice) {
 			if (slice->job == job)
 				n += slice->count - slice->done;
 		}
@@ -83,20 +82,20 @@ static json_t *jobs_json(const struct state *state, json_int_t *items, json_int_
 	struct client *client;
 	struct job *job, *next;
 
-	DL_FOREACH(state->clients, client) {
-		HASH_ITER(hh, client->jobs, job, next) {
+	DL_FOREACH (state->clients, client) {
+		HASH_ITER (hh, client->jobs, job, next) {
 			int64_t now = running(job, state);
 
 			*items += job->items - job->ended - now;
 			*slices += job->slices;
 			json_array_append_new(
-				list, json_pack("{s:I,s:s,s:s,s:I,s:I,s:I,s:I,s:s}", "id",
-						(json_int_t)job->id, "client", client->name,
-						"label", job->label, "items",
-						(json_int_t)job->items, "done",
-						(json_int_t)job->ended, "failed",
-						(json_int_t)job->failed, "running", (json_int_t)now,
-						"state", job->cancelled ? "cancelled" : "running"));
+				list,
+				json_pack("{s:I,s:s,s:s,s:I,s:I,s:I,s:I,s:s}", "id",
+					  (json_int_t)job->id, "client", client->name, "label",
+					  job->label, "items", (json_int_t)job->items, "done",
+					  (json_int_t)job->ended, "failed", (json_int_t)job->failed,
+					  "running", (json_int_t)now, "state",
+					  job->cancelled ? "cancelled" : "running"));
 		}
 	}
 	return list;
@@ -122,7 +121,7 @@ static char *report(const struct state *state)
 	json_t *jobs = jobs_json(state, &items, &slices), *root;
 	char *text;
 
-	DL_FOREACH(state->clients, client) {
+	DL_FOREACH (state->clients, client) {
 		clients++;
 		inputs += (json_int_t)client->input_bytes;
 		results += (json_int_t)client->held_bytes;

@@ -20,9 +20,9 @@
 #include "proto/error.h"
 #include "proto/log.h"
 
-#define TICK_MS	      100
-#define STOP_LIMIT_NS UINT64_C(2000000000)
-#define GRACE_NS      UINT64_C(1000000000)
+#define TICK_MS		 100
+#define STOP_LIMIT_NS	 UINT64_C(2000000000)
+#define GRACE_NS	 UINT64_C(1000000000)
 #define DESCRIPTOR_FLOOR 10 /* ours stay above those that engines get */
 
 int agent_watch(struct agent *agent, struct source *source)
@@ -191,9 +191,15 @@ static const struct route {
 	enum message_type type;
 	int (*handler)(struct agent *agent, struct message *m);
 } routes[] = {
-	{ MSG_WELCOME_AGENT, on_welcome }, { MSG_REFUSED, on_refused }, { MSG_BEAT, on_beat },
-	{ MSG_TAKE, on_take },		   { MSG_INTERRUPT, on_interrupt }, { MSG_HOLD, on_hold },
-	{ MSG_DROP, on_drop },		   { MSG_PEERS, on_peers },	{ MSG_STOP, on_stop },
+	{ MSG_WELCOME_AGENT, on_welcome },
+	{ MSG_REFUSED, on_refused },
+	{ MSG_BEAT, on_beat },
+	{ MSG_TAKE, on_take },
+	{ MSG_INTERRUPT, on_interrupt },
+	{ MSG_HOLD, on_hold },
+	{ MSG_DROP, on_drop },
+	{ MSG_PEERS, on_peers },
+	{ MSG_STOP, on_stop },
 	{ MSG_STALE, on_stale },
 };
 
@@ -229,8 +235,7 @@ static void on_signals(struct source *source)
 
 static void on_controller_gone(struct source *source)
 {
-	struct agent *agent =
-		(struct agent *)((char *)source - offsetof(struct agent, controller));
+	struct agent *agent = (struct agent *)((char *)source - offsetof(struct agent, controller));
 
 	epoll_ctl(agent->epoll, EPOLL_CTL_DEL, source->fd, NULL);
 	if (!agent->stopping)
@@ -294,7 +299,8 @@ static int say_hello(struct agent *agent)
 			   .host = span_of(host.nodename), .slots = (uint64_t)agent->options->n,
 			   .cores = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
 			   .store = span_of(agent->store_path), .store_limit = agent->store.limit,
-			   .machine = span_of(host.machine), .libc = span_of(gnu_get_libc_version()),
+			   .machine = span_of(host.machine),
+			   .libc = span_of(gnu_get_libc_version()),
 			   .log = span_of(agent->log_path));
 }
 
@@ -344,8 +350,8 @@ static int watch_signals(struct agent *agent)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	agent->signals = (struct source){ on_signals,
-					  signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC) };
+	agent->signals =
+		(struct source){ on_signals, signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC) };
 	return agent->signals.fd < 0 ? -errno : agent_watch(agent, &agent->signals);
 }
 
@@ -455,8 +461,8 @@ int agent_run(const struct agent_options *options, struct xc_error *err)
 	log_open("agent");
 	reserve_descriptors();
 	raise_descriptor_limit();
-	store_init(&agent.store, options->store_limit ? options->store_limit
-						      : default_store_limit());
+	store_init(&agent.store,
+		   options->store_limit ? options->store_limit : default_store_limit());
 	r = open_all(&agent, err);
 	while (r == 0) {
 		loop(&agent);

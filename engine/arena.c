@@ -176,8 +176,7 @@ void piece_send(struct engine *e, bool last)
 				  .last = record->last };
 	zmq_msg_init_data(&frames[0], e->arena + record->failures, record->failures_size, NULL,
 			  NULL);
-	zmq_msg_init_data(&frames[1], e->arena + record->payload, record->payload_size, NULL,
-			  NULL);
+	zmq_msg_init_data(&frames[1], e->arena + record->payload, record->payload_size, NULL, NULL);
 	message_send(e->dealer, NULL, header, msg_done_pack(header, sizeof header, &done), frames,
 		     2);
 }

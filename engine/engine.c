@@ -139,8 +139,8 @@ static int dial(struct engine *e, const char *endpoint, const void *agent, struc
 
 static int map_shared(struct engine *e, struct xc_error *err)
 {
-	e->page = mmap(NULL, sizeof *e->page, PROT_READ | PROT_WRITE, MAP_SHARED, ENGINE_PAGE_FD,
-		       0);
+	e->page =
+		mmap(NULL, sizeof *e->page, PROT_READ | PROT_WRITE, MAP_SHARED, ENGINE_PAGE_FD, 0);
 	e->arena_fd = ENGINE_ARENA_FD;
 	e->schedstat = open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC);
 	e->arena = mmap(NULL, ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,

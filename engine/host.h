@@ -44,7 +44,7 @@ struct slot {
 	bool killed;		    /* by us, for `cause` */
 	enum down_cause cause;
 	uint64_t condemned, condemned_ns; /* a slice, and when it is to be killed */
-	uint64_t stopped_ns; /* since when it is stopped by a signal; 0: is not */
+	uint64_t stopped_ns;		  /* since when it is stopped by a signal; 0: is not */
 };
 
 struct connection_refs; /* service.c */
@@ -71,7 +71,7 @@ struct agent {
 	bool stopping;
 	uint64_t kill_ns; /* when stopping: SIGKILL from then on */
 	bool done;
-	bool stale; /* the controller has given us up: begin anew */
+	bool stale;	/* the controller has given us up: begin anew */
 	char gone[256]; /* why it ends, when that is not in order */
 };
 

@@ -33,7 +33,7 @@ void names_list(struct engine *e, char *text, size_t size)
 	struct entry *entry, *next;
 	size_t used = (size_t)snprintf(text, size, e->names ? "it has" : "it has none");
 
-	HASH_ITER(hh, e->names, entry, next) {
+	HASH_ITER (hh, e->names, entry, next) {
 		if (used >= size)
 			return;
 		used += (size_t)snprintf(text + used, size - used, "%s \"%s\"",
@@ -223,7 +223,7 @@ int names_unset(struct engine *e, struct span name, struct xc_error *err)
 	if (r < 0)
 		return r;
 	span_copy(text, sizeof text, name);
-	HASH_ITER(hh, e->names, entry, next) {
+	HASH_ITER (hh, e->names, entry, next) {
 		if (name.size && strcmp(entry->name, text) != 0)
 			continue;
 		HASH_DEL(e->names, entry);

@@ -11,9 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PAGE_MAGIC   UINT64_C(0x7863706167653031)
-#define PAGE_CLAIMS  4	/* slices that can be in an engine's hands */
-#define PAGE_RECORDS 64 /* pieces sent, not yet acknowledged */
+#define PAGE_MAGIC	UINT64_C(0x7863706167653031)
+#define PAGE_CLAIMS	4  /* slices that can be in an engine's hands */
+#define PAGE_RECORDS	64 /* pieces sent, not yet acknowledged */
 #define SLICE_ITEMS_MAX ((INT64_C(1) << 24) - 1)
 
 /* A finished piece of a slice, as sent in DONE. Items count from the slice's
@@ -40,7 +40,7 @@ struct piece {
 	_Atomic uint64_t payload_used;
 	uint64_t failures;
 	_Atomic uint64_t failures_used;
-	int64_t base;	 /* the slice's first item in its job */
+	int64_t base;	   /* the slice's first item in its job */
 	uint64_t out_size; /* 0: records of any length */
 };
 

@@ -76,8 +76,8 @@ static void send_record(struct slot *slot, const struct record *record)
 		zmq_msg_close(&frames[0]);
 		return;
 	}
-	message_send(slot->agent->dealer, NULL, header,
-		     msg_done_pack(header, sizeof header, &done), frames, 2);
+	message_send(slot->agent->dealer, NULL, header, msg_done_pack(header, sizeof header, &done),
+		     frames, 2);
 }
 
 static void send_records(struct slot *slot, const struct page *page)
@@ -154,8 +154,7 @@ void slot_rescue(struct slot *slot, int status, bool restarting)
 			 ", too often before it could run a task");
 	log_line("engine %llu (pid %d): %s; %s",
 		 (unsigned long long)slot->agent->first_engine + (unsigned)slot->index,
-		 (int)slot->pid, text,
-		 restarting ? "starting it again" : "it stays down");
+		 (int)slot->pid, text, restarting ? "starting it again" : "it stays down");
 	SEND_SIMPLE(slot->agent->dealer, NULL, down, .slot = (uint64_t)slot->index,
 		    .epoch = slot->epoch, .cause = cause, .code = code, .slice = page.piece.slice,
 		    .item = page.item, .restarting = restarting, .text = span_of(text));

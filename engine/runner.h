@@ -51,7 +51,7 @@ struct engine {
 	int schedstat; /* /proc file of the main thread */
 	struct page *page;
 	unsigned char *arena;
-	uint64_t arena_next;  /* where the next piece may begin */
+	uint64_t arena_next;	/* where the next piece may begin */
 	uint64_t arena_touched; /* highest offset used */
 	uint64_t slot, epoch;
 	int id; /* engine number; -1 before the welcome */
@@ -72,7 +72,7 @@ struct engine {
 	uint64_t last_failure_at;
 	char last_text[FAILURE_TEXT_MAX + 1];
 	bool piece_gave; /* an item of it has a result of any length */
-	uint64_t given; /* payload bytes of the running item, not yet committed */
+	uint64_t given;	 /* payload bytes of the running item, not yet committed */
 };
 
 /* slice.c */

@@ -77,7 +77,7 @@ static void refs_clear(struct store *store, struct connection_refs **refs)
 {
 	struct connection_refs *entry, *next;
 
-	HASH_ITER(hh, *refs, entry, next) {
+	HASH_ITER (hh, *refs, entry, next) {
 		while (entry->count-- > 0)
 			object_unref(store, entry->object);
 		HASH_DEL(*refs, entry);
@@ -127,8 +127,8 @@ static int put(struct call *c, bool borrowed)
 	if (c->in->object.size != OBJECT_SIZE || c->fd < 0)
 		return error_set(&c->err, XC_EPROTO,
 				 "an object needs an id of 32 bytes and a descriptor");
-	r = store_put(&c->agent->store, c->in->object.data, c->fd, c->in->number, borrowed,
-		      &object, &c->err);
+	r = store_put(&c->agent->store, c->in->object.data, c->fd, c->in->number, borrowed, &object,
+		      &c->err);
 	if (r < 0)
 		return r;
 	c->fd = -1;
@@ -279,8 +279,7 @@ static void on_visitor(struct source *source)
 
 static void on_listener(struct source *source)
 {
-	struct agent *agent =
-		(struct agent *)((char *)source - offsetof(struct agent, listener));
+	struct agent *agent = (struct agent *)((char *)source - offsetof(struct agent, listener));
 	struct ucred peer;
 	socklen_t size = sizeof peer;
 	struct visitor *visitor;
@@ -334,8 +333,7 @@ int service_listen(struct agent *agent, struct xc_error *err)
 
 void hold_object(struct agent *agent, struct span id)
 {
-	struct object *object =
-		id.size == OBJECT_SIZE ? store_find(&agent->store, id.data) : NULL;
+	struct object *object = id.size == OBJECT_SIZE ? store_find(&agent->store, id.data) : NULL;
 
 	if (object && refs_add(&agent->holds, object) == 0)
 		object_ref(object);
@@ -351,7 +349,7 @@ void service_fini(struct agent *agent)
 {
 	struct visitor *visitor, *next;
 
-	DL_FOREACH_SAFE(agent->visitors, visitor, next) {
+	DL_FOREACH_SAFE (agent->visitors, visitor, next) {
 		dismiss(visitor);
 	}
 	refs_clear(&agent->store, &agent->holds);

@@ -248,8 +248,7 @@ static void refuse_items(struct engine *e, const struct msg_slice *header,
 	int64_t first, n;
 
 	while ((n = claim_next(e->page, header->slice, SLICE_ITEMS_MAX, &first)) > 0) {
-		piece_fail(e, header->first + first, n, err->code, (int)header->attempt,
-			   err->text);
+		piece_fail(e, header->first + first, n, err->code, (int)header->attempt, err->text);
 		e->page->piece.done += n;
 	}
 	e->page->piece.payload_used = 0;

@@ -22,7 +22,7 @@ void store_fini(struct store *store)
 {
 	struct object *object, *next;
 
-	HASH_ITER(hh, store->objects, object, next) {
+	HASH_ITER (hh, store->objects, object, next) {
 		HASH_DEL(store->objects, object);
 		close(object->fd);
 		free(object);
@@ -114,8 +114,8 @@ static void variable_free(struct store *store, struct variable *variable)
 	free(variable);
 }
 
-int variable_set(struct store *store, struct variable **table, struct span name,
-		 struct span frame, struct xc_error *err)
+int variable_set(struct store *store, struct variable **table, struct span name, struct span frame,
+		 struct xc_error *err)
 {
 	struct variable *variable, *old;
 	struct array_frame array;
@@ -156,7 +156,7 @@ void variable_unset(struct store *store, struct variable **table, struct span na
 	char text[256];
 
 	span_copy(text, sizeof text, name);
-	HASH_ITER(hh, *table, variable, next) {
+	HASH_ITER (hh, *table, variable, next) {
 		if (name.size && strcmp(variable->name, text) != 0)
 			continue;
 		HASH_DEL(*table, variable);

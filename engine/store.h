@@ -46,8 +46,8 @@ struct variable {
 	UT_hash_handle hh;
 };
 
-int variable_set(struct store *store, struct variable **table, struct span name,
-		 struct span frame, struct xc_error *err);
+int variable_set(struct store *store, struct variable **table, struct span name, struct span frame,
+		 struct xc_error *err);
 /* Empty name: all. */
 void variable_unset(struct store *store, struct variable **table, struct span name);
 struct variable *variable_at(struct variable *table, uint64_t index);

@@ -33,7 +33,7 @@ extern "C" {
 #define XC_VERSION "0.1.0"
 
 #if defined(__GNUC__)
-#define XC_API __attribute__((visibility("default")))
+#define XC_API		     __attribute__((visibility("default")))
 #define XC_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #else
 #define XC_API
@@ -42,14 +42,14 @@ extern "C" {
 
 /* ---- Errors ------------------------------------------------------------ */
 
-#define XC_ERRORS(X)                                                           \
-	X(XC_EFAILED, -2001, "items of the job did not end well")              \
-	X(XC_ENOCLUSTER, -2002, "no such cluster is running")                  \
-	X(XC_ELOST, -2003, "the connection to the cluster is lost")            \
-	X(XC_EPROTO, -2004, "the peer does not speak this protocol")           \
-	X(XC_ECODE, -2005, "the function cannot be shipped to the engines")    \
-	X(XC_ENOVAR, -2006, "no such variable on the engine")                  \
-	X(XC_ENOENGINE, -2007, "no such engine")                               \
+#define XC_ERRORS(X)                                                                               \
+	X(XC_EFAILED, -2001, "items of the job did not end well")                                  \
+	X(XC_ENOCLUSTER, -2002, "no such cluster is running")                                      \
+	X(XC_ELOST, -2003, "the connection to the cluster is lost")                                \
+	X(XC_EPROTO, -2004, "the peer does not speak this protocol")                               \
+	X(XC_ECODE, -2005, "the function cannot be shipped to the engines")                        \
+	X(XC_ENOVAR, -2006, "no such variable on the engine")                                      \
+	X(XC_ENOENGINE, -2007, "no such engine")                                                   \
 	X(XC_ESTORE, -2008, "the object store cannot take it")
 
 enum {
@@ -59,13 +59,12 @@ enum {
 };
 
 struct xc_error {
-	int code;       /* what the call returned */
+	int code;	/* what the call returned */
 	char text[508]; /* one line, never empty after a failure */
 };
-#define XC_ERROR_INIT                                                          \
-	{                                                                      \
-		0, { 0 }                                                       \
-	}
+/* clang-format off */
+#define XC_ERROR_INIT { 0, "" }
+/* clang-format on */
 
 /* The text of a code (of XC_ERRORS, or -errno); never NULL. */
 XC_API const char *xc_strerror(int code);
@@ -75,18 +74,18 @@ XC_API const char *xc_version(void);
 
 /* ---- Arrays ------------------------------------------------------------ */
 
-#define XC_DTYPES(X)                                                           \
-	X(XC_I8, 1, "i1")                                                      \
-	X(XC_U8, 1, "u1")                                                      \
-	X(XC_I16, 2, "i2")                                                     \
-	X(XC_U16, 2, "u2")                                                     \
-	X(XC_I32, 4, "i4")                                                     \
-	X(XC_U32, 4, "u4")                                                     \
-	X(XC_I64, 8, "i8")                                                     \
-	X(XC_U64, 8, "u8")                                                     \
-	X(XC_F32, 4, "f4")                                                     \
-	X(XC_F64, 8, "f8")                                                     \
-	X(XC_C64, 8, "c8")                                                     \
+#define XC_DTYPES(X)                                                                               \
+	X(XC_I8, 1, "i1")                                                                          \
+	X(XC_U8, 1, "u1")                                                                          \
+	X(XC_I16, 2, "i2")                                                                         \
+	X(XC_U16, 2, "u2")                                                                         \
+	X(XC_I32, 4, "i4")                                                                         \
+	X(XC_U32, 4, "u4")                                                                         \
+	X(XC_I64, 8, "i8")                                                                         \
+	X(XC_U64, 8, "u8")                                                                         \
+	X(XC_F32, 4, "f4")                                                                         \
+	X(XC_F64, 8, "f8")                                                                         \
+	X(XC_C64, 8, "c8")                                                                         \
 	X(XC_C128, 16, "c16")
 
 enum xc_dtype {
@@ -119,21 +118,21 @@ XC_API void xc_array_free(struct xc_array *array);
  * the enclosing block (in C++: the enclosing full expression). The dimensions
  * follow the pointer. */
 #define XC_NARGS_(a1, a2, a3, a4, a5, a6, a7, a8, n, ...) n
-#define XC_NARGS(...) XC_NARGS_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+#define XC_NARGS(...)					  XC_NARGS_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 #ifdef __cplusplus
-#define XC_ARRAY(type, pointer, ...)                                           \
+#define XC_ARRAY(type, pointer, ...)                                                               \
 	(::xc_array_ref(xc_array{ type, XC_NARGS(__VA_ARGS__), { __VA_ARGS__ }, pointer }))
 #define XC_SCALAR(type, pointer) (::xc_array_ref(xc_array{ type, 0, { 0 }, pointer }))
 #else
-#define XC_ARRAY(type, pointer, ...)                                           \
+#define XC_ARRAY(type, pointer, ...)                                                               \
 	(&(const struct xc_array){ type, XC_NARGS(__VA_ARGS__), { __VA_ARGS__ }, pointer })
 #define XC_SCALAR(type, pointer) (&(const struct xc_array){ type, 0, { 0 }, pointer })
 #endif
-#define XC_ARRAY_F64(pointer, ...) XC_ARRAY(XC_F64, pointer, __VA_ARGS__)
-#define XC_ARRAY_F32(pointer, ...) XC_ARRAY(XC_F32, pointer, __VA_ARGS__)
-#define XC_ARRAY_I32(pointer, ...) XC_ARRAY(XC_I32, pointer, __VA_ARGS__)
-#define XC_ARRAY_I64(pointer, ...) XC_ARRAY(XC_I64, pointer, __VA_ARGS__)
-#define XC_ARRAY_U64(pointer, ...) XC_ARRAY(XC_U64, pointer, __VA_ARGS__)
+#define XC_ARRAY_F64(pointer, ...)    XC_ARRAY(XC_F64, pointer, __VA_ARGS__)
+#define XC_ARRAY_F32(pointer, ...)    XC_ARRAY(XC_F32, pointer, __VA_ARGS__)
+#define XC_ARRAY_I32(pointer, ...)    XC_ARRAY(XC_I32, pointer, __VA_ARGS__)
+#define XC_ARRAY_I64(pointer, ...)    XC_ARRAY(XC_I64, pointer, __VA_ARGS__)
+#define XC_ARRAY_U64(pointer, ...)    XC_ARRAY(XC_U64, pointer, __VA_ARGS__)
 #define XC_ARRAY_BYTES(pointer, size) XC_ARRAY(XC_U8, pointer, size)
 
 /* ---- Tasks: what runs on the engines ----------------------------------- */
@@ -234,10 +233,11 @@ XC_API const struct xc_view *xc_balanced(struct xc_client *client);
 /* Direct view of the listed engines, in this order. Owned by the client until
  * xc_close; `ids` is copied. Errors: XC_ENOENGINE names the id that is not up;
  * -EINVAL for an empty list or an id twice. */
-XC_API int xc_engines(struct xc_client *client, const int *ids, int n,
-		      const struct xc_view **view, struct xc_error *err);
+XC_API int xc_engines(struct xc_client *client, const int *ids, int n, const struct xc_view **view,
+		      struct xc_error *err);
 
-/* Number of engines the view covers now. */
+/* Number of engines the view covers now. For xc_all that changes only within calls
+ * that wait or ask for news, so outputs sized by it fit the next call. */
 XC_API int xc_view_size(const struct xc_view *view);
 
 /* ---- Map and apply ----------------------------------------------------- */
@@ -251,22 +251,21 @@ enum xc_on_failure {
 struct xc_map_options {
 	const char *function; /* a function of a library given to xc_load, used
 				 when `fn` is NULL */
-	int64_t start;        /* ranges: item i gets start + i * step; */
-	int64_t step;         /* 0 stands for 1 */
-	int64_t chunk;        /* items handed out at a time; 0: by measured time */
+	int64_t start;	      /* ranges: item i gets start + i * step; */
+	int64_t step;	      /* 0 stands for 1 */
+	int64_t chunk;	      /* items handed out at a time; 0: by measured time */
 	int max_attempts;     /* runs an item may take that end in failure, crash
 				 or time-out; 0 stands for 1 */
 	double time_limit;    /* seconds an item may run; 0: no limit. An engine
 				 past it is killed and restarted */
 	enum xc_on_failure on_failure;
-	bool at_most_once;    /* never run an item again whose engine was lost */
-	bool progress;        /* xc_wait shows progress on stderr if a terminal */
-	const char *label;    /* shown by `xcluster status` */
+	bool at_most_once; /* never run an item again whose engine was lost */
+	bool progress;	   /* xc_wait shows progress on stderr if a terminal */
+	const char *label; /* shown by `xcluster status` */
 };
-#define XC_MAP_OPTIONS_INIT                                                    \
-	{                                                                      \
-		0                                                              \
-	}
+/* clang-format off */
+#define XC_MAP_OPTIONS_INIT { 0 }
+/* clang-format on */
 
 /* One packed item. */
 struct xc_bytes {
@@ -302,8 +301,8 @@ XC_API int xc_map_range(const struct xc_view *view, xc_task_fn *fn, int64_t n, v
 XC_API int xc_map(const struct xc_view *view, xc_task_fn *fn, const void *in, size_t in_size,
 		  int64_t n, void *out, size_t out_size, const struct xc_map_options *options,
 		  struct xc_error *err);
-XC_API int xc_map_packed(const struct xc_view *view, xc_task_fn *fn,
-			 const struct xc_bytes *items, int64_t n, void *out, size_t out_size,
+XC_API int xc_map_packed(const struct xc_view *view, xc_task_fn *fn, const struct xc_bytes *items,
+			 int64_t n, void *out, size_t out_size,
 			 const struct xc_map_options *options, struct xc_error *err);
 
 XC_API struct xc_result *xc_map_range_async(const struct xc_view *view, xc_task_fn *fn, int64_t n,
@@ -315,8 +314,7 @@ XC_API struct xc_result *xc_map_async(const struct xc_view *view, xc_task_fn *fn
 				      const struct xc_map_options *options, struct xc_error *err);
 XC_API struct xc_result *xc_map_packed_async(const struct xc_view *view, xc_task_fn *fn,
 					     const struct xc_bytes *items, int64_t n, void *out,
-					     size_t out_size,
-					     const struct xc_map_options *options,
+					     size_t out_size, const struct xc_map_options *options,
 					     struct xc_error *err);
 
 /* Calls `fn` once on each engine of a direct view, each with the same `in_size`
@@ -327,10 +325,9 @@ XC_API struct xc_result *xc_map_packed_async(const struct xc_view *view, xc_task
 XC_API int xc_apply(const struct xc_view *view, xc_task_fn *fn, const void *in, size_t in_size,
 		    void *out, size_t out_size, const struct xc_map_options *options,
 		    struct xc_error *err);
-XC_API struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *fn,
-					const void *in, size_t in_size, void *out,
-					size_t out_size, const struct xc_map_options *options,
-					struct xc_error *err);
+XC_API struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *fn, const void *in,
+					size_t in_size, void *out, size_t out_size,
+					const struct xc_map_options *options, struct xc_error *err);
 
 /* ---- Variables on engines ---------------------------------------------- */
 
@@ -369,8 +366,7 @@ XC_API struct xc_result *xc_scatter_async(const struct xc_view *view, const char
 XC_API int xc_gather(const struct xc_view *view, const char *name, struct xc_array *array,
 		     struct xc_error *err);
 /* The same from an xc_pull_async that is ready. */
-XC_API int xc_result_gather(struct xc_result *result, struct xc_array *array,
-			    struct xc_error *err);
+XC_API int xc_result_gather(struct xc_result *result, struct xc_array *array, struct xc_error *err);
 
 /* Removes variable `name` (NULL: all) from the engines of the direct view;
  * from xc_all also for engines that join later. */
@@ -393,8 +389,8 @@ XC_API int xc_wait(struct xc_result *result, double timeout, struct xc_error *er
 XC_API bool xc_is_ready(struct xc_result *result);
 
 struct xc_progress {
-	int64_t items;  /* of the job */
-	int64_t done;   /* ended, in whatever way */
+	int64_t items;	/* of the job */
+	int64_t done;	/* ended, in whatever way */
 	int64_t failed; /* ended in any way but ok */
 };
 /* As of what has arrived; never waits. */
@@ -408,13 +404,13 @@ XC_API double xc_result_serial_time(struct xc_result *result);
 XC_API double xc_result_speedup(struct xc_result *result);
 
 /* Item states. Each item ends in exactly one. */
-#define XC_STATES(X)                                                           \
-	X(XC_OK, "ok")                                                         \
-	X(XC_FAILED, "failed")       /* returned a code of its own */          \
-	X(XC_CRASHED, "crashed")     /* its engine died of it */               \
-	X(XC_TIMED_OUT, "timed out") /* ran past its time limit */             \
-	X(XC_CANCELLED, "cancelled")                                           \
-	X(XC_LOST, "lost")           /* its engine went away, attempts used up */
+#define XC_STATES(X)                                                                               \
+	X(XC_OK, "ok")                                                                             \
+	X(XC_FAILED, "failed")	     /* returned a code of its own */                              \
+	X(XC_CRASHED, "crashed")     /* its engine died of it */                                   \
+	X(XC_TIMED_OUT, "timed out") /* ran past its time limit */                                 \
+	X(XC_CANCELLED, "cancelled")                                                               \
+	X(XC_LOST, "lost") /* its engine went away, attempts used up */
 enum xc_state {
 #define XC_STATE_ENUM(name, text) name,
 	XC_STATES(XC_STATE_ENUM)
@@ -424,13 +420,13 @@ XC_API const char *xc_state_name(enum xc_state state);
 
 /* A run of consecutive items that ended in the same bad way. */
 struct xc_failure {
-	int64_t first;   /* item */
-	int64_t count;   /* items in the run, at least 1 */
+	int64_t first; /* item */
+	int64_t count; /* items in the run, at least 1 */
 	enum xc_state state;
-	int code;        /* failed: the task's own code; crashed: the signal, or
-			    0 if the engine exited */
-	int attempts;    /* runs used up */
-	int engine;      /* id of the last engine, -1 if none */
+	int code;	  /* failed: the task's own code; crashed: the signal, or
+			     0 if the engine exited */
+	int attempts;	  /* runs used up */
+	int engine;	  /* id of the last engine, -1 if none */
 	const char *text; /* borrowed from the result; never NULL */
 };
 /* Number of runs of failures so far, and the i-th in the order they came. At
@@ -461,10 +457,10 @@ XC_API void xc_result_destroy(struct xc_result *result);
 struct xc_cluster;
 
 struct xc_cluster_options {
-	const char *id;         /* NULL: a name of its own */
+	const char *id;		/* NULL: a name of its own */
 	int threads_per_engine; /* 0: cores / n */
-	double engine_timeout;  /* seconds until all must be up; 0: 60 */
-	bool bind;              /* pin engines to cores */
+	double engine_timeout;	/* seconds until all must be up; 0: 60 */
+	bool bind;		/* pin engines to cores */
 };
 
 /* Starts a cluster of n engines on this machine (0: one for each core this

@@ -7,10 +7,10 @@
 #include "libcluster/client.h"
 #include "proto/error.h"
 
-#define BATCH_ITEMS   512
-#define BATCH_BYTES   65536
-#define BATCH_AGE_NS  200000 /* held back no longer than this by further calls */
-#define IDLE_PER_ENGINE 2    /* in flight, up to which an engine counts as idle */
+#define BATCH_ITEMS	512
+#define BATCH_BYTES	65536
+#define BATCH_AGE_NS	200000 /* held back no longer than this by further calls */
+#define IDLE_PER_ENGINE 2      /* in flight, up to which an engine counts as idle */
 
 static bool same_options(const struct xc_map_options *a, const struct xc_map_options *b)
 {
@@ -69,9 +69,8 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t in_size, size
 	if (!batch->inputs || !batch->members || (options->function && !batch->options.function) ||
 	    (options->label && !batch->options.label))
 		return error_set(err, -ENOMEM, "out of memory");
-	batch->submit = (struct msg_submit){ .form = task.form,
-					     .in_size = in_size,
-					     .out_size = out_size };
+	batch->submit =
+		(struct msg_submit){ .form = task.form, .in_size = in_size, .out_size = out_size };
 	xci_submit_fields(&batch->submit, &batch->options);
 	batch->is_open = true;
 	return 0;

@@ -15,8 +15,8 @@
 
 #define CALL_LIMIT_S 30
 
-#define PUT(type, name) put_##type(&w, p->name);
-#define GET(type, name) p->name = get_##type(&r);
+#define PUT(type, name)	  put_##type(&w, p->name);
+#define GET(type, name)	  p->name = get_##type(&r);
 #define COUNT(type, name) +1
 
 int channel_send(int fd, const struct channel_packet *p)
@@ -163,8 +163,8 @@ int channel_connect(const char *path, const void *session, struct xc_error *err)
 		goto fail;
 	if (reply.fd >= 0)
 		close(reply.fd);
-	if (session &&
-	    (reply.object.size != SESSION_SIZE || memcmp(reply.object.data, session, SESSION_SIZE))) {
+	if (session && (reply.object.size != SESSION_SIZE ||
+			memcmp(reply.object.data, session, SESSION_SIZE))) {
 		r = error_set(err, -ENOENT, "the object store at %s is another agent's", path);
 		goto fail;
 	}
@@ -224,8 +224,7 @@ static int fill(int file, const char *data, uint64_t size, struct xc_error *err)
 	return 0;
 }
 
-int channel_put_bytes(int fd, const void *id, const void *data, uint64_t size,
-		      struct xc_error *err)
+int channel_put_bytes(int fd, const void *id, const void *data, uint64_t size, struct xc_error *err)
 {
 	int r = reserve(fd, size, err), file;
 

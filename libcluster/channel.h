@@ -16,14 +16,14 @@ enum channel_op {
 	OP_GET = 5,	/* object. reply: descriptor, number: bytes; or -ENOENT */
 	OP_RELEASE = 6, /* object: the connection's reference goes */
 	/* engines only: */
-	OP_CONFIG = 7,	/* reply: name = endpoint, object = agent's session, number = epoch,
-			   text = slot */
-	OP_NEXT = 8,	/* number: i. reply: i-th variable: name, data = array frame, and the
-			   descriptor of an object; -ENOENT past the last */
-	OP_SET = 9,	/* name, data = array frame */
-	OP_UNSET = 10,	/* name; empty: all */
-	OP_SHARE = 11,	/* object, number, descriptor got from another agent: keep it, too */
-	OP_PEERS = 12,	/* number: i. reply: text = i-th other store of this host; -ENOENT */
+	OP_CONFIG = 7, /* reply: name = endpoint, object = agent's session, number = epoch,
+			  text = slot */
+	OP_NEXT = 8,   /* number: i. reply: i-th variable: name, data = array frame, and the
+			  descriptor of an object; -ENOENT past the last */
+	OP_SET = 9,    /* name, data = array frame */
+	OP_UNSET = 10, /* name; empty: all */
+	OP_SHARE = 11, /* object, number, descriptor got from another agent: keep it, too */
+	OP_PEERS = 12, /* number: i. reply: text = i-th other store of this host; -ENOENT */
 };
 
 #define CHANNEL_MAX	   65536

@@ -12,11 +12,11 @@
 #include "proto/cluster_dir.h"
 #include "proto/error.h"
 
-#define OPEN_LIMIT_S	10
-#define ACK_RESULTS	64
-#define ACK_BYTES	(UINT64_C(1) << 20)
-#define PING_AFTER_NS	UINT64_C(1000000000)
-#define PINGS_MAX	60 /* without an answer, one a second */
+#define OPEN_LIMIT_S  10
+#define ACK_RESULTS   64
+#define ACK_BYTES     (UINT64_C(1) << 20)
+#define PING_AFTER_NS UINT64_C(1000000000)
+#define PINGS_MAX     60 /* without an answer, one a second */
 
 extern char *program_invocation_short_name;
 
@@ -64,7 +64,7 @@ static void send_again(struct xc_client *client, uint64_t from)
 {
 	struct xci_sent *sent;
 
-	DL_FOREACH(client->sent, sent) {
+	DL_FOREACH (client->sent, sent) {
 		zmq_msg_t frames[3];
 
 		if (sent->seq < from)
@@ -109,9 +109,9 @@ static const struct route {
 	enum message_type type;
 	int (*handler)(struct xc_client *client, struct message *m);
 } routes[] = {
-	{ MSG_RESULT, xci_on_result }, { MSG_ROSTER, xci_on_roster },
+	{ MSG_RESULT, xci_on_result },	    { MSG_ROSTER, xci_on_roster },
 	{ MSG_WELCOME_CLIENT, on_welcome }, { MSG_REFUSED, on_refused },
-	{ MSG_REPORT, on_report },     { MSG_PONG, on_pong },
+	{ MSG_REPORT, on_report },	    { MSG_PONG, on_pong },
 	{ MSG_RESEND, on_resend },
 };
 
@@ -247,10 +247,11 @@ int xci_lost(struct xc_client *client, struct xc_error *err)
 				 "for %d s; end it with xcluster stop, and start the cluster again",
 				 client->connection.id, client->connection.pid,
 				 client->connection.host, PINGS_MAX);
-	return error_set(err, XC_ELOST,
-			 "the controller of cluster \"%s\" (pid %d on %s) is gone, and with it what "
-			 "had not ended; start the cluster again",
-			 client->connection.id, client->connection.pid, client->connection.host);
+	return error_set(
+		err, XC_ELOST,
+		"the controller of cluster \"%s\" (pid %d on %s) is gone, and with it what "
+		"had not ended; start the cluster again",
+		client->connection.id, client->connection.pid, client->connection.host);
 }
 
 int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argument), void *argument)
@@ -372,11 +373,11 @@ static void detach_results(struct xc_client *client)
 	struct xc_result *result, *next;
 	struct xci_job *job, *next_job;
 
-	DL_FOREACH_SAFE(client->results, result, next) {
+	DL_FOREACH_SAFE (client->results, result, next) {
 		result->client = NULL;
 		result->job = NULL;
 	}
-	HASH_ITER(hh, client->jobs, job, next_job) {
+	HASH_ITER (hh, client->jobs, job, next_job) {
 		HASH_DEL(client->jobs, job);
 		free(job->members);
 		free(job);

@@ -58,7 +58,7 @@ struct xci_sent {
 struct xci_job {
 	uint64_t id;
 	uint64_t input_bytes;
-	struct xc_result *single; /* borrowed; NULL when it was destroyed */
+	struct xc_result *single;   /* borrowed; NULL when it was destroyed */
 	struct xc_result **members; /* owned list of borrowed, holes NULL */
 	int64_t count;		    /* of members */
 	UT_hash_handle hh;
@@ -99,7 +99,7 @@ struct xc_result {
 	struct span *packed;	/* owned: result of each item */
 	struct xci_blob *blobs;
 	unsigned char object[OBJECT_SIZE]; /* released at the end */
-	struct xc_result *prev, *next; /* of the client */
+	struct xc_result *prev, *next;	   /* of the client */
 };
 
 /* Submissions of one item each, held back to go as one job. */

@@ -43,7 +43,7 @@ struct xc_cluster {
 struct run {
 	const char *command;
 	pid_t pid;
-	int fds[2];		 /* its stdout and stderr */
+	int fds[2];		  /* its stdout and stderr */
 	char texts[2][TEXT_SIZE]; /* what came from them */
 	size_t sizes[2];
 	int status; /* of waitpid; -1: not known */
@@ -200,8 +200,7 @@ static int parse_answer(const struct run *run, struct xc_cluster *cluster)
 
 	if (r == 0) {
 		strcpy(cluster->connection, path);
-		cluster->controller =
-			(pid_t)json_integer_value(json_object_get(answer, "pid"));
+		cluster->controller = (pid_t)json_integer_value(json_object_get(answer, "pid"));
 	}
 	json_decref(answer);
 	return r;
@@ -226,10 +225,11 @@ static int explain(struct run *run, const char *id, struct xc_error *err)
 				 "cannot start a cluster: `%s start` was ended by signal %d (%s)",
 				 run->command, WTERMSIG(run->status),
 				 strsignal(WTERMSIG(run->status)));
-	return error_set(err, XC_ENOCLUSTER,
-			 "cannot start a cluster: `%s start` ended with status %d and no cluster: is "
-			 "XCLUSTER_COMMAND right?",
-			 run->command, exited ? WEXITSTATUS(run->status) : -1);
+	return error_set(
+		err, XC_ENOCLUSTER,
+		"cannot start a cluster: `%s start` ended with status %d and no cluster: is "
+		"XCLUSTER_COMMAND right?",
+		run->command, exited ? WEXITSTATUS(run->status) : -1);
 }
 
 /* ---- Start and stop ------------------------------------------------------------- */
@@ -239,8 +239,9 @@ static int start(struct xc_cluster *cluster, struct run *run, int lifeline, int 
 {
 	double timeout = options->engine_timeout > 0 ? options->engine_timeout : ENGINE_TIMEOUT;
 	char count[16], threads[16], seconds[32], fd[16];
-	const char *argv[16] = { "xcluster",   "start", "--json",	       "--cluster-id", cluster->id,
-				 "--lifeline", fd,	"--engine-timeout", seconds };
+	const char *argv[16] = { "xcluster",  "start",	    "--json", "--cluster-id",
+				 cluster->id, "--lifeline", fd,	      "--engine-timeout",
+				 seconds };
 	int argc = 9, r;
 
 	snprintf(fd, sizeof fd, "%d", lifeline);

@@ -14,10 +14,11 @@ static int check(const struct xc_view *view, const char *call, const char *name,
 	if (!view)
 		return error_set(err, -EINVAL, "%s: view is NULL", call);
 	if (view->kind == VIEW_BALANCED)
-		return error_set(err, -EINVAL,
-				 "%s: a load-balanced view has no engines of its own; use xc_all or "
-				 "xc_engines",
-				 call);
+		return error_set(
+			err, -EINVAL,
+			"%s: a load-balanced view has no engines of its own; use xc_all or "
+			"xc_engines",
+			call);
 	if (name && (!*name || strlen(name) > 255))
 		return error_set(err, -EINVAL, "%s: a variable's name must have 1 to 255 bytes",
 				 call);
@@ -226,8 +227,7 @@ struct xc_result *xc_scatter_async(const struct xc_view *view, const char *name,
 	}
 	k = xc_view_size(view);
 	if (k == 0) {
-		error_set(err, XC_ENOENGINE,
-			  "no engine is up yet: call xc_wait_for_engines first");
+		error_set(err, XC_ENOENGINE, "no engine is up yet: call xc_wait_for_engines first");
 		return NULL;
 	}
 	return scatter(view, name, array, k, err);
@@ -261,10 +261,11 @@ static int frame_of(struct xc_result *result, int64_t i, struct array_frame *fra
 	const void *bytes = xc_result_item(result, i, &size);
 
 	if (!result || !result->is_ready || !bytes)
-		return error_set(err, -EINVAL,
-				 "part %lld of this result is no array: it is not of xc_pull_async, "
-				 "not ready, or has failed",
-				 (long long)i);
+		return error_set(
+			err, -EINVAL,
+			"part %lld of this result is no array: it is not of xc_pull_async, "
+			"not ready, or has failed",
+			(long long)i);
 	if (array_frame_parse(frame, bytes, size) < 0 || frame->is_object)
 		return error_set(err, XC_EPROTO, "engine %lld sent an array that cannot be read",
 				 (long long)i);
@@ -360,10 +361,11 @@ int xc_result_gather(struct xc_result *result, struct xc_array *array, struct xc
 		if (r < 0)
 			break;
 		if (!same_rows(&first.array, &part.array))
-			return error_set(err, -EINVAL,
-					 "xc_gather: part %lld differs from the first in dtype or in "
-					 "a dimension other than the first, or is a scalar",
-					 (long long)i);
+			return error_set(
+				err, -EINVAL,
+				"xc_gather: part %lld differs from the first in dtype or in "
+				"a dimension other than the first, or is a scalar",
+				(long long)i);
 		if (__builtin_add_overflow(rows, part.array.shape[0], &rows))
 			return error_set(err, XC_EPROTO, "xc_gather: too many rows");
 	}

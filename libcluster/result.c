@@ -110,7 +110,8 @@ int xc_wait(struct xc_result *result, double timeout, struct xc_error *err)
 		if (now_ns() >= limit)
 			return error_set(err, -ETIMEDOUT,
 					 "xc_wait: %lld of %lld items have ended after %g s",
-					 (long long)result->done, (long long)result->items, timeout);
+					 (long long)result->done, (long long)result->items,
+					 timeout);
 	}
 	return xci_result_outcome(result, err);
 }
@@ -202,8 +203,8 @@ int xc_result_engines(struct xc_result *result, int *ids, int64_t *items, int ma
 	if (!result)
 		return 0;
 	for (int i = 0; i < result->share_count && i < max; i++) {
-		const struct xci_share *share = result->shares ? &result->shares[i]
-							       : &result->share;
+		const struct xci_share *share =
+			result->shares ? &result->shares[i] : &result->share;
 
 		if (ids)
 			ids[i] = share->engine;
@@ -269,10 +270,10 @@ void xc_result_destroy(struct xc_result *result)
 		return;
 	if (result->client)
 		detach(result);
-	LL_FOREACH_SAFE(result->failures, failure, next_failure) {
+	LL_FOREACH_SAFE (result->failures, failure, next_failure) {
 		free(failure);
 	}
-	LL_FOREACH_SAFE(result->blobs, blob, next_blob) {
+	LL_FOREACH_SAFE (result->blobs, blob, next_blob) {
 		zmq_msg_close(&blob->message);
 		free(blob);
 	}

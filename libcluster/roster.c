@@ -87,7 +87,7 @@ static void check_store(struct xc_client *client)
 			return;
 	close(client->store);
 	client->store = -1;
-	DL_FOREACH(client->shipped, shipped) {
+	DL_FOREACH (client->shipped, shipped) {
 		shipped->is_put = false;
 	}
 }
@@ -191,8 +191,9 @@ int xc_wait_for_engines(struct xc_client *client, int n, double timeout, struct 
 		return error_set(err, XC_ENOENGINE,
 				 "%d of %d engines are up, and no more are to come: %s", client->up,
 				 n, first_failure(client));
-	return error_set(err, r,
-			 "%d of %d engines are up after %g s; see xcluster status, or add some with "
-			 "xcluster engines -n",
-			 client->up, n, timeout);
+	return error_set(
+		err, r,
+		"%d of %d engines are up after %g s; see xcluster status, or add some with "
+		"xcluster engines -n",
+		client->up, n, timeout);
 }

@@ -43,7 +43,7 @@ static int store_failed(struct xc_client *client, int r)
 		return r;
 	close(client->store);
 	client->store = -1;
-	DL_FOREACH(client->shipped, shipped) {
+	DL_FOREACH (client->shipped, shipped) {
 		shipped->is_put = false;
 	}
 	return r;
@@ -122,7 +122,7 @@ static struct xci_shipped *shipped_of(struct xc_client *client, const void *fn,
 	struct xci_image *image;
 	uint64_t offset;
 
-	DL_FOREACH(client->shipped, shipped) {
+	DL_FOREACH (client->shipped, shipped) {
 		if (key && shipped->key == key)
 			return shipped;
 	}
@@ -140,7 +140,7 @@ struct xci_shipped *xci_ship_library(struct xc_client *client, const char *path,
 	if (xci_image_load(path, &image, err) < 0)
 		return NULL;
 	/* The library loaded last is the one that names are looked up in. */
-	DL_FOREACH_SAFE(client->shipped, shipped, next) {
+	DL_FOREACH_SAFE (client->shipped, shipped, next) {
 		if (shipped->key == 0 && memcmp(shipped->image->hash, image->hash, 32) == 0) {
 			xci_image_destroy(image);
 			DL_DELETE(client->shipped, shipped);
@@ -156,7 +156,7 @@ static struct xci_shipped *last_library(struct xc_client *client)
 {
 	struct xci_shipped *shipped, *last = NULL;
 
-	DL_FOREACH(client->shipped, shipped) {
+	DL_FOREACH (client->shipped, shipped) {
 		if (shipped->key == 0)
 			last = shipped;
 	}
@@ -201,7 +201,7 @@ void xci_ship_free(struct xc_client *client)
 {
 	struct xci_shipped *shipped, *next;
 
-	DL_FOREACH_SAFE(client->shipped, shipped, next) {
+	DL_FOREACH_SAFE (client->shipped, shipped, next) {
 		xci_image_destroy(shipped->image);
 		free(shipped);
 	}

@@ -7,8 +7,8 @@
 #include "libcluster/client.h"
 #include "proto/error.h"
 
-#define SIZE_LIMIT    (UINT64_C(1) << 40)
-#define BATCH_IN_MAX  1024 /* larger inputs are submitted by themselves */
+#define SIZE_LIMIT   (UINT64_C(1) << 40)
+#define BATCH_IN_MAX 1024 /* larger inputs are submitted by themselves */
 
 static const struct xc_map_options no_options = XC_MAP_OPTIONS_INIT;
 
@@ -24,8 +24,9 @@ int xci_options_check(const struct xc_map_options *o, struct xc_error *err)
 		return error_set(err, -EINVAL, "options.time_limit must be from 0 to 1e9 s, not %g",
 				 o->time_limit);
 	if (o->on_failure != XC_CONTINUE && o->on_failure != XC_STOP)
-		return error_set(err, -EINVAL, "options.on_failure is neither XC_CONTINUE nor "
-					       "XC_STOP");
+		return error_set(err, -EINVAL,
+				 "options.on_failure is neither XC_CONTINUE nor "
+				 "XC_STOP");
 	if (o->label && strlen(o->label) > 63)
 		return error_set(err, -EINVAL, "options.label is longer than 63 bytes");
 	if (o->function && (!*o->function || strlen(o->function) > 255))

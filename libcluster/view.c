@@ -28,9 +28,10 @@ static int check_ids(struct xc_client *client, const int *ids, int n, struct xc_
 		return error_set(err, -EINVAL, "a view needs at least one engine");
 	for (int i = 0; i < n; i++) {
 		if (!is_covered(client, ids[i]))
-			return error_set(err, XC_ENOENGINE,
-					 "engine %d is not up; xcluster status lists those that are",
-					 ids[i]);
+			return error_set(
+				err, XC_ENOENGINE,
+				"engine %d is not up; xcluster status lists those that are",
+				ids[i]);
 		for (int k = 0; k < i; k++)
 			if (ids[k] == ids[i])
 				return error_set(err, -EINVAL, "engine %d is twice in the view",

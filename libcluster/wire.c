@@ -88,8 +88,8 @@ int message_send(void *socket, const void *route, const void *header, size_t hea
 
 	if (route && zmq_send(socket, route, ROUTE_SIZE, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
 		r = -errno;
-	if (r == 0 && zmq_send(socket, header, header_size,
-			       ZMQ_DONTWAIT | (count ? ZMQ_SNDMORE : 0)) < 0)
+	if (r == 0 &&
+	    zmq_send(socket, header, header_size, ZMQ_DONTWAIT | (count ? ZMQ_SNDMORE : 0)) < 0)
 		r = -errno;
 	for (; r == 0 && sent < count; sent++)
 		if (zmq_msg_send(&frames[sent], socket,

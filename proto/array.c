@@ -23,8 +23,7 @@ int64_t xc_array_count(const struct xc_array *array)
 	if (!array || array->ndim < 0 || array->ndim > XC_MAX_DIMS)
 		return -EINVAL;
 	for (int i = 0; i < array->ndim; i++) {
-		if (array->shape[i] < 0 ||
-		    __builtin_mul_overflow(count, array->shape[i], &count))
+		if (array->shape[i] < 0 || __builtin_mul_overflow(count, array->shape[i], &count))
 			return -EINVAL;
 	}
 	return count;

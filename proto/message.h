@@ -30,25 +30,26 @@ enum role {
 #define FIELDS_HELLO_CLIENT(F)                                                                     \
 	F(u64, protocol) F(bin, session) F(i64, pid) F(str, host) F(str, name) F(u64, received)
 #define FIELDS_HELLO_AGENT(F)                                                                      \
-	F(u64, protocol) F(bin, session) F(i64, pid) F(str, host) F(u64, slots) F(u64, cores)      \
-		F(str, store) F(u64, store_limit) F(str, machine) F(str, libc) F(str, log)
+	F(u64, protocol)                                                                           \
+	F(bin, session) F(i64, pid) F(str, host) F(u64, slots) F(u64, cores) F(str, store)         \
+		F(u64, store_limit) F(str, machine) F(str, libc) F(str, log)
 #define FIELDS_HELLO_ENGINE(F)                                                                     \
 	F(u64, protocol) F(bin, session) F(bin, agent) F(u64, slot) F(u64, epoch) F(i64, pid)
 #define FIELDS_WELCOME_CLIENT(F) F(bin, controller) F(u64, received) F(u64, credit)
-#define FIELDS_WELCOME_AGENT(F)                                                                    \
-	F(bin, controller) F(u64, first_engine) F(f64, heartbeat_timeout)
+#define FIELDS_WELCOME_AGENT(F)	 F(bin, controller) F(u64, first_engine) F(f64, heartbeat_timeout)
 #define FIELDS_WELCOME_ENGINE(F) F(u64, engine)
 #define FIELDS_REFUSED(F)	 F(i64, code) F(str, text)
 #define FIELDS_ROSTER(F)	 F(u64, starting)
 #define FIELDS_SUBMIT(F)                                                                           \
 	F(u64, seq)                                                                                \
-	F(u64, ack) F(u64, job) F(u64, pinned) F(i64, items) F(u64, form) F(u64, in_size)          \
-		F(u64, out_size) F(i64, chunk) F(u64, max_attempts) F(u64, flags) F(str, label)    \
-			F(str, name) F(bin, object)
+	F(u64, ack)                                                                                \
+	F(u64, job) F(u64, pinned) F(i64, items) F(u64, form) F(u64, in_size) F(u64, out_size)     \
+		F(i64, chunk) F(u64, max_attempts) F(u64, flags) F(str, label) F(str, name)        \
+			F(bin, object)
 #define FIELDS_RESULT(F)                                                                           \
 	F(u64, seq)                                                                                \
-	F(u64, received) F(u64, job) F(i64, first) F(i64, count) F(i64, engine) F(u64, busy_ns)    \
-		F(u64, final)
+	F(u64, received)                                                                           \
+	F(u64, job) F(i64, first) F(i64, count) F(i64, engine) F(u64, busy_ns) F(u64, final)
 #define FIELDS_ACK(F)	   F(u64, seq)
 #define FIELDS_CANCEL(F)   F(u64, seq) F(u64, job) F(i64, first) F(i64, count) F(u64, how)
 #define FIELDS_PING(F)	   F(u64, received)
@@ -58,19 +59,19 @@ enum role {
 #define FIELDS_REPORT(F)   F(u64, id)
 #define FIELDS_SHUTDOWN(F) F(u64, id)
 #define FIELDS_BYE(F)	   F(u64, id)
-#define FIELDS_SLICE(F)                                                                            \
-	F(u64, slice) F(u64, ack) F(i64, first) F(i64, count) F(u64, attempt)
+#define FIELDS_SLICE(F)	   F(u64, slice) F(u64, ack) F(i64, first) F(i64, count) F(u64, attempt)
 #define FIELDS_DONE(F)                                                                             \
 	F(u64, slot)                                                                               \
-	F(u64, epoch) F(u64, record) F(u64, slice) F(i64, first) F(i64, count) F(u64, busy_ns)     \
-		F(u64, waited_ns) F(u64, last)
+	F(u64, epoch)                                                                              \
+	F(u64, record) F(u64, slice) F(i64, first) F(i64, count) F(u64, busy_ns) F(u64, waited_ns) \
+		F(u64, last)
 #define FIELDS_TAKE(F)	    F(u64, slot) F(u64, epoch) F(u64, slice) F(i64, count) F(u64, all)
 #define FIELDS_TAKEN(F)	    F(u64, slot) F(u64, epoch) F(u64, slice) F(i64, end)
 #define FIELDS_INTERRUPT(F) F(u64, slot) F(u64, epoch) F(u64, slice) F(u64, kill)
 #define FIELDS_DOWN(F)                                                                             \
 	F(u64, slot)                                                                               \
-	F(u64, epoch) F(u64, cause) F(i64, code) F(u64, slice) F(i64, item) F(u64, restarting)     \
-		F(str, text)
+	F(u64, epoch)                                                                              \
+	F(u64, cause) F(i64, code) F(u64, slice) F(i64, item) F(u64, restarting) F(str, text)
 #define FIELDS_BEAT(F)	F(u64, store_used)
 #define FIELDS_STALE(F) F(u64, id)
 #define FIELDS_STOP(F)	F(u64, id)
@@ -90,7 +91,7 @@ enum role {
 	X(ROSTER, 8, ROLE_CONTROLLER, 2)                                                           \
 	X(SUBMIT, 9, ROLE_CLIENT, 3)                                                               \
 	X(RESULT, 10, ROLE_CONTROLLER, 2)                                                          \
-	X(ACK, 11, ROLE_CLIENT | ROLE_CONTROLLER, 0)                                                               \
+	X(ACK, 11, ROLE_CLIENT | ROLE_CONTROLLER, 0)                                               \
 	X(CANCEL, 12, ROLE_CLIENT, 0)                                                              \
 	X(PING, 13, ROLE_CLIENT, 0)                                                                \
 	X(PONG, 14, ROLE_CONTROLLER, 0)                                                            \

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#define PUT(type, name) put_##type(&w, t->name);
-#define GET(type, name) t->name = get_##type(&r);
+#define PUT(type, name)	  put_##type(&w, t->name);
+#define GET(type, name)	  t->name = get_##type(&r);
 #define COUNT(type, name) +1
 
 #define SIZE_LIMIT (UINT64_C(1) << 40)
@@ -109,8 +109,7 @@ int array_frame_parse(struct array_frame *a, const void *frame, size_t size)
 	bytes = xc_array_size(&out.array);
 	if (bytes < 0)
 		return XC_EPROTO;
-	if (out.is_object ? size != ARRAY_HEADER_SIZE
-			  : (uint64_t)bytes != size - ARRAY_HEADER_SIZE)
+	if (out.is_object ? size != ARRAY_HEADER_SIZE : (uint64_t)bytes != size - ARRAY_HEADER_SIZE)
 		return XC_EPROTO;
 	if (!out.is_object)
 		out.array.data = p + ARRAY_HEADER_SIZE;

@@ -220,6 +220,74 @@ START_TEST(a_client_that_sleeps)
 }
 END_TEST
 
+static int resident_pages(struct xc_task *task, const void *in, void *out)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	int r;
+
+	(void)task;
+	(void)in;
+	if (!file)
+		return 1;
+	r = fscanf(file, "%*s %ld", (long *)out);
+	fclose(file);
+	return r == 1 ? 0 : 2;
+}
+
+/* Bytes of memory of the controller, the engines and this program. */
+static void measure(struct xc_client *client, long *bytes)
+{
+	char *text = NULL;
+	json_t *status;
+
+	assert_ok(xc_status_json(client, &text, &err), err);
+	status = json_loads(text, 0, NULL);
+	free(text);
+	ck_assert_ptr_nonnull(status);
+	bytes[0] = (long)json_integer_value(json_object_get(status, "rss"));
+	ck_assert_int_gt(bytes[0], 0);
+	json_decref(status);
+	assert_ok(xc_apply(xc_all(client), resident_pages, NULL, 0, bytes + 1, sizeof bytes[0],
+			   NULL, &err),
+		  err);
+	ck_assert_int_eq(resident_pages(NULL, NULL, &bytes[ENGINES + 1]), 0);
+	for (int i = 1; i < ENGINES + 2; i++)
+		bytes[i] *= sysconf(_SC_PAGESIZE);
+}
+
+static void run_jobs(struct xc_client *client, int n)
+{
+	int64_t pair[2] = { 3, 0 }, out;
+
+	for (int i = 0; i < n; i++) {
+		pair[1] = i;
+		assert_ok(xc_map(xc_balanced(client), add, pair, sizeof pair, 1, &out, sizeof out,
+				 NULL, &err),
+			  err);
+		if (out != 3 * 1000003 + i)
+			ck_abort_msg("job %d: %lld", i, (long long)out);
+	}
+}
+
+START_TEST(memory_stays_flat)
+{
+	struct xc_client *client = open_client(ENGINES);
+	long before[ENGINES + 2], after[ENGINES + 2];
+
+	run_jobs(client, 500);
+	measure(client, before);
+	run_jobs(client, 4000);
+	measure(client, after);
+	for (int i = 0; i < ENGINES + 2; i++)
+		ck_assert_msg(after[i] - before[i] < 4000000, "%s %d grew by %ld kB",
+			      i == 0	     ? "the controller"
+			      : i <= ENGINES ? "engine"
+					     : "the client",
+			      i, (after[i] - before[i]) / 1000);
+	xc_close(client);
+}
+END_TEST
+
 START_TEST(many_sessions_in_a_row)
 {
 	for (int i = 0; i < 100; i++) {
@@ -236,12 +304,16 @@ int main(void)
 	Suite *suite = suite_create("clients");
 	TCase *start = shared_case(suite, "start"), *tests = shared_case(suite, "clients"),
 	      *stop = shared_case(suite, "stop");
+	const char *flags = getenv("XC_TEST_CFLAGS");
 
 	add_cluster_start(start, ENGINES);
 	tcase_add_test(tests, eight_programs_at_once);
 	tcase_add_test(tests, two_clients_in_one_program);
 	tcase_add_loop_test(tests, a_client_gone_in_the_middle, 0, 3);
 	tcase_add_test(tests, a_client_that_sleeps);
+	/* Sanitizers keep freed memory for a while, and look for leaks themselves. */
+	if (!flags || !strstr(flags, "sanitize"))
+		tcase_add_test(tests, memory_stays_flat);
 	tcase_add_test(tests, many_sessions_in_a_row);
 	add_cluster_stop(stop);
 	return run_tests(suite);

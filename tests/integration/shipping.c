@@ -207,7 +207,7 @@ START_TEST(a_missing_dependency_is_named)
 	compile("libneeding.so", "tasks.c", flags);
 	ck_assert_int_eq(rename(test_path("libneeded.so"), test_path("away.so")), 0);
 	r = xc_load(xc_all(client), test_path("libneeding.so"), &err);
-	assert_error(r, XC_EFAILED, &err, "libneeded.so");
+	assert_error(r, XC_ECODE, &err, "libneeded.so");
 	/* And with it, it works. */
 	ck_assert_int_eq(rename(test_path("away.so"), test_path("libneeded.so")), 0);
 	assert_ok(xc_load(xc_all(client), test_path("libneeding.so"), &err), err);
