@@ -105,6 +105,7 @@ static int run_row(const struct row *row, bool quick)
 	setenv("XCLUSTER_DIR", bench.dir, 1);
 	unsetenv("XCLUSTER_CONNECTION");
 	unsetenv("XCLUSTER");
+	bench_warn_if_busy();
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0) {

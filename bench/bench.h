@@ -37,6 +37,9 @@ int64_t bench_pick(const struct bench *bench, int64_t quick, int64_t full);
 double bench_now(void);
 double bench_median(const double *values, int n);
 
+/* Looks for 0.3 s at what else runs here, and says so if it is much. */
+void bench_warn_if_busy(void);
+
 /* Starts a cluster of n engines and opens a client of it; and ends both. */
 void bench_open(struct bench *bench, int n);
 void bench_close(struct bench *bench);

@@ -73,6 +73,37 @@ double bench_median(const double *values, int n)
 	return median;
 }
 
+static bool processor_times(double *idle, double *total)
+{
+	double t[8] = { 0 };
+	FILE *file = fopen("/proc/stat", "re");
+	int n = 0;
+
+	if (file) {
+		n = fscanf(file, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &t[0], &t[1], &t[2], &t[3],
+			   &t[4], &t[5], &t[6], &t[7]);
+		fclose(file);
+	}
+	*idle = t[3] + t[4];
+	*total = t[0] + t[1] + t[2] + t[3] + t[4] + t[5] + t[6] + t[7];
+	return n == 8;
+}
+
+void bench_warn_if_busy(void)
+{
+	const struct timespec span = { .tv_nsec = 300000000 };
+	double idle[2], total[2], busy;
+
+	if (!processor_times(&idle[0], &total[0]))
+		return;
+	nanosleep(&span, NULL);
+	if (!processor_times(&idle[1], &total[1]) || total[1] <= total[0])
+		return;
+	busy = 1 - (idle[1] - idle[0]) / (total[1] - total[0]);
+	if (busy > 0.1)
+		bench_note("others used %.0f %% of this machine just before this row", 100 * busy);
+}
+
 void bench_open(struct bench *bench, int n)
 {
 	struct xc_cluster_options options = { .id = cluster_id };

@@ -92,18 +92,18 @@ static void fail(struct reader *r)
 	r->used = r->size;
 }
 
-/* msgpack-c would reserve room for as many elements as a hostile array or map
- * claims to have, so containers are never handed to it. */
-static bool is_container(unsigned char byte)
+/* Only numbers are handed to msgpack-c: for a hostile array or map it would
+ * reserve as many elements as that claims to have. */
+static bool is_number(unsigned char byte)
 {
-	return (byte >= 0x80 && byte <= 0x9f) || (byte >= 0xdc && byte <= 0xdf);
+	return byte <= 0x7f || byte >= 0xe0 || (byte >= 0xca && byte <= 0xd3);
 }
 
 static msgpack_object next(struct reader *r, msgpack_object_type type)
 {
 	msgpack_object object = { 0 };
 
-	if (r->bad || r->used >= r->size || is_container((unsigned char)r->data[r->used])) {
+	if (r->bad || r->used >= r->size || !is_number((unsigned char)r->data[r->used])) {
 		fail(r);
 		return object;
 	}
@@ -184,18 +184,52 @@ double get_f64(struct reader *r)
 	}
 }
 
+/* Big-endian length of `bytes` bytes that follows the type byte. */
+static struct span take_bytes(struct reader *r, int bytes)
+{
+	const unsigned char *p = (const unsigned char *)r->data + r->used;
+	struct span span = { NULL, 0 };
+	size_t left = r->size - r->used;
+
+	if (left < 1 + (size_t)bytes) {
+		fail(r);
+		return span;
+	}
+	if (bytes == 0)
+		span.size = *p & 0x1f;
+	for (int i = 1; i <= bytes; i++)
+		span.size = span.size << 8 | p[i];
+	if (span.size > left - 1 - (size_t)bytes) {
+		fail(r);
+		return (struct span){ NULL, 0 };
+	}
+	span.data = p + 1 + bytes;
+	r->used += 1 + (size_t)bytes + span.size;
+	return span;
+}
+
+/* N.B. msgpack_unpack would allocate a zone for each text, though it stores
+ * nothing in it. */
 struct span get_str(struct reader *r)
 {
-	msgpack_object object = next(r, MSGPACK_OBJECT_STR);
+	unsigned char type = r->used < r->size ? (unsigned char)r->data[r->used] : 0;
 
-	return (struct span){ object.via.str.ptr, object.via.str.size };
+	if (!r->bad && type >= 0xa0 && type <= 0xbf)
+		return take_bytes(r, 0);
+	if (!r->bad && type >= 0xd9 && type <= 0xdb)
+		return take_bytes(r, 1 << (type - 0xd9));
+	fail(r);
+	return (struct span){ NULL, 0 };
 }
 
 struct span get_bin(struct reader *r)
 {
-	msgpack_object object = next(r, MSGPACK_OBJECT_BIN);
+	unsigned char type = r->used < r->size ? (unsigned char)r->data[r->used] : 0;
 
-	return (struct span){ object.via.bin.ptr, object.via.bin.size };
+	if (!r->bad && type >= 0xc4 && type <= 0xc6)
+		return take_bytes(r, 1 << (type - 0xc4));
+	fail(r);
+	return (struct span){ NULL, 0 };
 }
 
 void span_copy(char *text, size_t size, struct span from)

@@ -216,10 +216,13 @@ END_TEST
 START_TEST(foreground_ends_with_stop)
 {
 	struct program start;
+	struct output output;
 
 	start_foreground(&start);
-	stop_cluster();
+	XCLUSTER(&output, "stop");
+	ck_assert_msg(output.status == 0, "%s", output.err);
 	ck_assert_int_eq(program_end(&start), 0);
+	assert_nothing_left(0);
 }
 END_TEST
 
