@@ -2,6 +2,7 @@
 #include "libcluster/client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +212,13 @@ static void maybe_ping(struct xc_client *client)
 	SEND_SIMPLE(client->dealer, NULL, ping, .received = client->received);
 }
 
+static bool has_ended(const struct xc_client *client)
+{
+	struct pollfd controller = { .fd = client->pidfd, .events = POLLIN };
+
+	return client->pidfd >= 0 && poll(&controller, 1, 0) == 1;
+}
+
 int xci_pump(struct xc_client *client, int timeout_ms)
 {
 	zmq_pollitem_t items[2] = { { .socket = client->dealer, .events = ZMQ_POLLIN },
@@ -222,8 +230,10 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 	n = take_messages(client);
 	if (n > 0 || client->is_lost)
 		return n > 0 ? n : XC_ELOST;
-	if (timeout_ms == 0)
-		return 0;
+	if (timeout_ms == 0) {
+		client->is_lost = has_ended(client);
+		return client->is_lost ? XC_ELOST : 0;
+	}
 	if (timeout_ms < 0 || timeout_ms > 1000)
 		timeout_ms = 1000;
 	if (zmq_poll(items, client->pidfd >= 0 ? 2 : 1, timeout_ms) < 0)

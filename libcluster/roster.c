@@ -180,7 +180,9 @@ int xc_wait_for_engines(struct xc_client *client, int n, double timeout, struct 
 	if (!client || n < 0)
 		return error_set(err, -EINVAL, "xc_wait_for_engines: %s",
 				 client ? "n is negative" : "client is NULL");
-	r = xci_wait(client, timeout, is_settled, &need);
+	r = xci_pump(client, 0);
+	if (r >= 0)
+		r = xci_wait(client, timeout, is_settled, &need);
 	if (r == XC_ELOST)
 		return xci_lost(client, err);
 	if (r == -EINTR)

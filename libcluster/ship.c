@@ -1,5 +1,6 @@
 /* ship.c: bringing functions and large data into the store of this host. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -8,11 +9,39 @@
 #include "libcluster/client.h"
 #include "proto/error.h"
 
+/* Its agent has ended: what we put there is gone as well. */
+static void forget_store(struct xc_client *client)
+{
+	struct xci_shipped *shipped;
+
+	close(client->store);
+	client->store = -1;
+	DL_FOREACH (client->shipped, shipped) {
+		shipped->is_put = false;
+	}
+}
+
+static int store_failed(struct xc_client *client, int r)
+{
+	if (r == -EPIPE || r == -ECONNRESET)
+		forget_store(client);
+	return r;
+}
+
+static bool has_ended(int fd)
+{
+	struct pollfd store = { .fd = fd, .events = POLLIN };
+
+	return poll(&store, 1, 0) == 1; /* it sends nothing unasked */
+}
+
 int xci_store(struct xc_client *client, struct xc_error *err)
 {
 	struct xc_error last = XC_ERROR_INIT;
 	char host[256] = "";
 
+	if (client->store >= 0 && has_ended(client->store))
+		forget_store(client);
 	if (client->store >= 0)
 		return client->store;
 	gethostname(host, sizeof host - 1);
@@ -29,24 +58,10 @@ int xci_store(struct xc_client *client, struct xc_error *err)
 		memcpy(client->store_session, agent->session, SESSION_SIZE);
 		return fd;
 	}
+	if (xci_pump(client, 0) == XC_ELOST)
+		return xci_lost(client, err);
 	return error_set(err, XC_ENOENGINE, "no agent with engines is up on this host%s%s",
 			 last.text[0] ? ": " : "; call xc_wait_for_engines first", last.text);
-}
-
-/* A store that has ended between two rosters: forget it, so that the next call
- * finds another. */
-static int store_failed(struct xc_client *client, int r)
-{
-	struct xci_shipped *shipped;
-
-	if (r != -EPIPE && r != -ECONNRESET)
-		return r;
-	close(client->store);
-	client->store = -1;
-	DL_FOREACH (client->shipped, shipped) {
-		shipped->is_put = false;
-	}
-	return r;
 }
 
 int xci_object_put(struct xc_client *client, const void *data, uint64_t size, unsigned char *id,

@@ -9,6 +9,14 @@ static const struct message_info infos[] = {
 #undef INFO
 };
 
+#define COUNT(type, name) +1
+
+static const unsigned char field_counts[] = {
+#define FIELD_COUNT(name, number, senders, frames) [number] = 0 FIELDS_##name(COUNT),
+	MESSAGES(FIELD_COUNT)
+#undef FIELD_COUNT
+};
+
 const struct message_info *message_info(uint64_t type)
 {
 	if (type >= sizeof infos / sizeof infos[0] || !infos[type].name)
@@ -19,14 +27,16 @@ const struct message_info *message_info(uint64_t type)
 uint64_t message_type(struct reader *r, const void *header, size_t size)
 {
 	uint64_t type;
+	uint32_t count;
 
 	reader_init(r, header, size);
-	get_array(r);
+	count = get_array(r);
 	type = get_u64(r);
-	return r->bad || !message_info(type) ? 0 : type;
+	if (r->bad || !message_info(type) || count != 1u + field_counts[type])
+		return 0;
+	return type;
 }
 
-#define COUNT(type, name) +1
 #define PUT(type, name)	  put_##type(&w, m->name);
 #define GET(type, name)	  m->name = get_##type(r);
 

@@ -19,8 +19,9 @@ size_t task_frame_pack(void *buffer, size_t size, const struct task_frame *t)
 	return w.bad ? 0 : w.used;
 }
 
-int task_frame_parse(struct task_frame *t, const void *frame, size_t size)
+int task_frame_parse(struct task_frame *out, const void *frame, size_t size)
 {
+	struct task_frame task, *t = &task;
 	struct reader r;
 
 	reader_init(&r, frame, size);
@@ -32,6 +33,7 @@ int task_frame_parse(struct task_frame *t, const void *frame, size_t size)
 		return XC_EPROTO;
 	if (t->kind != FUNCTION_BUILTIN && t->object.size != OBJECT_SIZE)
 		return XC_EPROTO;
+	*out = task;
 	return 0;
 }
 

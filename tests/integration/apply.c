@@ -156,13 +156,15 @@ static int fail_77(struct xc_task *task, const void *in, void *out)
 START_TEST(batched_tasks_fail_one_by_one)
 {
 	enum { N = 300 };
+	/* To stop at a failure must not stop the others: they are other jobs. */
+	struct xc_map_options options = { .on_failure = _i ? XC_STOP : XC_CONTINUE };
 	struct xc_failure failure;
 	struct xc_result *results[N];
 	int out[N];
 
 	for (int i = 0; i < N; i++)
 		results[i] = xc_apply_async(xc_balanced(client), fail_77, &i, sizeof i, &out[i],
-					    sizeof out[i], NULL, &err);
+					    sizeof out[i], &options, &err);
 	for (int i = 0; i < N; i++) {
 		int r = xc_wait(results[i], LIMIT, &err);
 
@@ -175,6 +177,53 @@ START_TEST(batched_tasks_fail_one_by_one)
 	ck_assert_str_eq(failure.text, "value 77, item 0");
 	for (int i = 0; i < N; i++)
 		xc_result_destroy(results[i]);
+}
+END_TEST
+
+static int wait_if_odd(struct xc_task *task, const void *in, void *out)
+{
+	int value = *(const int *)in;
+
+	if (value % 2) {
+		task_announce(task);
+		task_wait_at_gate();
+	}
+	*(int *)out = value;
+	return 0;
+}
+
+/* Cancelling, or destroying, one of many that may have gone as one. */
+START_TEST(one_of_many_is_cancelled)
+{
+	enum { N = 100 };
+	struct xc_result *results[N];
+	int out[N], r;
+
+	stage_open();
+	for (int i = 0; i < N; i++) {
+		results[i] = xc_apply_async(xc_balanced(client), wait_if_odd, &i, sizeof i, &out[i],
+					    sizeof out[i], NULL, &err);
+		ck_assert_msg(results[i] != NULL, "%s", err.text);
+	}
+	/* Each engine stands at the gate: most have not begun. */
+	xc_is_ready(results[0]);
+	for (int i = 0; i < ENGINES; i++)
+		stage_news();
+	assert_ok(xc_cancel(results[90], XC_CANCEL_QUEUED, &err), err);
+	xc_result_destroy(results[91]);
+	stage_release();
+	for (int i = 0; i < N; i++) {
+		if (i == 91)
+			continue;
+		r = xc_wait(results[i], LIMIT, &err);
+		ck_assert_msg(r == 0 || (i == 90 && r == XC_EFAILED), "%d: %s", i, err.text);
+		if (r == 0)
+			ck_assert_int_eq(out[i], i);
+		else
+			ck_assert_int_eq(failure_of(results[i], 0).state, XC_CANCELLED);
+		xc_result_destroy(results[i]);
+	}
+	stage_close();
 }
 END_TEST
 
@@ -359,7 +408,8 @@ int main(void)
 	tcase_add_test(tests, views_of_wrong_engines);
 	tcase_add_test(tests, balanced_runs_once);
 	tcase_add_test(tests, five_thousand_in_flight);
-	tcase_add_test(tests, batched_tasks_fail_one_by_one);
+	tcase_add_loop_test(tests, batched_tasks_fail_one_by_one, 0, 2);
+	tcase_add_test(tests, one_of_many_is_cancelled);
 	tcase_add_test(tests, times_are_sane);
 	tcase_add_test(tests, progress_while_it_runs);
 	tcase_add_test(tests, a_signal_ends_the_wait_not_the_job);

@@ -96,7 +96,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
-void clear_away(void)
+static void end_processes(void)
 {
 	pid_t pids[256];
 
@@ -107,6 +107,11 @@ void clear_away(void)
 			process_ends(pids[i], 1.0);
 		}
 	}
+}
+
+void clear_away(void)
+{
+	end_processes();
 	nftw(getenv("XCLUSTER_DIR"), remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -132,7 +137,7 @@ int run_tests(Suite *suite)
 	if (srunner_ntests_run(runner) == 0)
 		failed = 1;
 	srunner_free(runner);
-	clear_away();
+	end_processes();
 	if (failed && getenv("XC_TEST_KEEP"))
 		fprintf(stderr, "kept: %s\n", dir);
 	else
