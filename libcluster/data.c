@@ -1,5 +1,6 @@
 /* data.c: variables on engines: push, pull, scatter, gather, clear, load. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -345,7 +346,9 @@ static int same_rows(const struct xc_array *a, const struct xc_array *b)
 	return 1;
 }
 
-int xc_result_gather(struct xc_result *result, struct xc_array *array, struct xc_error *err)
+/* `what`: for messages. */
+static int join(struct xc_result *result, const char *what, struct xc_array *array,
+		struct xc_error *err)
 {
 	struct array_frame first, part;
 	struct xc_array whole;
@@ -361,13 +364,12 @@ int xc_result_gather(struct xc_result *result, struct xc_array *array, struct xc
 		if (r < 0)
 			break;
 		if (!same_rows(&first.array, &part.array))
-			return error_set(
-				err, -EINVAL,
-				"xc_gather: part %lld differs from the first in dtype or in "
-				"a dimension other than the first, or is a scalar",
-				(long long)i);
+			return error_set(err, -EINVAL,
+					 "%s: part %lld differs from the first in dtype or in a "
+					 "dimension other than the first, or is a scalar",
+					 what, (long long)i);
 		if (__builtin_add_overflow(rows, part.array.shape[0], &rows))
-			return error_set(err, XC_EPROTO, "xc_gather: too many rows");
+			return error_set(err, XC_EPROTO, "%s: too many rows", what);
 	}
 	if (r < 0)
 		return r;
@@ -389,11 +391,17 @@ int xc_result_gather(struct xc_result *result, struct xc_array *array, struct xc
 	return 0;
 }
 
+int xc_result_gather(struct xc_result *result, struct xc_array *array, struct xc_error *err)
+{
+	return join(result, "xc_result_gather", array, err);
+}
+
 int xc_gather(const struct xc_view *view, const char *name, struct xc_array *array,
 	      struct xc_error *err)
 {
 	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
 	struct xc_result *result;
+	char what[300];
 	int r;
 
 	if (!array)
@@ -401,7 +409,8 @@ int xc_gather(const struct xc_view *view, const char *name, struct xc_array *arr
 	result = pulled(view, name, &r, e);
 	if (!result)
 		return r;
-	r = xc_result_gather(result, array, e);
+	snprintf(what, sizeof what, "xc_gather \"%s\"", name);
+	r = join(result, what, array, e);
 	xc_result_destroy(result);
 	return r;
 }
