@@ -252,6 +252,8 @@ static bool serve(struct agent *agent, struct slot *slot, struct connection_refs
 		call.out = (struct channel_packet){ .text = span_of(call.err.text), .fd = -1 };
 		call.out.code = r;
 	}
+	/* Whoever does not read its replies must not hold up the others: the
+	 * descriptor does not block, and a full one ends the connection. */
 	return channel_send(fd, &call.out) == 0;
 }
 
@@ -283,7 +285,7 @@ static void on_listener(struct source *source)
 	struct ucred peer;
 	socklen_t size = sizeof peer;
 	struct visitor *visitor;
-	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (fd < 0)
 		return;

@@ -201,6 +201,7 @@ static int slot_start(struct slot *slot)
 	slot->page->item = -1;
 	slot->page->magic = PAGE_MAGIC;
 	slot->channel.fd = pair[0];
+	fcntl(pair[0], F_SETFL, O_NONBLOCK);
 	pair[0] = -1;
 	if (agent_watch(agent, &slot->channel) < 0)
 		goto fail;

@@ -214,13 +214,17 @@ check_manuals()
 	fi
 }
 
+compile_header()
+{
+	echo '#include "xcluster.h"' >"$tmp/header.c"
+	"$1" -std="$2" -pedantic -Wall -Wextra -Werror -Iinclude -fsyntax-only -x "$3" "$tmp/header.c"
+}
+
 check_header()
 {
-	check "xcluster.h alone, as C11" \
-		gcc -std=c11 -pedantic -Wall -Wextra -Werror -fsyntax-only -x c include/xcluster.h
+	check "xcluster.h alone, as C11" compile_header gcc c11 c
 	if has clang; then
-		check "xcluster.h alone, as C++" clang -std=c++17 -Wall -Wextra -Werror \
-			-Wno-pragma-once-outside-header -fsyntax-only -x c++ include/xcluster.h
+		check "xcluster.h alone, as C++" compile_header clang c++17 c++
 	else
 		skip "xcluster.h alone, as C++" "there is no clang"
 	fi

@@ -44,7 +44,7 @@ START_TEST(test_cgroup_paths)
 	ck_assert_str_eq(path, "/set");
 	ck_assert_int_eq(cores_cgroup_path(text, NULL, path, sizeof path), 0);
 	ck_assert_str_eq(path, "/unified");
-	ck_assert_int_eq(cores_cgroup_path(text, NULL, path, 9), -ENAMETOOLONG);
+	ck_assert_int_eq(cores_cgroup_path(text, NULL, path, 8), -ENAMETOOLONG);
 	ck_assert_int_eq(cores_cgroup_path(text, "memory", path, sizeof path), -ENOENT);
 	ck_assert_int_eq(cores_cgroup_path("", "cpu", path, sizeof path), -ENOENT);
 	ck_assert_int_eq(cores_cgroup_path("0:\n:\n\n", NULL, path, sizeof path), -ENOENT);
