@@ -151,6 +151,8 @@ static pid_t start_process(const struct raw *raw, int echo)
 	if (pid > 0)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* As the cluster's daemons: the kernel shares out processors by session. */
+	setsid();
 	if (getppid() != parent)
 		_exit(1);
 	if (echo >= 0)

@@ -39,8 +39,8 @@ static double time_roundtrips(struct xc_client *client, int64_t n)
 
 void row_rtt(struct bench *bench)
 {
-	int rounds = (int)bench_pick(bench, 3, 11);
-	int64_t n = bench_pick(bench, 1000, 4000);
+	int rounds = (int)bench_pick(bench, 7, 41);
+	int64_t n = 1000;
 	double raws[BENCH_MAX_ROUNDS];
 	double ours[BENCH_MAX_ROUNDS];
 	double value, baseline;

@@ -37,9 +37,9 @@ static const json_t *find_agent(const json_t *status, pid_t pid)
 	json_t *agent;
 	size_t i;
 
-	json_array_foreach(agents, i, agent)
-		if (json_integer_value(json_object_get(agent, "pid")) == pid)
-			return json_object_get(agent, "id");
+	json_array_foreach(agents, i,
+			   agent) if (json_integer_value(json_object_get(agent, "pid")) ==
+				      pid) return json_object_get(agent, "id");
 	return NULL;
 }
 
@@ -124,7 +124,10 @@ int await_engines(const struct await *await, struct xc_error *err)
 		double left = end - now_seconds();
 
 		r = xc_wait_for_engines(await->client, await->others + await->n,
-					left < 0 ? 0 : left < SLICE ? left : SLICE, err);
+					left < 0       ? 0
+					: left < SLICE ? left
+						       : SLICE,
+					err);
 		if (r == 0 && await->others == 0)
 			break;
 		if (interrupt_signal()) {

@@ -82,12 +82,15 @@ static int clean_all(bool force)
 
 int command_clean(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options, parse, NULL,
-		"Remove what dead clusters have left on this machine: processes, sockets, files and "
-		"logs. Live clusters are left alone.",
-		NULL,	 NULL,	NULL
-	};
+	static const struct argp argp = { options,
+					  parse,
+					  NULL,
+					  "Remove what dead clusters have left on this machine: "
+					  "processes, sockets, files and "
+					  "logs. Live clusters are left alone.",
+					  NULL,
+					  NULL,
+					  NULL };
 	struct clean o = { .id = NULL };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);

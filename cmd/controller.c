@@ -42,10 +42,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 int command_controller(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, parse, NULL,
+		options,
+		parse,
+		NULL,
 		"Run the controller of a cluster in the foreground; its log goes to stderr. "
 		"`xcluster start` does this and adds engines.",
-		NULL,	 NULL,	NULL
+		NULL,
+		NULL,
+		NULL
 	};
 	struct controller_options o = { .cluster_id = CLUSTER_DEFAULT_ID,
 					.lifeline_fd = -1,

@@ -53,9 +53,10 @@ int cores_cgroup_path(const char *text, const char *controller, char *path, size
 		const char *first = memchr(line, ':', length);
 		const char *second =
 			first ? memchr(first + 1, ':', length - (size_t)(first + 1 - line)) : NULL;
-		bool found = second && (controller ? has_name(first + 1, (size_t)(second - first - 1),
-							      controller)
-						   : strncmp(line, "0::", 3) == 0);
+		bool found =
+			second &&
+			(controller ? has_name(first + 1, (size_t)(second - first - 1), controller)
+				    : strncmp(line, "0::", 3) == 0);
 
 		if (found) {
 			size_t n = length - (size_t)(second + 1 - line);

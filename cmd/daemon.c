@@ -63,8 +63,8 @@ static void become(const char *const argv[], int log, const int *keep)
 	_exit(STATUS_FAILED);
 }
 
-int daemon_start(struct daemon *daemon, const char *const argv[], const char *log,
-		 const int *keep, struct xc_error *err)
+int daemon_start(struct daemon *daemon, const char *const argv[], const char *log, const int *keep,
+		 struct xc_error *err)
 {
 	struct daemon started = DAEMON_INIT;
 	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -108,8 +108,10 @@ int daemon_start_agent(struct daemon *daemon, const struct connection *connectio
 		       const struct engine_options *options, struct xc_error *err)
 {
 	char n[16], threads[16], store[32], path[CLUSTER_PATH_MAX], log[CLUSTER_PATH_MAX];
-	const char *argv[16] = { "xcluster", "engines", "--foreground", "--connection",	       path,
-				 "-n",	     n,		"--threads-per-engine", threads };
+	const char *argv[16] = {
+		"xcluster", "engines", "--foreground",	       "--connection", path,
+		"-n",	    n,	       "--threads-per-engine", threads
+	};
 	int argc = 9, r = agent_log(connection->dir, log, sizeof log, err);
 
 	if (r < 0)

@@ -10,8 +10,8 @@
 /* A child in the background; leads a session of its own, so that the terminal's
  * signals do not reach it. */
 struct daemon {
-	pid_t pid; /* 0: none */
-	int pidfd; /* readable when it has ended; owned */
+	pid_t pid;  /* 0: none */
+	int pidfd;  /* readable when it has ended; owned */
 	int status; /* of waitpid, once it has ended */
 	char log[CONNECTION_PATH_MAX];
 };
@@ -22,8 +22,8 @@ struct daemon {
 
 /* Starts `xcluster argv[1]...` with its output appended to `log` and no
  * descriptors but that and those in `keep` (ended by -1). */
-int daemon_start(struct daemon *daemon, const char *const argv[], const char *log,
-		 const int *keep, struct xc_error *err);
+int daemon_start(struct daemon *daemon, const char *const argv[], const char *log, const int *keep,
+		 struct xc_error *err);
 
 /* Starts `xcluster engines --foreground` for the cluster of `connection`. */
 int daemon_start_agent(struct daemon *daemon, const struct connection *connection,

@@ -27,9 +27,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int command_engine(int argc, char **argv)
 {
-	static const struct argp argp = { options, parse, NULL,
-					  "An engine; started by `xcluster engines` only.",
-					  NULL,	   NULL,  NULL };
+	static const struct argp argp = { options, parse,
+					  NULL,	   "An engine; started by `xcluster engines` only.",
+					  NULL,	   NULL,
+					  NULL };
 	int fd = -1;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &fd);

@@ -88,10 +88,9 @@ static int run_in_background(const struct engines *o, const struct connection *c
 {
 	struct xc_error err = XC_ERROR_INIT;
 	struct daemon agent = DAEMON_INIT;
-	struct await await = { .agent = &agent,
-			       .n = o->engines.n,
-			       .first = -1,
-			       .timeout = o->engines.timeout };
+	struct await await = {
+		.agent = &agent, .n = o->engines.n, .first = -1, .timeout = o->engines.timeout
+	};
 	int r;
 
 	interrupt_catch();
@@ -108,13 +107,14 @@ static int run_in_background(const struct engines *o, const struct connection *c
 int command_engines(int argc, char **argv)
 {
 	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 }, { 0 } };
-	static const struct argp argp = { options, parse, NULL,
-					  "Add engines on this machine to a running cluster.",
-					  children, NULL, NULL };
+	static const struct argp argp = {
+		options,  parse, NULL, "Add engines on this machine to a running cluster.",
+		children, NULL,	 NULL
+	};
 	static struct connection connection;
 	struct engines o = { .engines = ENGINE_OPTIONS_INIT };
 	struct xc_error err = XC_ERROR_INIT;
-	char path[CLUSTER_PATH_MAX], file[CLUSTER_PATH_MAX + 2];
+	char path[CLUSTER_PATH_MAX], file[CLUSTER_PATH_MAX + 2] = "";
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	engine_options_complete(&o.engines);

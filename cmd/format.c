@@ -65,7 +65,7 @@ void format_table(const json_t *list, const struct column *columns)
 	json_t *object;
 	size_t i;
 
-	for (int c = 0; columns[c].title && c < COLUMNS_MAX; c++) {
+	for (int c = 0; c < COLUMNS_MAX && columns[c].title; c++) {
 		widths[c] = (int)strlen(columns[c].title);
 		json_array_foreach(list, i, object)
 		{
@@ -74,11 +74,12 @@ void format_table(const json_t *list, const struct column *columns)
 				widths[c] = (int)strlen(text);
 		}
 	}
-	for (int c = 0; columns[c].title && c < COLUMNS_MAX; c++)
+	for (int c = 0; c < COLUMNS_MAX && columns[c].title; c++)
 		print_cell(&columns[c], widths[c], columns[c].title);
-	json_array_foreach(list, i, object)
-		for (int c = 0; columns[c].title && c < COLUMNS_MAX; c++) {
-			format_cell(text, object, &columns[c]);
-			print_cell(&columns[c], widths[c], text);
-		}
+	json_array_foreach(list, i, object) for (int c = 0; c < COLUMNS_MAX && columns[c].title;
+						 c++)
+	{
+		format_cell(text, object, &columns[c]);
+		print_cell(&columns[c], widths[c], text);
+	}
 }

@@ -75,9 +75,12 @@ static json_t *describe(const char *id)
 static void print_list(const json_t *list)
 {
 	static const struct column columns[] = {
-		{ "ID", "id", NULL },	{ "STATE", "state", NULL },
-		{ "ENGINES", "engines", NULL }, { "PID", "pid", NULL },
-		{ "UPTIME", "uptime", format_time }, { "HOST", "host", NULL },
+		{ "ID", "id", NULL },
+		{ "STATE", "state", NULL },
+		{ "ENGINES", "engines", NULL },
+		{ "PID", "pid", NULL },
+		{ "UPTIME", "uptime", format_time },
+		{ "HOST", "host", NULL },
 		{ NULL, NULL, NULL },
 	};
 
@@ -89,10 +92,16 @@ static void print_list(const json_t *list)
 
 int command_list(int argc, char **argv)
 {
-	static const struct argp argp = { options, parse, NULL,
-					  "List the clusters of this user on this machine: running, "
-					  "starting, or dead (see `xcluster clean`).",
-					  NULL,	   NULL,  NULL };
+	static const struct argp argp = {
+		options,
+		parse,
+		NULL,
+		"List the clusters of this user on this machine: running, "
+		"starting, or dead (see `xcluster clean`).",
+		NULL,
+		NULL,
+		NULL
+	};
 	struct xc_error err = XC_ERROR_INIT;
 	json_t *list = json_array(), *entry;
 	bool json = false;

@@ -249,10 +249,14 @@ static int follow(struct logs *o)
 int command_logs(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, parse, NULL,
+		options,
+		parse,
+		NULL,
 		"Show the logs of a cluster: of its controller, its agents, and its engines with "
 		"what tasks print. Also of one that has ended.",
-		NULL,	 NULL,	NULL
+		NULL,
+		NULL,
+		NULL
 	};
 	struct logs o = { .id = CLUSTER_DEFAULT_ID, .engine = -1, .lines = -1 };
 	struct xc_error err = XC_ERROR_INIT;

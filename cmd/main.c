@@ -30,9 +30,10 @@ static void print_help(FILE *file)
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (commands[i].summary)
 			fprintf(file, "  %-12s%s\n", commands[i].name, commands[i].summary);
-	fprintf(file, "\n`xcluster COMMAND --help` tells more. Clusters live in $XCLUSTER_DIR, else "
-		      "~/.xcluster.\n"
-		      "Exit status: 0; 1 failure; 2 bad usage; 10 already running; 11 not running.\n");
+	fprintf(file,
+		"\n`xcluster COMMAND --help` tells more. Clusters live in $XCLUSTER_DIR, else "
+		"~/.xcluster.\n"
+		"Exit status: 0; 1 failure; 2 bad usage; 10 already running; 11 not running.\n");
 }
 
 static const struct command *find(const char *name)

@@ -116,8 +116,9 @@ static error_t parse_engine_option(int key, char *arg, struct argp_state *state)
 	}
 }
 
-const struct argp engine_options_argp = { engine_option_list, parse_engine_option,
-					  NULL, NULL, NULL, NULL, NULL };
+const struct argp engine_options_argp = {
+	engine_option_list, parse_engine_option, NULL, NULL, NULL, NULL, NULL
+};
 
 void engine_options_complete(struct engine_options *options)
 {

@@ -144,8 +144,10 @@ int query_status(const char *connection, double timeout, json_t **status, struct
 			r = error_set(err, theirs.code, "%s", theirs.text);
 		}
 	} else if (r < 0) {
-		error_set(err, r, "the controller has not answered within %g s: it may hang; `xcluster "
-				  "stop` ends it all the same", timeout);
+		error_set(err, r,
+			  "the controller has not answered within %g s: it may hang; `xcluster "
+			  "stop` ends it all the same",
+			  timeout);
 	} else if ((json = json_loadb(text, size, 0, &error))) {
 		*status = json;
 	} else {

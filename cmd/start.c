@@ -36,10 +36,10 @@ struct start {
 	double begin;
 	char dir[CLUSTER_PATH_MAX];
 	struct connection connection;
-	int lock;		       /* start.lock */
-	int lifeline[2];	       /* ours, unless it is the parent's */
-	int ready;		       /* the controller writes a byte */
-	int interrupt;		       /* readable once a signal has come */
+	int lock;	 /* start.lock */
+	int lifeline[2]; /* ours, unless it is the parent's */
+	int ready;	 /* the controller writes a byte */
+	int interrupt;	 /* readable once a signal has come */
 	struct daemon controller, agent;
 };
 
@@ -170,9 +170,10 @@ static void leave_place(struct start *s)
 static int start_controller(struct start *s)
 {
 	char lifeline[16], ready[16], heartbeat[32], log[CLUSTER_PATH_MAX];
-	const char *argv[] = { "xcluster",   "controller", "--cluster-id", s->id,
-			       "--lifeline", lifeline,	   "--ready-fd",   ready,
-			       "--heartbeat-timeout", heartbeat, NULL };
+	const char *argv[] = { "xcluster",   "controller", "--cluster-id",
+			       s->id,	     "--lifeline", lifeline,
+			       "--ready-fd", ready,	   "--heartbeat-timeout",
+			       heartbeat,    NULL };
 	struct xc_error err = XC_ERROR_INIT;
 	int pipe_fds[2], r;
 
@@ -199,8 +200,7 @@ static int start_controller(struct start *s)
 static int controller_failed(struct start *s)
 {
 	daemon_end(&s->controller, END_TIMEOUT);
-	if (WIFEXITED(s->controller.status) &&
-	    WEXITSTATUS(s->controller.status) == STATUS_RUNNING)
+	if (WIFEXITED(s->controller.status) && WEXITSTATUS(s->controller.status) == STATUS_RUNNING)
 		return already_running(s);
 	complain("the controller could not be started: %s", daemon_end_text(&s->controller));
 	tail_print(stderr, s->controller.log, LOG_LINES, "  ");
@@ -230,9 +230,9 @@ static int wait_for_controller(struct start *s)
 static int start_engines(struct start *s)
 {
 	struct xc_error err = XC_ERROR_INIT;
-	struct await await = {
-		.agent = &s->agent, .n = s->engines.n, .timeout = s->engines.timeout
-	};
+	struct await await = { .agent = &s->agent,
+			       .n = s->engines.n,
+			       .timeout = s->engines.timeout };
 	char path[CLUSTER_PATH_MAX];
 	int r;
 
@@ -347,11 +347,15 @@ int command_start(int argc, char **argv)
 {
 	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 }, { 0 } };
 	static const struct argp argp = {
-		options,  parse, NULL,
+		options,
+		parse,
+		NULL,
 		"Start a cluster on this machine: a controller and N engines, in the background. "
 		"Returns when all engines can run a task, and prints the path of the connection "
 		"file.",
-		children, NULL,	 NULL
+		children,
+		NULL,
+		NULL
 	};
 	static struct start s = { .id = CLUSTER_DEFAULT_ID,
 				  .engines = ENGINE_OPTIONS_INIT,

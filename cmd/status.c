@@ -62,10 +62,14 @@ static void print_head(const json_t *status)
 static void print_engines(const json_t *status)
 {
 	static const struct column engines[] = {
-		{ "ID", "id", NULL },		  { "STATE", "state", NULL },
-		{ "HOST", "host", NULL },	  { "PID", "pid", NULL },
-		{ "AGENT", "agent", NULL },	  { "ITEMS", "items", NULL },
-		{ "RESTARTS", "restarts", NULL }, { "REASON", "reason", NULL },
+		{ "ID", "id", NULL },
+		{ "STATE", "state", NULL },
+		{ "HOST", "host", NULL },
+		{ "PID", "pid", NULL },
+		{ "AGENT", "agent", NULL },
+		{ "ITEMS", "items", NULL },
+		{ "RESTARTS", "restarts", NULL },
+		{ "REASON", "reason", NULL },
 		{ NULL, NULL, NULL },
 	};
 	static const struct column agents[] = {
@@ -115,10 +119,14 @@ static void print_jobs(const json_t *status)
 
 int command_status(int argc, char **argv)
 {
-	static const struct argp argp = { options, parse, NULL,
+	static const struct argp argp = { options,
+					  parse,
+					  NULL,
 					  "Show engines, agents, jobs, queue and memory of a "
 					  "running cluster.",
-					  NULL,	   NULL,  NULL };
+					  NULL,
+					  NULL,
+					  NULL };
 	struct status o = { .id = NULL };
 	struct xc_error err = XC_ERROR_INIT;
 	char path[CLUSTER_PATH_MAX];

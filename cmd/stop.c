@@ -72,12 +72,15 @@ static int stop_all(double timeout)
 
 int command_stop(int argc, char **argv)
 {
-	static const struct argp argp = {
-		options, parse, NULL,
-		"Stop a cluster: its controller, agents and engines on this machine. Logs stay until "
-		"the next start, or `xcluster clean`.",
-		NULL,	 NULL,	NULL
-	};
+	static const struct argp argp = { options,
+					  parse,
+					  NULL,
+					  "Stop a cluster: its controller, agents and engines on "
+					  "this machine. Logs stay until "
+					  "the next start, or `xcluster clean`.",
+					  NULL,
+					  NULL,
+					  NULL };
 	struct stop o = { .id = CLUSTER_DEFAULT_ID, .timeout = 10 };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);

@@ -19,7 +19,7 @@ static pid_t lock_holder(const char *dir, const char *name)
 	char lock[CLUSTER_PATH_MAX];
 
 	return cluster_file(dir, lock, sizeof lock, "%s", name) == 0 ? cluster_lock_holder(lock)
-								      : 0;
+								     : 0;
 }
 
 enum cluster_state cluster_state(const char *dir)
@@ -83,8 +83,11 @@ int teardown(const char *dir, double timeout, bool keep_logs, struct xc_error *e
 				 strerror(-r));
 	alive = holders_have_controller(&holders);
 	timeout = alive ? ask_to_end(dir, &holders, timeout) : 0;
+	r = holders_finish(&holders, timeout, err);
 	holders_fini(&holders);
-	r = holders_end(dir, timeout, err);
+	/* Agents that have joined meanwhile. */
+	if (r == 0)
+		r = holders_end(dir, 0, err);
 	if (r < 0)
 		return r;
 	r = cluster_dir_remove(dir, keep_logs);

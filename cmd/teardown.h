@@ -6,9 +6,9 @@
 
 #include "xcluster.h"
 
-/* Ends an `xcluster start` that is at work, tells the controller to end the cluster, waits up to `timeout` seconds, then
- * sends SIGTERM and SIGKILL; removes its files (the logs unless `keep_logs`).
- * Returns 1 if it was running or starting, 0 if not, or a negative code. */
+/* Ends an `xcluster start` that is at work, tells the controller to end the cluster, waits up to
+ * `timeout` seconds, then sends SIGTERM and SIGKILL; removes its files (the logs unless
+ * `keep_logs`). Returns 1 if it was running or starting, 0 if not, or a negative code. */
 int teardown(const char *dir, double timeout, bool keep_logs, struct xc_error *err);
 
 enum cluster_state { CLUSTER_DEAD, CLUSTER_STARTING, CLUSTER_RUNNING };

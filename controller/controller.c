@@ -394,7 +394,7 @@ static void close_all(struct state *state)
 		unlink(state->connection.path);
 		if (state->router)
 			unlink(state->connection.endpoint + strlen("ipc://"));
-		close(state->lock);
+		/* The lock goes with the process: until then the cluster is not over. */
 	}
 	if (state->signals.fd >= 0)
 		close(state->signals.fd);

@@ -420,8 +420,7 @@ static void close_all(struct agent *agent)
 	if (agent->context)
 		zmq_ctx_term(agent->context);
 	if (agent->lock >= 0) {
-		unlink(agent->lock_path);
-		close(agent->lock);
+		unlink(agent->lock_path); /* the lock itself goes with the process */
 	}
 	for (int *fd = (int[]){ agent->signals.fd, agent->controller.fd, agent->epoll, -2 };
 	     *fd != -2; fd++)

@@ -182,6 +182,7 @@ int engine_run(int channel_fd)
 	/* With the agent gone, nobody watches this process. A death before this
 	 * call shows as the end of the channel. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "xcluster-engine");
 	log_open("engine");
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	r = sodium_init() < 0 ? error_set(&err, -EIO, "libsodium cannot be used") : 0;

@@ -348,20 +348,33 @@ static bool is_replaced(const struct xc_cluster *cluster)
 	return holder != 0 && holder != cluster->controller;
 }
 
+/* Closes the lifeline, and sees to it that the cluster ends. */
+static int end(struct xc_cluster *cluster, struct xc_error *err)
+{
+	struct holders holders = HOLDERS_INIT;
+	bool replaced = is_replaced(cluster);
+	int r = replaced ? 0 : holders_find(&holders, cluster->dir);
+
+	close(cluster->lifeline);
+	if (replaced)
+		return 0;
+	if (r < 0)
+		return error_set(err, r, "cannot look for the processes of %s: %s", cluster->dir,
+				 strerror(-r));
+	r = holders_finish(&holders, STOP_TIMEOUT, err);
+	holders_fini(&holders);
+	if (r == 0)
+		r = holders_end(cluster->dir, 0, err);
+	if (r < 0)
+		return r;
+	r = cluster_dir_remove(cluster->dir, false);
+	return r < 0 ? error_set(err, r, "cannot remove %s: %s", cluster->dir, strerror(-r)) : 0;
+}
+
 int xc_cluster_stop(struct xc_cluster *cluster, struct xc_error *err)
 {
-	int r = 0;
+	int r = cluster ? end(cluster, err) : 0;
 
-	if (!cluster)
-		return 0;
-	close(cluster->lifeline);
-	if (!is_replaced(cluster)) {
-		r = holders_end(cluster->dir, STOP_TIMEOUT, err);
-		if (r == 0)
-			r = cluster_dir_remove(cluster->dir, false);
-		if (r < 0 && r != -ETIMEDOUT)
-			error_set(err, r, "cannot remove %s: %s", cluster->dir, strerror(-r));
-	}
 	free(cluster);
 	return r;
 }

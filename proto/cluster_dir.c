@@ -91,8 +91,8 @@ int cluster_file(const char *dir, char *path, size_t size, const char *name, ...
 	return r;
 }
 
-int cluster_socket(const char *dir, char *path, size_t size, struct xc_error *err,
-		   const char *name, ...)
+int cluster_socket(const char *dir, char *path, size_t size, struct xc_error *err, const char *name,
+		   ...)
 {
 	size_t limit = sizeof((struct sockaddr_un *)0)->sun_path;
 	va_list ap;

@@ -41,8 +41,8 @@ int cluster_file(const char *dir, char *path, size_t size, const char *name, ...
 
 /* The same of a unix socket, whose path may have 107 bytes: the error names
  * XCLUSTER_DIR. */
-int cluster_socket(const char *dir, char *path, size_t size, struct xc_error *err,
-		   const char *name, ...) XC_PRINTF(5, 6);
+int cluster_socket(const char *dir, char *path, size_t size, struct xc_error *err, const char *name,
+		   ...) XC_PRINTF(5, 6);
 
 /* Removes a dead cluster's files, the logs unless `keep_logs`, and then the
  * directory if it is empty. Files that are not a cluster's stay. 0, also when

@@ -15,7 +15,7 @@
 
 #define FIELD(name, required)                                                                      \
 	{                                                                                          \
-		#name, offsetof(struct connection, name), sizeof((struct connection *)0)->name,    \
+#name, offsetof(struct connection, name), sizeof((struct connection *)0)->name,    \
 			required                                                                   \
 	}
 
@@ -97,8 +97,7 @@ static int parse_fields(const json_t *root, const char *path, struct connection 
 	int r = 0;
 
 	if (!json_is_object(root))
-		return error_set(err, XC_EPROTO, "%s: not a connection file: no JSON object",
-				 path);
+		return error_set(err, XC_EPROTO, "%s: not a connection file: no JSON object", path);
 	for (size_t i = 0; i < FIELDS && r == 0; i++)
 		r = parse_text(root, &fields[i], path, connection, err);
 	if (r == 0)
@@ -110,8 +109,8 @@ static int parse_fields(const json_t *root, const char *path, struct connection 
 	return r;
 }
 
-int connection_parse(const char *text, size_t size, const char *path,
-		     struct connection *connection, struct xc_error *err)
+int connection_parse(const char *text, size_t size, const char *path, struct connection *connection,
+		     struct xc_error *err)
 {
 	struct connection parsed = { .pid = 0 };
 	json_error_t error;

@@ -13,9 +13,9 @@
 /* All texts are filled in and hold no control characters. */
 struct connection {
 	char id[CONNECTION_ID_MAX];
-	char version[32];   /* of the xcluster that the controller is of */
-	char host[256];	    /* where the controller runs */
-	char endpoint[128]; /* ZeroMQ endpoint: ipc://... */
+	char version[32];		/* of the xcluster that the controller is of */
+	char host[256];			/* where the controller runs */
+	char endpoint[128];		/* ZeroMQ endpoint: ipc://... */
 	char dir[CONNECTION_PATH_MAX];	/* the cluster's directory on that host */
 	char path[CONNECTION_PATH_MAX]; /* of the file read; not in the file */
 	int pid;			/* the controller's */
@@ -29,8 +29,8 @@ int connection_read(const char *path, struct connection *connection, struct xc_e
 
 /* The same from the file's bytes; `path` stands in the error texts and goes to
  * connection->path. */
-int connection_parse(const char *text, size_t size, const char *path,
-		     struct connection *connection, struct xc_error *err);
+int connection_parse(const char *text, size_t size, const char *path, struct connection *connection,
+		     struct xc_error *err);
 
 /* Writes the file, readable by the user alone. Who reads meanwhile sees the old
  * file or the new one. connection->path is ignored. */

@@ -169,13 +169,12 @@ static bool kill_all(const struct holders *holders)
 		send_signal(&engines.list[i], SIGKILL);
 	for (int i = 0; i < holders->count; i++)
 		send_signal(&holders->list[i], SIGKILL);
-	ended = holders_wait(holders, KILL_TIMEOUT, -1) &&
-		holders_wait(&engines, KILL_TIMEOUT, -1);
+	ended = holders_wait(holders, KILL_TIMEOUT, -1) && holders_wait(&engines, KILL_TIMEOUT, -1);
 	holders_fini(&engines);
 	return ended;
 }
 
-static int end_round(const struct holders *holders, double timeout, struct xc_error *err)
+int holders_finish(const struct holders *holders, double timeout, struct xc_error *err)
 {
 	if (holders_wait(holders, timeout, -1))
 		return 0;
@@ -205,7 +204,7 @@ int holders_end(const char *dir, double timeout, struct xc_error *err)
 					 strerror(-r));
 		if (holders.count == 0)
 			return 0;
-		r = end_round(&holders, round == 0 ? timeout : 0, err);
+		r = holders_finish(&holders, round == 0 ? timeout : 0, err);
 		holders_fini(&holders);
 	}
 	return r;

@@ -34,10 +34,14 @@ bool holders_have_controller(const struct holders *holders);
  * true when all have ended. */
 bool holders_wait(const struct holders *holders, double timeout, int extra_fd);
 
-/* Makes sure that nothing of the cluster runs on this host: waits up to `timeout`
- * seconds for those who are ending by themselves, then sends SIGTERM, 3 s later
- * SIGKILL, to agents' engines and what these started, too. -ETIMEDOUT names a
- * process that not even that ends. */
+/* Waits up to `timeout` seconds for those who are ending by themselves, then sends
+ * SIGTERM, 3 s later SIGKILL, to agents' engines and what these started, too.
+ * -ETIMEDOUT names a process that not even that ends. */
+int holders_finish(const struct holders *holders, double timeout, struct xc_error *err);
+
+/* Finds and finishes until the directory has no holders. N.B. a process that has
+ * given its lock back and is about to exit is not found: who wants it gone finds
+ * the holders first, and finishes them. */
 int holders_end(const char *dir, double timeout, struct xc_error *err);
 
 #endif

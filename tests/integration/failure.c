@@ -210,10 +210,14 @@ START_TEST(many_long_texts)
 	xc_result_destroy(result);
 	result = map_to_end(fail_at_length_each, N, NULL, 0, NULL, XC_EFAILED);
 	collect_states(result, N, states);
+	ck_assert_int_eq(xc_failure_count(result), N);
 	for (int i = 0; i < N; i++) {
+		struct xc_failure failure;
+
 		ck_assert_int_eq(states[i], XC_FAILED);
-		ck_assert_int_eq(atoi(failure_of(result, i).text), i);
-		ck_assert_uint_gt(strlen(failure_of(result, i).text), 900);
+		ck_assert_int_eq(xc_failure(result, i, &failure), 0);
+		ck_assert_int_eq(atoll(failure.text), failure.first);
+		ck_assert_uint_gt(strlen(failure.text), 900);
 	}
 	xc_result_destroy(result);
 }
