@@ -416,7 +416,9 @@ static void pin(struct state *state, struct job *job, zmq_msg_t *targets)
 
 	for (int64_t i = 0; i < k; i++) {
 		__int128 n = job->items;
-		int64_t first = (int64_t)(n * i / k), end = (int64_t)(n * (i + 1) / k);
+		/* item j is of engine j * k / n */
+		int64_t first = (int64_t)((n * i + k - 1) / k);
+		int64_t end = (int64_t)((n * (i + 1) + k - 1) / k);
 		struct engine *engine;
 		char text[64];
 		uint32_t id;

@@ -127,13 +127,16 @@ int piece_begin(struct engine *e, uint64_t slice, int64_t base, int64_t first, i
 	return 0;
 }
 
+bool piece_can_fail(const struct engine *e)
+{
+	return e->page->piece.failures_used <= FAILURES_ROOM - FAILURE_RUN_MAX;
+}
+
 bool piece_is_full(const struct engine *e)
 {
 	const struct piece *piece = &e->page->piece;
 
-	return piece->done >= e->piece_items ||
-	       piece->failures_used > FAILURES_ROOM - FAILURE_RUN_MAX ||
-	       now_ns() - e->piece_start_ns > PIECE_MAX_NS;
+	return piece->done >= e->piece_items || now_ns() - e->piece_start_ns > PIECE_MAX_NS;
 }
 
 void piece_send(struct engine *e, bool last)

@@ -86,6 +86,8 @@ void piece_send(struct engine *e, bool last);
 void piece_fail(struct engine *e, int64_t item, int64_t count, int code, int attempt,
 		const char *text);
 bool piece_is_full(const struct engine *e);
+/* Is there room for one more failure? */
+bool piece_can_fail(const struct engine *e);
 /* Room for `size` bytes more of the running item's result, or NULL. */
 void *piece_reserve(struct engine *e, uint64_t size);
 void piece_commit(struct engine *e);

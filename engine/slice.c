@@ -227,17 +227,18 @@ static void run_item(struct engine *e, struct xc_task *task, const struct input 
 
 	if (out_size)
 		out = e->arena + page->piece.payload + (uint64_t)(i - page->piece.first) * out_size;
-	task->index = in->header->first + i;
+	task->index = e->now.task.apart ? 0 : in->header->first + i;
 	task->has_text = false;
 	e->given = 0;
 	code = e->now.fn(task, input, out);
-	if (code != 0) {
+	if (code != 0)
 		e->given = 0;
-		piece_fail(e, task->index, 1, code, task->attempt,
-			   task->has_text ? task->text : "");
-	}
+	/* N.B. this may begin a new piece, which the failure then belongs to. */
 	if (!out_size && !e->given)
 		give_nothing(e);
+	if (code != 0)
+		piece_fail(e, in->header->first + i, 1, code, task->attempt,
+			   task->has_text ? task->text : "");
 	piece_commit(e);
 }
 
@@ -264,27 +265,6 @@ static int64_t learn(int64_t want, uint64_t took_ns)
 	return want;
 }
 
-static uint64_t run_claim(struct engine *e, struct xc_task *task, const struct input *in,
-			  int64_t first, int64_t n, uint64_t start)
-{
-	struct page *page = e->page;
-	uint64_t out_size = e->now.task.out_size;
-	bool limited = e->now.task.time_limit_ns != 0;
-
-	if (out_size)
-		memset(e->arena + page->piece.payload +
-			       (uint64_t)(first - page->piece.first) * out_size,
-		       0, (uint64_t)n * out_size);
-	for (int64_t i = first; i < first + n; i++) {
-		if (limited)
-			atomic_store_explicit(&page->item_start_ns, i == first ? start : now_ns(),
-					      memory_order_relaxed);
-		atomic_store_explicit(&page->item, i, memory_order_relaxed);
-		run_item(e, task, in, i);
-	}
-	return now_ns();
-}
-
 static int64_t piece_capacity(const struct engine *e, int64_t left)
 {
 	uint64_t out_size = e->now.task.out_size;
@@ -302,6 +282,47 @@ static int next_piece(struct engine *e, const struct msg_slice *header, int64_t 
 
 	return piece_begin(e, header->slice, header->first, first, items > 0 ? items : 1,
 			   out_size ? (uint64_t)(items > 0 ? items : 1) * out_size : PIECE_BYTES);
+}
+
+/* Ends the piece and begins the next one at item `at`. */
+static void renew_piece(struct engine *e, const struct msg_slice *header, int64_t at)
+{
+	piece_send(e, false);
+	if (next_piece(e, header, at) < 0) {
+		log_line("no memory for results: ending");
+		exit(1);
+	}
+}
+
+static void clear_results(struct engine *e, int64_t first, int64_t end)
+{
+	const struct piece *piece = &e->page->piece;
+	uint64_t out_size = piece->out_size;
+
+	if (out_size)
+		memset(e->arena + piece->payload + (uint64_t)(first - piece->first) * out_size, 0,
+		       (uint64_t)(end - first) * out_size);
+}
+
+static uint64_t run_claim(struct engine *e, struct xc_task *task, const struct input *in,
+			  int64_t first, int64_t n, uint64_t start)
+{
+	struct page *page = e->page;
+	bool limited = e->now.task.time_limit_ns != 0;
+
+	clear_results(e, first, first + n);
+	for (int64_t i = first; i < first + n; i++) {
+		if (!piece_can_fail(e)) {
+			renew_piece(e, in->header, i);
+			clear_results(e, i, first + n);
+		}
+		if (limited)
+			atomic_store_explicit(&page->item_start_ns, i == first ? start : now_ns(),
+					      memory_order_relaxed);
+		atomic_store_explicit(&page->item, i, memory_order_relaxed);
+		run_item(e, task, in, i);
+	}
+	return now_ns();
 }
 
 static void run_items(struct engine *e, const struct msg_slice *header, struct input *in)
@@ -332,11 +353,7 @@ static void run_items(struct engine *e, const struct msg_slice *header, struct i
 
 			if (at >= header->count)
 				break;
-			piece_send(e, false);
-			if (next_piece(e, header, at) < 0) {
-				log_line("no memory for results: ending");
-				exit(1);
-			}
+			renew_piece(e, header, at);
 		}
 	}
 	page->item_start_ns = 0;

@@ -47,6 +47,7 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t in_size, size
 				   .in_size = in_size,
 				   .out_size = out_size,
 				   .step = 1,
+				   .apart = 1,
 				   .time_limit_ns = (uint64_t)(options->time_limit * 1e9) };
 	int r = xci_batch_flush(client);
 

@@ -469,10 +469,14 @@ int xc_status_json(struct xc_client *client, char **json, struct xc_error *err)
 
 int xc_shutdown(struct xc_client *client, struct xc_error *err)
 {
+	int r;
+
 	if (!client)
 		return error_set(err, -EINVAL, "xc_shutdown: client is NULL");
 	SEND_SIMPLE(client->dealer, NULL, shutdown, .id = ++client->last_query);
-	return wait_for_report(client, err);
+	r = wait_for_report(client, err);
+	client->is_lost |= r == 0; /* it is ending: nothing more is to come */
+	return r;
 }
 
 const char *xc_strerror(int code)

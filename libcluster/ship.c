@@ -58,7 +58,8 @@ int xci_store(struct xc_client *client, struct xc_error *err)
 		memcpy(client->store_session, agent->session, SESSION_SIZE);
 		return fd;
 	}
-	if (xci_pump(client, 0) == XC_ELOST)
+	xci_pump(client, 0);
+	if (client->is_lost)
 		return xci_lost(client, err);
 	return error_set(err, XC_ENOENGINE, "no agent with engines is up on this host%s%s",
 			 last.text[0] ? ": " : "; call xc_wait_for_engines first", last.text);
