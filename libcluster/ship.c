@@ -21,11 +21,13 @@ static void forget_store(struct xc_client *client)
 	}
 }
 
-static int store_failed(struct xc_client *client, int r)
+static int store_failed(struct xc_client *client, int r, struct xc_error *err)
 {
-	if (r == -EPIPE || r == -ECONNRESET)
-		forget_store(client);
-	return r;
+	if (r != -EPIPE && r != -ECONNRESET)
+		return r;
+	forget_store(client);
+	xci_pump(client, 0);
+	return client->is_lost ? xci_lost(client, err) : r;
 }
 
 static bool has_ended(int fd)
@@ -76,7 +78,7 @@ int xci_object_put(struct xc_client *client, const void *data, uint64_t size, un
 	memset(id, 0, OBJECT_SIZE);
 	memcpy(id, client->session, SESSION_SIZE);
 	memcpy(id + SESSION_SIZE, &number, sizeof number);
-	return store_failed(client, channel_put_bytes(fd, id, data, size, err));
+	return store_failed(client, channel_put_bytes(fd, id, data, size, err), err);
 }
 
 void xci_object_release(struct xc_client *client, const unsigned char *id)
@@ -88,7 +90,8 @@ void xci_object_release(struct xc_client *client, const unsigned char *id)
 	char buffer[CHANNEL_MAX];
 
 	if (client->store >= 0)
-		store_failed(client, channel_call(client->store, &request, &reply, buffer, NULL));
+		store_failed(client, channel_call(client->store, &request, &reply, buffer, NULL),
+			     NULL);
 }
 
 /* Into the store under its hash, unless another client has put it there. */
@@ -111,7 +114,7 @@ static int put_image(struct xc_client *client, struct xci_shipped *shipped, stru
 		r = channel_put_file(fd, shipped->image->hash, shipped->image->fd,
 				     shipped->image->size, err);
 	shipped->is_put = r == 0;
-	return store_failed(client, r);
+	return store_failed(client, r, err);
 }
 
 static struct xci_shipped *add(struct xc_client *client, uintptr_t key, struct xci_image *image,
