@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <sodium.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -20,9 +21,10 @@
 #include "proto/error.h"
 #include "proto/log.h"
 
-#define BATCH	      256 /* messages taken in before work is handed out */
-#define RECHECK_MS    1
-#define STOP_LIMIT_NS UINT64_C(5000000000) /* for agents to end */
+#define BATCH	       256 /* messages taken in before work is handed out */
+#define RECHECK_MS     1
+#define IGNORED_LOGGED 20		    /* in ten seconds */
+#define STOP_LIMIT_NS  UINT64_C(5000000000) /* for agents to end */
 
 int state_watch(struct state *state, struct source *source)
 {
@@ -120,6 +122,27 @@ static bool is_hello(uint64_t type)
 	return type == MSG_HELLO_CLIENT || type == MSG_HELLO_AGENT || type == MSG_HELLO_ENGINE;
 }
 
+/* Garbage must not fill the log. */
+static void log_ignored(struct state *state, const char *format, ...)
+{
+	char text[200];
+	va_list ap;
+
+	if (state->ignored++ >= IGNORED_LOGGED)
+		return;
+	va_start(ap, format);
+	vsnprintf(text, sizeof text, format, ap);
+	va_end(ap);
+	log_line("ignored %s", text);
+}
+
+static void forgive_ignored(struct state *state)
+{
+	if (state->ignored > IGNORED_LOGGED)
+		log_line("ignored %d more messages", state->ignored - IGNORED_LOGGED);
+	state->ignored = 0;
+}
+
 static void on_unknown(struct state *state, struct message *m)
 {
 	/* A host that we had given up beats again: it is to begin anew. */
@@ -134,8 +157,8 @@ static void dispatch(struct state *state, struct message *m)
 	int r;
 
 	if (zmq_msg_size(&m->route) != ROUTE_SIZE || !route) {
-		log_line("ignored a message that cannot be read (%zu bytes)",
-			 zmq_msg_size(&m->header));
+		log_ignored(state, "a message that cannot be read (%zu bytes)",
+			    zmq_msg_size(&m->header));
 		return;
 	}
 	peer = peer_of(state, &m->route);
@@ -149,13 +172,13 @@ static void dispatch(struct state *state, struct message *m)
 			return;
 	}
 	if (!(message_info(m->type)->senders & peer->role)) {
-		log_line("ignored %s from a peer that may not send it",
-			 message_info(m->type)->name);
+		log_ignored(state, "%s from a peer that may not send it",
+			    message_info(m->type)->name);
 		return;
 	}
 	r = route->handler(state, peer, m);
 	if (r == XC_EPROTO)
-		log_line("ignored a %s with fields that cannot be", message_info(m->type)->name);
+		log_ignored(state, "a %s with fields that cannot be", message_info(m->type)->name);
 	/* A peer whose hello was refused is none. */
 	peer = is_hello(m->type) ? peer_of(state, &m->route) : NULL;
 	if (peer && peer->role == ROLE_NEW) {
@@ -240,6 +263,8 @@ static void loop(struct state *state)
 		if (now_ns() - state->last_tick_ns > 100000000) {
 			state->last_tick_ns = now_ns();
 			peers_tick(state);
+			if (++state->ticks % 100 == 0)
+				forgive_ignored(state);
 		}
 		schedule(state);
 		roster_send(state);
@@ -267,6 +292,7 @@ static int watch_signals(struct state *state)
 static int bind_router(struct state *state, struct xc_error *err)
 {
 	int none = 0, yes = 1, linger = 200;
+	int64_t largest = INT64_C(1) << 38; /* or garbage would have libzmq allocate any size */
 	mode_t mask;
 	int r;
 
@@ -277,6 +303,7 @@ static int bind_router(struct state *state, struct xc_error *err)
 	zmq_setsockopt(state->router, ZMQ_SNDHWM, &none, sizeof none);
 	zmq_setsockopt(state->router, ZMQ_RCVHWM, &none, sizeof none);
 	zmq_setsockopt(state->router, ZMQ_LINGER, &linger, sizeof linger);
+	zmq_setsockopt(state->router, ZMQ_MAXMSGSIZE, &largest, sizeof largest);
 	zmq_setsockopt(state->router, ZMQ_ROUTER_MANDATORY, &yes, sizeof yes);
 	zmq_setsockopt(state->router, ZMQ_ROUTER_HANDOVER, &yes, sizeof yes);
 	unlink(state->connection.endpoint + strlen("ipc://"));

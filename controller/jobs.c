@@ -276,6 +276,18 @@ void job_cancel(struct state *state, struct job *job, enum interrupt how)
 	free(list.bytes);
 }
 
+/* Messages of a session count up. One that was sent again after a break, but had
+ * arrived, is dropped; a gap is asked for. */
+static bool is_next(struct state *state, struct client *client, uint64_t seq)
+{
+	if (seq > client->received + 1)
+		SEND_PEER(state, client->peer, resend, .from = client->received + 1);
+	if (seq != client->received + 1)
+		return false;
+	client->received = seq;
+	return true;
+}
+
 /* Some items of a job that others share: those that have not been handed out. */
 static void cancel_part(struct state *state, struct job *job, int64_t from, int64_t count)
 {
@@ -312,9 +324,8 @@ int on_cancel(struct state *state, struct peer *peer, struct message *m)
 
 	if (r < 0)
 		return r;
-	if (cancel.seq <= client->received)
+	if (!is_next(state, client, cancel.seq))
 		return 0;
-	client->received = cancel.seq;
 	HASH_FIND(hh, client->jobs, &cancel.job, sizeof cancel.job, job);
 	if (!job || cancel.first < 0 || cancel.count < 0)
 		return 0;
@@ -464,11 +475,8 @@ int on_submit(struct state *state, struct peer *peer, struct message *m)
 
 	if (r < 0)
 		return r;
-	if (s.seq <= client->received)
-		return 0; /* sent again after a break, but it had arrived */
-	if (s.seq != client->received + 1)
-		return SEND_PEER(state, peer, resend, .from = client->received + 1);
-	client->received = s.seq;
+	if (!is_next(state, client, s.seq))
+		return 0;
 	outbox_ack(state, client, s.ack);
 	HASH_FIND(hh, client->jobs, &s.job, sizeof s.job, job);
 	if (job || !submit_is_valid(&s, m)) {

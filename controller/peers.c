@@ -43,10 +43,14 @@ static void unwatch(struct state *state, struct source *source)
 	source->fd = -1;
 }
 
-static int watch_pid(struct state *state, struct source *source, pid_t pid)
+/* False if the process has ended already. */
+static bool watch_pid(struct state *state, struct source *source, pid_t pid)
 {
 	source->fd = pid > 0 ? pidfd_open(pid, 0) : -1;
-	return source->fd < 0 ? -1 : state_watch(state, source);
+	if (source->fd < 0)
+		return pid <= 0 || errno != ESRCH;
+	state_watch(state, source);
+	return true;
 }
 
 static void peer_remove(struct state *state, struct peer *peer)
@@ -126,7 +130,10 @@ int on_hello_client(struct state *state, struct peer *peer, struct message *m)
 		peer->role = ROLE_CLIENT;
 		peer->is.client = client;
 		DL_APPEND(state->clients, client);
-		watch_pid(state, &client->pidfd, pid);
+		if (!watch_pid(state, &client->pidfd, pid)) {
+			client_remove(state, client);
+			return 0;
+		}
 	} else {
 		outbox_ack(state, client, hello.received);
 		outbox_resend(state, client, hello.received + 1);
@@ -343,7 +350,6 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	peer->role = ROLE_AGENT;
 	peer->is.agent = agent;
 	DL_APPEND(state->agents, agent);
-	watch_pid(state, &agent->pidfd, pid);
 	state->agents_version++;
 	log_line("agent %d on %s (pid %d) brings %llu engines", agent->index, agent->host,
 		 (int)agent->pid, (unsigned long long)agent->slots);
@@ -353,6 +359,8 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	if (state->stop_ns)
 		SEND_PEER(state, peer, stop, .id = 0);
 	peers_send(state);
+	if (!watch_pid(state, &agent->pidfd, pid))
+		agent_remove(state, agent, "its agent has ended");
 	return r;
 }
 

@@ -98,8 +98,8 @@ static void send_balanced(struct state *state, struct engine *engine)
 	/* Clients take turns. */
 	DL_DELETE2(state->ring, client, ring_prev, ring_next);
 	DL_APPEND2(state->ring, client, ring_prev, ring_next);
-	slice_send(state, engine, job, first, n, attempt);
 	job_update_runnable(state, job);
+	slice_send(state, engine, job, first, n, attempt);
 }
 
 /* Could a part of it run elsewhere, and is that worth a message? */

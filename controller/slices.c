@@ -372,7 +372,7 @@ static void slice_lost(struct state *state, struct slice *slice, enum down_cause
 		if (from < end)
 			job_end_items(state, job, from, end - from, XC_LOST, 0, slice->attempt,
 				      slice->engine->id, text);
-	} else if (item < slice->done || slice->first + item >= end) {
+	} else if (item < slice->done || item >= slice->count) {
 		job_requeue(state, job, from, end - from, slice->attempt, slice->engine);
 	} else {
 		item += slice->first;

@@ -207,6 +207,8 @@ struct state {
 	uint64_t roster_version, agents_version;
 	int agent_count;
 	int takes_pending;
+	int ignored; /* messages, of late */
+	unsigned ticks;
 	bool recheck; /* idle engines, and work too young to take: look again soon */
 	uint64_t started_ns, last_tick_ns;
 	uint64_t stop_ns; /* stopping since; 0: not */

@@ -23,6 +23,14 @@ static const char *engine_word(const struct engine *engine)
 	}
 }
 
+/* Texts of clients may be any bytes. */
+static json_t *text_json(const char *text)
+{
+	json_t *json = json_string(text);
+
+	return json ? json : json_string("(not UTF-8)");
+}
+
 static json_t *engines_json(const struct state *state)
 {
 	json_t *list = json_array();
@@ -33,14 +41,14 @@ static json_t *engines_json(const struct state *state)
 
 		snprintf(log, sizeof log, "%s/engine-%d.log", state->connection.dir, engine->id);
 		json_array_append_new(
-			list, json_pack("{s:i,s:s,s:s,s:i,s:i,s:I,s:i,s:I,s:s,s:s}", "id",
+			list, json_pack("{s:i,s:s,s:o,s:i,s:i,s:I,s:i,s:I,s:o,s:o}", "id",
 					engine->id, "state", engine_word(engine), "host",
-					engine->agent ? engine->agent->host : "", "pid",
+					text_json(engine->agent ? engine->agent->host : ""), "pid",
 					engine->state == ENGINE_UP ? (int)engine->pid : 0, "agent",
 					engine->agent ? engine->agent->index : -1, "slot",
 					(json_int_t)engine->slot, "restarts", engine->restarts,
 					"items", (json_int_t)engine->items_run, "reason",
-					engine->reason, "log", log));
+					text_json(engine->reason), "log", text_json(log)));
 	}
 	return list;
 }
@@ -51,12 +59,13 @@ static json_t *agents_json(const struct state *state)
 	struct agent *agent;
 
 	DL_FOREACH (state->agents, agent) {
-		json_array_append_new(list,
-				      json_pack("{s:i,s:s,s:i,s:I,s:I,s:I,s:s}", "id", agent->index,
-						"host", agent->host, "pid", (int)agent->pid,
-						"engines", (json_int_t)agent->slots, "store_used",
-						(json_int_t)agent->store_used, "store_limit",
-						(json_int_t)agent->store_limit, "log", agent->log));
+		json_array_append_new(list, json_pack("{s:i,s:o,s:i,s:I,s:I,s:I,s:o}", "id",
+						      agent->index, "host", text_json(agent->host),
+						      "pid", (int)agent->pid, "engines",
+						      (json_int_t)agent->slots, "store_used",
+						      (json_int_t)agent->store_used, "store_limit",
+						      (json_int_t)agent->store_limit, "log",
+						      text_json(agent->log)));
 	}
 	return list;
 }
@@ -90,11 +99,12 @@ static json_t *jobs_json(const struct state *state, json_int_t *items, json_int_
 			*slices += job->slices;
 			json_array_append_new(
 				list,
-				json_pack("{s:I,s:s,s:s,s:I,s:I,s:I,s:I,s:s}", "id",
-					  (json_int_t)job->id, "client", client->name, "label",
-					  job->label, "items", (json_int_t)job->items, "done",
-					  (json_int_t)job->ended, "failed", (json_int_t)job->failed,
-					  "running", (json_int_t)now, "state",
+				json_pack("{s:I,s:o,s:o,s:I,s:I,s:I,s:I,s:s}", "id",
+					  (json_int_t)job->id, "client", text_json(client->name),
+					  "label", text_json(job->label), "items",
+					  (json_int_t)job->items, "done", (json_int_t)job->ended,
+					  "failed", (json_int_t)job->failed, "running",
+					  (json_int_t)now, "state",
 					  job->cancelled ? "cancelled" : "running"));
 		}
 	}
@@ -126,11 +136,11 @@ static char *report(const struct state *state)
 		inputs += (json_int_t)client->input_bytes;
 		results += (json_int_t)client->held_bytes;
 	}
-	root = json_pack("{s:s,s:s,s:i,s:s,s:f,s:s,s:I,s:o,s:o,s:i,s:o,s:{s:I,s:I},s:{s:I,s:I}}",
-			 "id", state->connection.id, "host", state->connection.host, "pid",
-			 (int)getpid(), "version", XC_VERSION, "uptime",
+	root = json_pack("{s:s,s:o,s:i,s:s,s:f,s:o,s:I,s:o,s:o,s:i,s:o,s:{s:I,s:I},s:{s:I,s:I}}",
+			 "id", state->connection.id, "host", text_json(state->connection.host),
+			 "pid", (int)getpid(), "version", XC_VERSION, "uptime",
 			 (double)(now_ns() - state->started_ns) / 1e9, "connection",
-			 state->connection.path, "rss", resident_bytes(), "engines",
+			 text_json(state->connection.path), "rss", resident_bytes(), "engines",
 			 engines_json(state), "agents", agents_json(state), "clients", clients,
 			 "jobs", jobs, "queue", "items", items, "slices", slices, "memory",
 			 "inputs", inputs, "results", results);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -266,6 +267,10 @@ bool service_engine(struct slot *slot)
 static void dismiss(struct visitor *visitor)
 {
 	refs_clear(&visitor->agent->store, &visitor->refs);
+	/* N.B. an engine that is being started may still have a copy of the descriptor
+	 * (the kernel lets spawn return before it closes those); closing ours would
+	 * then not end its events. */
+	epoll_ctl(visitor->agent->epoll, EPOLL_CTL_DEL, visitor->source.fd, NULL);
 	close(visitor->source.fd);
 	DL_DELETE(visitor->agent->visitors, visitor);
 	free(visitor);

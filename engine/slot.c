@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -33,17 +34,26 @@ static void close_descriptor(int *fd)
 	*fd = -1;
 }
 
+/* N.B. an engine being started may still hold a copy of the descriptor: closing
+ * ours alone would not end its events. */
+static void close_channel(struct slot *slot)
+{
+	if (slot->channel.fd >= 0)
+		epoll_ctl(slot->agent->epoll, EPOLL_CTL_DEL, slot->channel.fd, NULL);
+	close_descriptor(&slot->channel.fd);
+}
+
 static void on_channel(struct source *source)
 {
 	struct slot *slot = slot_of(source);
 
 	if (!service_engine(slot))
-		close_descriptor(&slot->channel.fd); /* its death is told by SIGCHLD */
+		close_channel(slot); /* its death is told by SIGCHLD */
 }
 
 static void slot_clear(struct slot *slot)
 {
-	close_descriptor(&slot->channel.fd);
+	close_channel(slot);
 	close_descriptor(&slot->arena_fd);
 	if (slot->page)
 		munmap((void *)slot->page, sizeof *slot->page);

@@ -93,6 +93,8 @@ struct xc_result {
 	uint64_t start_ns, end_ns, busy_ns;
 	struct xci_failure *failures, *last_failure;
 	int64_t failure_runs;
+	struct xci_failure *cursor; /* the one asked for last */
+	int64_t cursor_index;
 	struct xci_share *shares; /* owned, ascending by engine */
 	int share_count;
 	struct xci_share share; /* for one engine, without allocation */

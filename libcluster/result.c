@@ -170,21 +170,27 @@ const char *xc_state_name(enum xc_state state)
 
 int64_t xc_failure_count(struct xc_result *result)
 {
-	int64_t n = 0;
-
-	for (const struct xci_failure *f = result ? result->failures : NULL; f; f = f->next)
-		n++;
-	return n;
+	return result ? result->failure_runs : 0;
 }
 
 int xc_failure(struct xc_result *result, int64_t i, struct xc_failure *failure)
 {
-	const struct xci_failure *f = result && i >= 0 ? result->failures : NULL;
+	struct xci_failure *f;
+	int64_t at = 0;
 
-	while (f && i-- > 0)
-		f = f->next;
-	if (!f || !failure)
+	if (!result || !failure || i < 0 || i >= result->failure_runs)
 		return -EINVAL;
+	f = result->failures;
+	if (result->cursor && i >= result->cursor_index) { /* they are asked for in turn */
+		f = result->cursor;
+		at = result->cursor_index;
+	}
+	for (; f && at < i; at++)
+		f = f->next;
+	if (!f)
+		return -EINVAL;
+	result->cursor = f;
+	result->cursor_index = i;
 	*failure = f->failure;
 	return 0;
 }
