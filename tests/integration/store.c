@@ -72,7 +72,7 @@ START_TEST(a_gigabyte_is_copied_once)
 	after = shared_memory();
 	for (int i = 0; i < ENGINES; i++)
 		ck_assert_int_eq(counts[i], count);
-	ck_assert_int_ge(after - before, 1000 * MIB);
+	ck_assert_int_ge(after - before, 900 * MIB); /* others may give some back */
 	ck_assert_msg(after - before < 1200 * MIB, "shared memory rose by %lld MiB",
 		      (long long)((after - before) / MIB));
 	before += 100 * MIB;
