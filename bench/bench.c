@@ -59,8 +59,8 @@ void bench_report(const char *name, double value, double baseline, double ratio)
 {
 	const struct row *row = row_find(name);
 
-	printf("row\t%s\t%.6g\t%s\t%.6g\t%.4g\t%s %g\t%s\n", name, value, row->unit, baseline, ratio,
-	       row->least ? ">=" : "<=", row->bar, verdict(row, ratio));
+	printf("row\t%s\t%.6g\t%s\t%.6g\t%.4g\t%s %g\t%s\n", name, value, row->unit, baseline,
+	       ratio, row->least ? ">=" : "<=", row->bar, verdict(row, ratio));
 	fflush(stdout);
 }
 

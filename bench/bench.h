@@ -13,8 +13,8 @@
 enum { BENCH_MAX_ROUNDS = 64, BENCH_MAX_ENGINES = 256 };
 
 struct bench {
-	bool quick;            /* fewer and smaller rounds */
-	char dir[64];          /* a temporary directory of this process */
+	bool quick;   /* fewer and smaller rounds */
+	char dir[64]; /* a temporary directory of this process */
 	struct xc_cluster *cluster;
 	struct xc_client *client;
 };

@@ -91,9 +91,9 @@ static double stream_rate(struct stream *stream, struct xc_client *client, int64
 			stream_finish(stream, i - stream->window);
 		if (i >= n)
 			continue;
-		stream->results[slot] = xc_apply_async(view, increment, &i, sizeof(i),
-						       &stream->out[slot], sizeof(stream->out[0]),
-						       NULL, &err);
+		stream->results[slot] =
+			xc_apply_async(view, increment, &i, sizeof(i), &stream->out[slot],
+				       sizeof(stream->out[0]), NULL, &err);
 		if (!stream->results[slot])
 			bench_die("%s", err.text);
 	}

@@ -37,9 +37,9 @@ static const json_t *find_agent(const json_t *status, pid_t pid)
 	json_t *agent;
 	size_t i;
 
-	json_array_foreach(agents, i,
-			   agent) if (json_integer_value(json_object_get(agent, "pid")) ==
-				      pid) return json_object_get(agent, "id");
+	json_array_foreach (agents, i, agent)
+		if (json_integer_value(json_object_get(agent, "pid")) == pid)
+			return json_object_get(agent, "id");
 	return NULL;
 }
 
@@ -71,8 +71,7 @@ static struct census count_engines(const struct await *await)
 	struct census census = { 0, 0, 0 };
 	size_t i;
 
-	json_array_foreach(json_object_get(status, "engines"), i, engine)
-	{
+	json_array_foreach (json_object_get(status, "engines"), i, engine) {
 		if (!is_of(engine, agent))
 			continue;
 		census.known++;
@@ -193,8 +192,7 @@ int await_explain(const struct await *await)
 	int known = 0, missing = 0;
 	size_t i;
 
-	json_array_foreach(json_object_get(status, "engines"), i, engine)
-	{
+	json_array_foreach (json_object_get(status, "engines"), i, engine) {
 		if (!is_of(engine, agent))
 			continue;
 		known++;

@@ -67,8 +67,7 @@ void format_table(const json_t *list, const struct column *columns)
 
 	for (int c = 0; c < COLUMNS_MAX && columns[c].title; c++) {
 		widths[c] = (int)strlen(columns[c].title);
-		json_array_foreach(list, i, object)
-		{
+		json_array_foreach (list, i, object) {
 			format_cell(text, object, &columns[c]);
 			if ((int)strlen(text) > widths[c])
 				widths[c] = (int)strlen(text);
@@ -76,10 +75,9 @@ void format_table(const json_t *list, const struct column *columns)
 	}
 	for (int c = 0; c < COLUMNS_MAX && columns[c].title; c++)
 		print_cell(&columns[c], widths[c], columns[c].title);
-	json_array_foreach(list, i, object) for (int c = 0; c < COLUMNS_MAX && columns[c].title;
-						 c++)
-	{
-		format_cell(text, object, &columns[c]);
-		print_cell(&columns[c], widths[c], text);
-	}
+	json_array_foreach (list, i, object)
+		for (int c = 0; c < COLUMNS_MAX && columns[c].title; c++) {
+			format_cell(text, object, &columns[c]);
+			print_cell(&columns[c], widths[c], text);
+		}
 }

@@ -148,7 +148,7 @@ struct xc_task;
  * failed and its result is not delivered. */
 typedef int xc_task_fn(struct xc_task *task, const void *in, void *out);
 
-/* Index of the running item in its job, from 0. */
+/* Index of the running item in its job, from 0. 0 for xc_apply on a balanced view. */
 XC_API int64_t xc_task_index(const struct xc_task *task);
 
 /* Bytes of this item's input. */

@@ -6,6 +6,8 @@
 
 #include "libcluster/client.h"
 
+#define RESULT_BYTES 400 /* that the controller keeps of a result beside its frames */
+
 /* A RESULT as read. */
 struct arrival {
 	struct msg_result head;
@@ -317,7 +319,9 @@ int xci_on_result(struct xc_client *client, struct message *m)
 	if (a.head.seq != client->received + 1)
 		return 0; /* sent again, or after a gap: PING finds out */
 	client->received = a.head.seq;
-	client->unacked_bytes += zmq_msg_size(&m->frames[1]);
+	/* As the controller counts them against its window. */
+	client->unacked_bytes +=
+		RESULT_BYTES + zmq_msg_size(&m->frames[0]) + zmq_msg_size(&m->frames[1]);
 	xci_sent_free(client, a.head.received);
 	HASH_FIND(hh, client->jobs, &a.head.job, sizeof a.head.job, job);
 	if (!job)

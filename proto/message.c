@@ -37,8 +37,8 @@ uint64_t message_type(struct reader *r, const void *header, size_t size)
 	return type;
 }
 
-#define PUT(type, name)	  put_##type(&w, m->name);
-#define GET(type, name)	  m->name = get_##type(r);
+#define PUT(type, name) put_##type(&w, m->name);
+#define GET(type, name) m->name = get_##type(r);
 
 #define DEFINE(upper, lower)                                                                       \
 	size_t msg_##lower##_pack(void *buffer, size_t size, const struct msg_##lower *m)          \

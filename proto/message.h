@@ -26,6 +26,7 @@ enum role {
 	ROLE_CONTROLLER = 16,
 };
 
+/* clang-format off */
 /* Fields of each message: F(type, name), type one of u64 i64 f64 str bin. */
 #define FIELDS_HELLO_CLIENT(F)                                                                     \
 	F(u64, protocol) F(bin, session) F(i64, pid) F(str, host) F(str, name) F(u64, received)
@@ -112,6 +113,7 @@ enum role {
 	X(HOLD, 29, ROLE_CONTROLLER, 0)                                                            \
 	X(DROP, 30, ROLE_CONTROLLER, 0)                                                            \
 	X(PEERS, 31, ROLE_CONTROLLER, 1)
+/* clang-format on */
 
 enum message_type {
 #define MESSAGE_ENUM(name, number, senders, frames) MSG_##name = number,

@@ -45,8 +45,7 @@ static json_t *entry_with(json_t *list, const char *key, const char *text)
 	size_t i;
 
 	ck_assert(json_is_array(list));
-	json_array_foreach(list, i, entry)
-	{
+	json_array_foreach (list, i, entry) {
 		json_t *value = json_object_get(entry, key);
 
 		if (json_is_string(value) && strcmp(json_string_value(value), text) == 0)
