@@ -141,6 +141,19 @@ START_TEST(failures_beyond_the_limit_are_counted)
 }
 END_TEST
 
+/* Texts fill the window of results in flight: they must be acknowledged, too. */
+START_TEST(texts_beyond_the_window)
+{
+	enum { N = 300000 };
+	static double out[N];
+	struct xc_result *result;
+
+	result = map_to_end(fail_in_own_words, N, out, sizeof *out, NULL, XC_EFAILED);
+	ck_assert_int_eq(xc_result_progress(result).failed, N);
+	xc_result_destroy(result);
+}
+END_TEST
+
 static int fail_alike(struct xc_task *task, const void *in, void *out)
 {
 	(void)task;
@@ -381,6 +394,7 @@ int main(void)
 	tcase_add_test(tests, failure_indices_are_checked);
 	tcase_add_test(tests, a_thousand_failures);
 	tcase_add_test(tests, failures_beyond_the_limit_are_counted);
+	tcase_add_test(tests, texts_beyond_the_window);
 	tcase_add_test(tests, a_million_alike_are_few_runs);
 	tcase_add_test(tests, long_texts_are_cut);
 	tcase_add_test(tests, many_long_texts);
