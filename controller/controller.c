@@ -258,14 +258,15 @@ static void loop(struct state *state)
 
 		zmq_poll(items, 2, more ? 0 : timeout_ms(state));
 		more = take_messages(state, &m);
-		if (items[1].revents)
-			take_events(state);
-		if (now_ns() - state->last_tick_ns > 100000000) {
+		/* Only when all that came was read: a BEAT may be among it. */
+		if (!more && now_ns() - state->last_tick_ns > 100000000) {
 			state->last_tick_ns = now_ns();
 			peers_tick(state);
 			if (++state->ticks % 100 == 0)
 				forgive_ignored(state);
 		}
+		if (items[1].revents)
+			take_events(state);
 		schedule(state);
 		roster_send(state);
 	}

@@ -218,7 +218,7 @@ static void add_cancelled(struct run_list *list, int64_t first, int64_t count, i
 
 static void cancel_pinned(struct state *state, struct job *job, struct run_list *list)
 {
-	for (int i = 0; i < state->engine_count; i++) {
+	for (int i = 0; job->queued > 0 && i < state->engine_count; i++) {
 		struct engine *engine = state->engines[i];
 		struct pinned *pinned, *next;
 
@@ -226,8 +226,7 @@ static void cancel_pinned(struct state *state, struct job *job, struct run_list 
 			if (pinned->job != job)
 				continue;
 			add_cancelled(list, pinned->first, pinned->count, pinned->attempt - 1);
-			DL_DELETE(engine->pinned, pinned);
-			free(pinned);
+			pinned_remove(engine, pinned);
 		}
 		engine_update_waiting(state, engine);
 	}
@@ -436,6 +435,11 @@ static void pin(struct state *state, struct job *job, zmq_msg_t *targets)
 
 		if (first == end)
 			continue;
+		if (job->cancelled) { /* a target that is gone has stopped it */
+			job_end_items(state, job, first, end - first, XC_CANCELLED, 0, 0, -1,
+				      "cancelled");
+			continue;
+		}
 		memcpy(&id, (char *)zmq_msg_data(targets) + 4 * i, 4);
 		engine = id < (uint32_t)state->engine_count ? state->engines[id] : NULL;
 		if (engine && engine->state != ENGINE_GONE) {
@@ -521,7 +525,7 @@ struct job *job_internal(struct state *state, const char *name, uint64_t in_size
 				.items = 1,
 				.form = FORM_SAME,
 				.in_size = in_size,
-				.max_attempts = 1,
+				.max_attempts = LOST_ATTEMPTS,
 				.name = span_of(name) };
 	zmq_msg_t task_copy, payload_copy;
 

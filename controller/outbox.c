@@ -7,6 +7,8 @@
 #include "controller/state.h"
 #include "proto/log.h"
 
+#define COPY_MAX 2048
+
 static struct parcel *parcel_new(struct state *state)
 {
 	struct parcel *parcel = state->spare_parcels;
@@ -49,6 +51,19 @@ static void flush(struct state *state, struct client *client)
 	}
 }
 
+/* A small message shares the buffer of 8 KiB in which it came, which would stay
+ * as long as it does. */
+static void keep(zmq_msg_t *to, zmq_msg_t *from)
+{
+	if (zmq_msg_size(from) <= COPY_MAX &&
+	    frame_copy(to, zmq_msg_data(from), zmq_msg_size(from)) == 0) {
+		zmq_msg_close(from);
+		return;
+	}
+	zmq_msg_init(to);
+	zmq_msg_move(to, from);
+}
+
 void outbox_add(struct state *state, struct client *client, struct msg_result *result,
 		zmq_msg_t *failures, zmq_msg_t *payload)
 {
@@ -63,10 +78,8 @@ void outbox_add(struct state *state, struct client *client, struct msg_result *r
 	result->seq = parcel->seq = ++client->made;
 	result->received = client->received;
 	parcel->header_size = msg_result_pack(parcel->header, sizeof parcel->header, result);
-	zmq_msg_init(&parcel->frames[0]);
-	zmq_msg_init(&parcel->frames[1]);
-	zmq_msg_move(&parcel->frames[0], failures);
-	zmq_msg_move(&parcel->frames[1], payload);
+	keep(&parcel->frames[0], failures);
+	keep(&parcel->frames[1], payload);
 	parcel->bytes = sizeof *parcel + zmq_msg_size(&parcel->frames[0]) +
 			zmq_msg_size(&parcel->frames[1]);
 	client->held_bytes += parcel->bytes;
@@ -81,13 +94,15 @@ void outbox_ack(struct state *state, struct client *client, uint64_t seq)
 {
 	bool was_full = client->held_bytes > HELD_BYTES_MAX;
 
-	while (client->parcels && client->parcels->seq <= seq &&
-	       client->parcels != client->unsent) {
+	while (client->parcels && client->parcels->seq <= seq) {
 		struct parcel *parcel = client->parcels;
 
+		if (parcel == client->unsent) /* to be sent again, but it has it */
+			client->unsent = parcel->next;
+		else
+			client->window_bytes -= parcel->bytes;
 		DL_DELETE(client->parcels, parcel);
 		client->held_bytes -= parcel->bytes;
-		client->window_bytes -= parcel->bytes;
 		parcel_free(state, parcel);
 	}
 	flush(state, client);
@@ -145,6 +160,7 @@ int on_ping(struct state *state, struct peer *peer, struct message *m)
 
 	if (r < 0)
 		return r;
+	outbox_ack(state, client, ping.received);
 	sent = client->unsent ? client->unsent->seq - 1 : client->made;
 	return SEND_PEER(state, peer, pong, .received = client->received, .sent = sent);
 }

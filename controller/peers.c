@@ -66,6 +66,8 @@ static int check_hello(struct state *state, struct peer *peer, struct message *m
 	bool is_foreign;
 
 	*pid = pid_of(m, &is_foreign);
+	if (*pid == 0)
+		return -1; /* it has closed the connection already */
 	if (is_foreign)
 		return refuse(state, peer, -EACCES, "the connection comes from another user") - 1;
 	if (protocol != PROTOCOL_VERSION) {
@@ -83,10 +85,26 @@ static int check_hello(struct state *state, struct peer *peer, struct message *m
 
 /* ---- Clients --------------------------------------------------------------------- */
 
+/* In one pass: job by job it would take the square of their number. */
+static void drop_pinned(struct state *state, struct client *client)
+{
+	for (int i = 0; i < state->engine_count; i++) {
+		struct engine *engine = state->engines[i];
+		struct pinned *pinned, *next;
+
+		DL_FOREACH_SAFE (engine->pinned, pinned, next) {
+			if (pinned->job->client == client)
+				pinned_remove(engine, pinned);
+		}
+		engine_update_waiting(state, engine);
+	}
+}
+
 void client_remove(struct state *state, struct client *client)
 {
 	struct job *job, *next;
 
+	drop_pinned(state, client);
 	HASH_ITER (hh, client->jobs, job, next) {
 		job_orphan(state, job);
 	}
@@ -122,7 +140,7 @@ int on_hello_client(struct state *state, struct peer *peer, struct message *m)
 		if (!client)
 			return refuse(state, peer, -ENOMEM, "the controller is out of memory");
 		client->peer = peer;
-		client->pid = pid ? pid : (pid_t)hello.pid;
+		client->pid = pid;
 		client->pidfd = (struct source){ on_client_death, -1 };
 		memcpy(client->session, hello.session.data, SESSION_SIZE);
 		span_copy(client->host, sizeof client->host, hello.host);
@@ -175,8 +193,13 @@ static int engines_add(struct state *state, struct agent *agent)
 	for (uint64_t i = 0; i < agent->slots; i++) {
 		struct engine *engine = calloc(1, sizeof *engine);
 
-		if (!engine)
+		if (!engine) {
+			for (uint64_t k = 0; k < i; k++) {
+				state->engines[agent->first_engine + k]->agent = NULL;
+				state->engines[agent->first_engine + k]->state = ENGINE_GONE;
+			}
 			return -ENOMEM;
+		}
 		engine->id = state->engine_count;
 		engine->agent = agent;
 		engine->slot = i;
@@ -191,14 +214,33 @@ static int engines_add(struct state *state, struct agent *agent)
 static void fail_pinned(struct state *state, struct engine *engine)
 {
 	while (engine->pinned) {
-		struct pinned *pinned = engine->pinned;
+		struct pinned pinned = *engine->pinned;
 
-		DL_DELETE(engine->pinned, pinned);
-		job_end_items(state, pinned->job, pinned->first, pinned->count, XC_LOST, 0,
-			      pinned->attempt - 1, engine->id, engine->reason);
-		free(pinned);
+		pinned_remove(engine, engine->pinned);
+		job_end_items(state, pinned.job, pinned.first, pinned.count, XC_LOST, 0,
+			      pinned.attempt - 1, engine->id, engine->reason);
 	}
 	engine_update_waiting(state, engine);
+}
+
+/* The process that has said hello takes its place. */
+static void engine_up(struct state *state, struct engine *engine)
+{
+	engine->peer = engine->next_peer;
+	engine->epoch = engine->next_epoch;
+	engine->pid = engine->next_pid;
+	engine->next_peer = NULL;
+	engine->state = ENGINE_UP;
+	engine->last_slice = engine->last_record = engine->acked_record = 0;
+	engine->reason[0] = '\0';
+	state->engines_up++;
+	engine_changed(state, engine);
+	SEND_PEER(state, engine->peer, welcome_engine, .engine = (uint64_t)engine->id);
+	if (!engine->has_log) {
+		engine->has_log = true;
+		everywhere_replay(state, engine);
+	}
+	engine_set_level(state, engine, 0);
 }
 
 /* The engine's process has ended, or is out of reach. */
@@ -220,6 +262,14 @@ static void engine_down(struct state *state, struct engine *engine, enum down_ca
 	slices_lost(state, engine, cause, code, slice, item, text, certain);
 	if (!restarting)
 		fail_pinned(state, engine);
+	if (!engine->next_peer)
+		return;
+	if (restarting && engine->next_epoch > engine->epoch) {
+		engine_up(state, engine);
+		return;
+	}
+	peer_remove(state, engine->next_peer);
+	engine->next_peer = NULL;
 }
 
 int on_down(struct state *state, struct peer *peer, struct message *m)
@@ -237,7 +287,7 @@ int on_down(struct state *state, struct peer *peer, struct message *m)
 	span_copy(text, sizeof text, down.text);
 	engine->epoch = down.epoch; /* a hello of that process may still be on its way */
 	engine_down(state, engine, (enum down_cause)down.cause, (int)down.code, down.slice,
-		    down.item, text, down.restarting, true);
+		    down.item, text, down.restarting, down.item != DOWN_ITEM_UNKNOWN);
 	return 0;
 }
 
@@ -268,25 +318,16 @@ int on_hello_engine(struct state *state, struct peer *peer, struct message *m)
 	agent = agent_find(state, hello.agent);
 	if (agent)
 		engine = engine_at(state, agent, hello.slot);
-	if (peer->role != ROLE_NEW || !engine || engine->peer || hello.epoch <= engine->epoch)
+	if (peer->role != ROLE_NEW || !engine || engine->next_peer || hello.epoch <= engine->epoch)
 		return refuse(state, peer, XC_EPROTO, "no agent expects this engine");
 	peer->role = ROLE_ENGINE;
 	peer->is.engine = engine;
-	engine->peer = peer;
-	engine->epoch = hello.epoch;
-	engine->pid = pid ? pid : (pid_t)hello.pid;
-	engine->state = ENGINE_UP;
-	engine->last_slice = engine->last_record = engine->acked_record = 0;
-	engine->reason[0] = '\0';
-	state->engines_up++;
-	engine_changed(state, engine);
-	r = SEND_PEER(state, peer, welcome_engine, .engine = (uint64_t)engine->id);
-	if (!engine->has_log) {
-		engine->has_log = true;
-		everywhere_replay(state, engine);
-	}
-	engine_set_level(state, engine, 0);
-	return r;
+	engine->next_peer = peer;
+	engine->next_epoch = hello.epoch;
+	engine->next_pid = pid;
+	if (!engine->peer) /* else the agent's word on its predecessor is on its way */
+		engine_up(state, engine);
+	return 0;
 }
 
 /* ---- Agents ------------------------------------------------------------------------- */
@@ -334,7 +375,7 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 		return refuse(state, peer, -ENOMEM, "the controller is out of memory");
 	agent->peer = peer;
 	agent->pidfd = (struct source){ on_agent_death, -1 };
-	agent->pid = pid ? pid : (pid_t)hello.pid;
+	agent->pid = pid;
 	agent->slots = hello.slots;
 	agent->store_limit = hello.store_limit;
 	agent->heard_ns = now_ns();

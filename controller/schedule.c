@@ -13,7 +13,8 @@
 #define GROWTH	      64 /* times the largest slice measured */
 #define TAKE_MIN_NS   100e3
 #define TAKE_YOUNG_NS 200000 /* a slice sent less than this ago is left alone */
-#define TAKE_LOOK     64     /* engines looked at for one that can spare work */
+#define TAKE_CHOICE   64     /* engines with work to spare to choose from, */
+#define TAKE_LOOK     4096   /* among so many looked at */
 
 static int64_t clamp(double value, int64_t low, int64_t high)
 {
@@ -52,6 +53,12 @@ static int64_t slice_size(const struct job *job, const struct engine *engine, in
 	return clamp(engine->speed * (double)left / (2.0 * shares), low, high);
 }
 
+/* Its client does not take in the results that there are. */
+static bool is_paused(const struct job *job)
+{
+	return job->client && job->client->held_bytes > HELD_BYTES_MAX;
+}
+
 static void send_pinned(struct state *state, struct engine *engine)
 {
 	struct pinned *pinned = engine->pinned;
@@ -63,10 +70,8 @@ static void send_pinned(struct state *state, struct engine *engine)
 		n = pinned->count;
 	pinned->first += n;
 	pinned->count -= n;
-	if (pinned->count == 0) {
-		DL_DELETE(engine->pinned, pinned);
-		free(pinned);
-	}
+	if (pinned->count == 0)
+		pinned_remove(engine, pinned);
 	slice_send(state, engine, job, first, n, attempt);
 	engine_update_waiting(state, engine);
 }
@@ -135,7 +140,7 @@ static bool take_from_busy(struct state *state)
 	uint64_t now = now_ns();
 	struct slice *best = NULL;
 	double most = 0;
-	int looked = 0;
+	int looked = 0, found = 0;
 
 	for (int level = ENGINE_SLICES; level > 0; level--) {
 		struct engine *engine;
@@ -144,10 +149,11 @@ static bool take_from_busy(struct state *state)
 			struct slice *slice = spare_slice(state, engine, now);
 			double work;
 
-			if (++looked > TAKE_LOOK)
+			if (++looked > TAKE_LOOK || found == TAKE_CHOICE)
 				break;
 			if (!slice)
 				continue;
+			found++;
 			work = (double)(slice->count - slice->done) *
 			       (measure_item_ns(slice->job->measure) + 1);
 			if (work > most) {
@@ -180,7 +186,7 @@ void schedule(struct state *state)
 	state->recheck = false;
 	DL_FOREACH_SAFE2(state->waiting, engine, next, waiting_next)
 	{
-		while (engine->is_waiting)
+		while (engine->is_waiting && !is_paused(engine->pinned->job))
 			send_pinned(state, engine);
 	}
 	while (state->ring) {

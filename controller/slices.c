@@ -9,7 +9,8 @@
 #include "proto/log.h"
 
 #define COPY_MAX    4096 /* inputs up to this are copied, larger ones shared */
-#define ACK_RECORDS 16	 /* pieces of one slice until we acknowledge apart */
+#define ACK_BYTES   (1 << 20)
+#define ACK_RECORDS 16 /* pieces of one slice until we acknowledge apart */
 
 /* ---- Engines by the slices they have -------------------------------------------- */
 
@@ -48,12 +49,20 @@ void pinned_add(struct state *state, struct engine *engine, struct job *job, int
 			      "the controller is out of memory");
 		return;
 	}
+	job->queued++;
 	*pinned = (struct pinned){ .job = job, .first = first, .count = count, .attempt = attempt };
 	if (front)
 		DL_PREPEND(engine->pinned, pinned);
 	else
 		DL_APPEND(engine->pinned, pinned);
 	engine_update_waiting(state, engine);
+}
+
+void pinned_remove(struct engine *engine, struct pinned *pinned)
+{
+	pinned->job->queued--;
+	DL_DELETE(engine->pinned, pinned);
+	free(pinned);
 }
 
 /* ---- Sending ------------------------------------------------------------------- */
@@ -254,6 +263,7 @@ int on_done(struct state *state, struct peer *peer, struct message *m)
 	struct slice *slice;
 	struct msg_done done;
 	int64_t first;
+	bool is_large = zmq_msg_size(&m->frames[1]) > ACK_BYTES; /* not to stay in an idle engine */
 	int r = msg_done_get(&m->fields, &done);
 
 	if (r < 0)
@@ -279,7 +289,8 @@ int on_done(struct state *state, struct peer *peer, struct message *m)
 		   done.count - tally.again, tally.failed, &m->frames[0], &m->frames[1]);
 	zmq_msg_init(&m->frames[0]);
 	zmq_msg_init(&m->frames[1]);
-	if (!done.last && engine->peer && done.record - engine->acked_record >= ACK_RECORDS) {
+	if (engine->peer &&
+	    (done.last ? is_large : done.record - engine->acked_record >= ACK_RECORDS)) {
 		engine->acked_record = done.record;
 		SEND_PEER(state, engine->peer, ack, .seq = done.record);
 	}
@@ -352,7 +363,8 @@ static void charge(struct state *state, struct slice *slice, int64_t item, enum 
 	enum xc_state how = state_of(cause);
 	struct job *job = slice->job;
 
-	if (cause == DOWN_CANCELLED) /* its attempt does not count */
+	/* Its attempt does not count. N.B. the kill may have hit the item of another job. */
+	if (cause == DOWN_CANCELLED && (job->cancelled || !(job->flags & JOB_AT_MOST_ONCE)))
 		job_requeue(state, job, item, 1, slice->attempt, slice->engine);
 	else if (job_may_rerun(job, slice->attempt, how == XC_LOST))
 		job_requeue(state, job, item, 1, slice->attempt + 1, slice->engine);

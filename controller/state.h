@@ -80,6 +80,7 @@ struct job {
 	struct rerun *reruns;	    /* balanced */
 	int64_t ended, failed;
 	int slices; /* in flight */
+	int queued; /* entries of it in engines' lists of pinned items */
 	bool is_runnable;
 	struct job *prev, *next; /* of the client's runnable jobs */
 	UT_hash_handle hh;	 /* of the client's jobs */
@@ -114,7 +115,10 @@ struct engine {
 	struct agent *agent; /* NULL: gone */
 	uint64_t slot, epoch;
 	enum engine_state state;
-	struct peer *peer; /* while up */
+	struct peer *peer;	/* while up */
+	struct peer *next_peer; /* its successor, whose hello overtook the DOWN */
+	uint64_t next_epoch;
+	pid_t next_pid;
 	pid_t pid;
 	struct slice *slices;
 	int slice_count;
@@ -278,6 +282,7 @@ void slice_take(struct state *state, struct slice *slice, bool all);
 void engine_set_level(struct state *state, struct engine *engine, int level);
 void pinned_add(struct state *state, struct engine *engine, struct job *job, int64_t first,
 		int64_t count, int attempt, bool front);
+void pinned_remove(struct engine *engine, struct pinned *pinned);
 void engine_update_waiting(struct state *state, struct engine *engine);
 
 /* schedule.c: who gets what */

@@ -73,8 +73,9 @@ static int on_refused(struct agent *agent, struct message *m)
 
 static int on_beat(struct agent *agent, struct message *m)
 {
-	(void)agent;
 	(void)m;
+	agent->beats_heard++;
+	service_answer_deferred(agent);
 	return 0;
 }
 
@@ -98,6 +99,7 @@ static int on_interrupt(struct agent *agent, struct message *m)
 {
 	struct msg_interrupt interrupt;
 	struct slot *slot;
+	uint64_t at;
 	int r = msg_interrupt_get(&m->fields, &interrupt);
 
 	if (r < 0)
@@ -105,12 +107,15 @@ static int on_interrupt(struct agent *agent, struct message *m)
 	slot = slot_find(agent, interrupt.slot, interrupt.epoch);
 	if (!slot)
 		return 0;
-	slot->page->cancel[interrupt.slice % PAGE_CLAIMS] = interrupt.slice;
+	at = interrupt.slice % PAGE_CLAIMS;
+	slot->page->cancel[at] = interrupt.slice;
 	if (interrupt.kill == INTERRUPT_KILL && slot->page->piece.slice == interrupt.slice)
 		slot_kill(slot, DOWN_CANCELLED);
-	if (interrupt.kill == INTERRUPT_KILL_LATER) {
-		slot->condemned = interrupt.slice;
-		slot->condemned_ns = now_ns() + GRACE_NS;
+	if (interrupt.kill != INTERRUPT_ASK) {
+		/* Also for KILL: between two pieces the page names no slice. */
+		slot->condemned[at] = interrupt.slice;
+		slot->condemned_ns[at] =
+			now_ns() + (interrupt.kill == INTERRUPT_KILL_LATER ? GRACE_NS : 0);
 	}
 	return 0;
 }
@@ -228,6 +233,7 @@ static void on_signals(struct source *source)
 		if (info.ssi_signo == SIGCHLD)
 			continue;
 		log_line("%s: stopping", strsignal((int)info.ssi_signo));
+		agent->stale = false;
 		agent_stop(agent);
 	}
 	slots_reap(agent);
@@ -244,6 +250,13 @@ static void on_controller_gone(struct source *source)
 	agent_stop(agent);
 }
 
+void agent_beat(struct agent *agent)
+{
+	agent->last_beat_ns = now_ns();
+	agent->beats_sent++;
+	SEND_SIMPLE(agent->dealer, NULL, beat, .store_used = agent->store.used);
+}
+
 static void beat(struct agent *agent)
 {
 	uint64_t now = now_ns();
@@ -251,8 +264,7 @@ static void beat(struct agent *agent)
 	if (!agent->welcomed ||
 	    now - agent->last_beat_ns < (uint64_t)(agent->heartbeat_timeout / 5 * 1e9))
 		return;
-	agent->last_beat_ns = now;
-	SEND_SIMPLE(agent->dealer, NULL, beat, .store_used = agent->store.used);
+	agent_beat(agent);
 }
 
 static void take_messages(struct agent *agent)
@@ -350,6 +362,7 @@ static int watch_signals(struct agent *agent)
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* ignored by who started us, children vanish unheard */
 	agent->signals =
 		(struct source){ on_signals, signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC) };
 	return agent->signals.fd < 0 ? -errno : agent_watch(agent, &agent->signals);
@@ -434,6 +447,7 @@ static int begin_anew(struct agent *agent, struct xc_error *err)
 	int linger = 0;
 
 	agent->stale = agent->stopping = agent->welcomed = false;
+	agent->beats_sent = agent->beats_heard = 0;
 	slots_destroy(agent);
 	zmq_setsockopt(agent->dealer, ZMQ_LINGER, &linger, sizeof linger);
 	zmq_close(agent->dealer);

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "engine/runner.h"
+#include "proto/log.h"
 
 #define ARENA_SOFT    (UINT64_C(8) << 20) /* reused from its start beyond this */
 #define PIECE_MAX_NS  UINT64_C(200000000)
@@ -28,7 +30,7 @@ static uint64_t record_end(const struct record *record)
 }
 
 /* Gives memory back when nothing of it is in use and much was. */
-static void arena_trim(struct engine *e)
+void arena_trim(struct engine *e)
 {
 	if (e->page->acked < e->page->written || e->arena_touched <= ARENA_SOFT)
 		return;
@@ -221,8 +223,14 @@ void *piece_reserve(struct engine *e, uint64_t size)
 	if (piece->done > 0)
 		piece_send(e, false);
 	if (piece_begin(e, slice, piece->base, at, left,
-			size > e->piece_room ? align_up(size) : e->piece_room) < 0)
-		return NULL;
+			size > e->piece_room ? align_up(size) : e->piece_room) < 0) {
+		/* There is no piece to go on with: the item that asked for it pays. */
+		log_line("no memory for a result of %llu bytes: ending", (unsigned long long)size);
+		piece->first = at;
+		piece->done = 0;
+		piece->slice = slice;
+		exit(1);
+	}
 	return e->arena + piece->payload;
 }
 

@@ -61,9 +61,11 @@ static int on_ack(struct engine *e, struct message *m)
 	struct msg_ack ack;
 	int r = msg_ack_get(&m->fields, &ack);
 
-	if (r == 0 && ack.seq > e->page->acked)
-		e->page->acked = ack.seq;
-	return r;
+	if (r < 0 || ack.seq <= e->page->acked)
+		return r;
+	e->page->acked = ack.seq;
+	arena_trim(e);
+	return 0;
 }
 
 static const struct route {
@@ -182,6 +184,8 @@ int engine_run(int channel_fd)
 	/* With the agent gone, nobody watches this process. A death before this
 	 * call shows as the end of the channel. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	fcntl(channel_fd, F_SETFD, FD_CLOEXEC); /* not for what tasks start */
+	fcntl(ENGINE_ARENA_FD, F_SETFD, FD_CLOEXEC);
 	prctl(PR_SET_NAME, "xcluster-engine");
 	log_open("engine");
 	setvbuf(stdout, NULL, _IOLBF, 0);

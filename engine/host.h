@@ -15,6 +15,7 @@
 #include "proto/connection.h"
 
 struct agent;
+struct connection_refs; /* service.c */
 
 /* Something in the agent's epoll set. */
 struct source {
@@ -37,18 +38,26 @@ struct slot {
 	uint64_t epoch; /* of the process, from 1 */
 	struct source channel;
 	int arena_fd;
-	struct page *page;	    /* mapped, shared with the engine */
-	struct variable *variables; /* outlive the process */
-	uint64_t started_ns;	    /* when the process was */
-	int quick_deaths;	    /* before it could run a task, in a row */
-	bool killed;		    /* by us, for `cause` */
+	struct page *page;	      /* mapped, shared with the engine */
+	struct variable *variables;   /* outlive the process */
+	struct connection_refs *refs; /* of the process */
+	uint64_t started_ns;	      /* when the process was */
+	int quick_deaths;	      /* before it could run a task, in a row */
+	bool killed;		      /* by us, for `cause` */
 	enum down_cause cause;
-	uint64_t condemned, condemned_ns; /* a slice, and when it is to be killed */
-	uint64_t stopped_ns;		  /* since when it is stopped by a signal; 0: is not */
+	/* slices to be killed, and when; an engine has several in hand */
+	uint64_t condemned[PAGE_CLAIMS], condemned_ns[PAGE_CLAIMS];
+	uint64_t stopped_ns; /* since when it is stopped by a signal; 0: is not */
 };
 
-struct connection_refs; /* service.c */
 struct visitor;
+
+/* A RESERVE that there was no room for. */
+struct deferred {
+	int fd; /* borrowed: of the channel */
+	uint64_t size, beat;
+	struct deferred *next;
+};
 
 struct agent {
 	const struct agent_options *options;
@@ -65,7 +74,8 @@ struct agent {
 	bool welcomed;
 	uint64_t first_engine;
 	double heartbeat_timeout;
-	uint64_t last_beat_ns;
+	uint64_t last_beat_ns, beats_sent, beats_heard;
+	struct deferred *deferred;
 	char **peers; /* other stores of this host, owned */
 	int peer_count;
 	bool stopping;
@@ -78,6 +88,8 @@ struct agent {
 /* agent.c */
 int agent_watch(struct agent *agent, struct source *source);
 void agent_stop(struct agent *agent);
+/* Sends a BEAT; the controller answers each. */
+void agent_beat(struct agent *agent);
 
 /* slot.c */
 int slots_create(struct agent *agent);
@@ -101,7 +113,11 @@ int service_listen(struct agent *agent, struct xc_error *err);
 void service_fini(struct agent *agent);
 /* Answers one request of an engine; false when the channel is at its end. */
 bool service_engine(struct slot *slot);
+/* Requests that waited for a BEAT; forgets those of a channel that closes. */
+void service_answer_deferred(struct agent *agent);
+void service_forget(struct agent *agent, int fd);
 void hold_object(struct agent *agent, struct span id);
 void drop_object(struct agent *agent, struct span id);
+void refs_clear(struct store *store, struct connection_refs **refs);
 
 #endif

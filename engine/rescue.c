@@ -18,8 +18,10 @@ static int arena_frame(const struct slot *slot, uint64_t offset, uint64_t size, 
 	struct stat st;
 	size_t got = 0;
 
+	/* The file is sparse: more than its blocks was never written. */
 	if (fstat(slot->arena_fd, &st) < 0 || offset > (uint64_t)st.st_size ||
-	    size > (uint64_t)st.st_size - offset || zmq_msg_init_size(frame, size) < 0) {
+	    size > (uint64_t)st.st_size - offset || size > (uint64_t)st.st_blocks * 512 ||
+	    zmq_msg_init_size(frame, size) < 0) {
 		zmq_msg_init(frame);
 		return -EINVAL;
 	}
@@ -85,9 +87,9 @@ static void send_records(struct slot *slot, const struct page *page)
 	uint64_t last = page->written, first = page->acked + 1;
 	struct record piece;
 
-	if (last - first + 1 > PAGE_RECORDS && last >= first)
+	if (last - page->acked > PAGE_RECORDS)
 		return; /* overwritten: nothing here can be trusted */
-	for (uint64_t i = first; i <= last; i++) {
+	for (uint64_t i = first; i != last + 1; i++) {
 		const struct record *record = &page->records[i % PAGE_RECORDS];
 
 		if (record->record == i)
@@ -116,6 +118,16 @@ static bool was_over_limit(const struct page *page)
 	       now_ns() - page->item_start_ns >= page->limit_ns;
 }
 
+/* Has nothing but us written there? Not for certain, but as far as it shows. */
+static bool is_plausible(const struct page *page)
+{
+	int64_t first = page->piece.first, done = page->piece.done;
+
+	return page->magic == PAGE_MAGIC && page->written < UINT64_C(1) << 56 &&
+	       page->written - page->acked <= PAGE_RECORDS && first >= 0 && done >= 0 &&
+	       first <= SLICE_ITEMS_MAX && done <= SLICE_ITEMS_MAX;
+}
+
 void slot_rescue(struct slot *slot, int status, bool restarting)
 {
 	struct page page = { 0 };
@@ -125,9 +137,9 @@ void slot_rescue(struct slot *slot, int status, bool restarting)
 
 	if (slot->page)
 		memcpy(&page, (void *)slot->page, sizeof page);
-	if (page.magic != PAGE_MAGIC) {
+	if (!is_plausible(&page)) {
 		memset((void *)&page, 0, sizeof page);
-		page.item = -1;
+		page.item = DOWN_ITEM_UNKNOWN;
 	} else {
 		send_records(slot, &page);
 	}
@@ -136,7 +148,9 @@ void slot_rescue(struct slot *slot, int status, bool restarting)
 	if (slot->killed && cause == DOWN_TIME && !was_over_limit(&page))
 		cause = DOWN_CANCELLED;
 	if (!slot->killed)
-		cause = WIFSIGNALED(status) ? DOWN_SIGNAL : DOWN_EXIT;
+		cause = slot->agent->stopping ? DOWN_LOST
+			: WIFSIGNALED(status) ? DOWN_SIGNAL
+					      : DOWN_EXIT;
 	if (WIFSIGNALED(status)) {
 		code = WTERMSIG(status);
 		snprintf(text, sizeof text, "killed by signal %d (%s)", code, strsignal(code));

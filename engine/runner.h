@@ -80,6 +80,8 @@ void slice_run(struct engine *e, struct message *m);
 
 /* arena.c */
 #define FAILURES_ROOM 65536
+/* Gives memory back that acknowledged pieces took. */
+void arena_trim(struct engine *e);
 int piece_begin(struct engine *e, uint64_t slice, int64_t base, int64_t first, int64_t items,
 		uint64_t room);
 void piece_send(struct engine *e, bool last);

@@ -37,7 +37,9 @@ struct call {
 	struct slot *slot; /* NULL: a visitor */
 	struct connection_refs **refs;
 	const struct channel_packet *in;
-	int fd; /* came along, taken by setting -1 */
+	int fd;	     /* came along, taken by setting -1 */
+	int channel; /* that the request came by */
+	bool later;  /* it will be answered */
 	struct channel_packet out;
 	struct xc_error err;
 	char text[PATH_MAX];
@@ -74,7 +76,7 @@ static void refs_remove(struct store *store, struct connection_refs **refs, cons
 	}
 }
 
-static void refs_clear(struct store *store, struct connection_refs **refs)
+void refs_clear(struct store *store, struct connection_refs **refs)
 {
 	struct connection_refs *entry, *next;
 
@@ -115,9 +117,65 @@ static int on_have(struct call *c)
 	return r;
 }
 
+/* Objects that the controller has let go of may count still: its DROP comes by
+ * another way than this request. Before we refuse we wait for its next BEAT,
+ * which comes after all that it had sent. */
 static int on_reserve(struct call *c)
 {
-	return store_check_room(&c->agent->store, c->in->number, &c->err);
+	int r = store_check_room(&c->agent->store, c->in->number, &c->err);
+	struct deferred *deferred;
+
+	if (r == 0 || c->agent->stopping || !c->agent->welcomed)
+		return r;
+	deferred = calloc(1, sizeof *deferred);
+	if (!deferred)
+		return r;
+	agent_beat(c->agent);
+	deferred->fd = c->channel;
+	deferred->size = c->in->number;
+	deferred->beat = c->agent->beats_sent;
+	LL_APPEND(c->agent->deferred, deferred);
+	c->later = true;
+	return 0;
+}
+
+static void answer(int fd, struct channel_packet *out, int r, struct xc_error *err)
+{
+	if (r < 0)
+		*out = (struct channel_packet){ .code = r, .text = span_of(err->text), .fd = -1 };
+	/* Whoever does not read its replies must not hold up the others: the
+	 * descriptor does not block, and a full one ends the connection. */
+	if (channel_send(fd, out) < 0)
+		shutdown(fd, SHUT_RDWR);
+}
+
+void service_answer_deferred(struct agent *agent)
+{
+	struct deferred *deferred, *next;
+
+	LL_FOREACH_SAFE (agent->deferred, deferred, next) {
+		struct channel_packet out = { .fd = -1 };
+		struct xc_error err = XC_ERROR_INIT;
+
+		if (deferred->beat > agent->beats_heard)
+			continue;
+		answer(deferred->fd, &out, store_check_room(&agent->store, deferred->size, &err),
+		       &err);
+		LL_DELETE(agent->deferred, deferred);
+		free(deferred);
+	}
+}
+
+void service_forget(struct agent *agent, int fd)
+{
+	struct deferred *deferred, *next;
+
+	LL_FOREACH_SAFE (agent->deferred, deferred, next) {
+		if (deferred->fd != fd)
+			continue;
+		LL_DELETE(agent->deferred, deferred);
+		free(deferred);
+	}
 }
 
 static int put(struct call *c, bool borrowed)
@@ -229,7 +287,7 @@ static bool serve(struct agent *agent, struct slot *slot, struct connection_refs
 {
 	char buffer[CHANNEL_MAX];
 	struct channel_packet in;
-	struct call call = { .agent = agent, .slot = slot, .refs = refs, .in = &in };
+	struct call call = { .agent = agent, .slot = slot, .refs = refs, .in = &in, .channel = fd };
 	size_t count = sizeof requests / sizeof requests[0];
 	int r = channel_receive(fd, &in, buffer, MSG_DONTWAIT);
 
@@ -249,24 +307,20 @@ static bool serve(struct agent *agent, struct slot *slot, struct connection_refs
 	}
 	if (call.fd >= 0)
 		close(call.fd);
-	if (r < 0) {
-		call.out = (struct channel_packet){ .text = span_of(call.err.text), .fd = -1 };
-		call.out.code = r;
-	}
-	/* Whoever does not read its replies must not hold up the others: the
-	 * descriptor does not block, and a full one ends the connection. */
-	return channel_send(fd, &call.out) == 0;
+	if (!call.later)
+		answer(fd, &call.out, r, &call.err);
+	return true;
 }
 
 bool service_engine(struct slot *slot)
 {
-	/* An engine's references are its variables; OP_SHARE's are the agent's. */
-	return serve(slot->agent, slot, &slot->agent->holds, slot->channel.fd);
+	return serve(slot->agent, slot, &slot->refs, slot->channel.fd);
 }
 
 static void dismiss(struct visitor *visitor)
 {
 	refs_clear(&visitor->agent->store, &visitor->refs);
+	service_forget(visitor->agent, visitor->source.fd);
 	/* N.B. an engine that is being started may still have a copy of the descriptor
 	 * (the kernel lets spawn return before it closes those); closing ours would
 	 * then not end its events. */

@@ -310,10 +310,13 @@ static uint64_t run_claim(struct engine *e, struct xc_task *task, const struct i
 	struct page *page = e->page;
 	bool limited = e->now.task.time_limit_ns != 0;
 
+	/* Before the memory is touched: there may be none, and then the item pays. */
+	atomic_store_explicit(&page->item, first, memory_order_relaxed);
 	clear_results(e, first, first + n);
 	for (int64_t i = first; i < first + n; i++) {
 		if (!piece_can_fail(e)) {
 			renew_piece(e, in->header, i);
+			atomic_store_explicit(&page->item, i, memory_order_relaxed);
 			clear_results(e, i, first + n);
 		}
 		if (limited)
@@ -360,6 +363,19 @@ static void run_items(struct engine *e, const struct msg_slice *header, struct i
 	page->limit_ns = 0;
 }
 
+/* Loading a program runs code of it: should that kill us, the first item pays, or
+ * else the slice would go from engine to engine and end them all. */
+static void announce(struct engine *e, const struct msg_slice *header)
+{
+	struct piece *piece = &e->page->piece;
+
+	piece->slice = 0;
+	piece->first = 0;
+	piece->done = 0;
+	piece->slice = header->slice;
+	e->page->item = 0;
+}
+
 void slice_run(struct engine *e, struct message *m)
 {
 	struct msg_slice header;
@@ -371,7 +387,16 @@ void slice_run(struct engine *e, struct message *m)
 		log_line("a slice that cannot be read: ending");
 		exit(1);
 	}
+	announce(e, &header);
 	resolve_frame(e, &m->frames[0]);
+	e->page->item = -1;
+	if (e->now.task.out_size > ARENA_SIZE / 2) {
+		e->now.fn = NULL;
+		e->now.task.out_size = 0;
+		error_set(&e->now.err, -ENOMEM,
+			  "results of over %llu bytes an item are not possible",
+			  (unsigned long long)ARENA_SIZE / 2);
+	}
 	in.offsets = (struct span){ zmq_msg_data(&m->frames[1]), zmq_msg_size(&m->frames[1]) };
 	in.payload = (struct span){ zmq_msg_data(&m->frames[2]), zmq_msg_size(&m->frames[2]) };
 	claim_begin(e->page, header.slice, header.count);

@@ -38,6 +38,7 @@ static void close_descriptor(int *fd)
  * ours alone would not end its events. */
 static void close_channel(struct slot *slot)
 {
+	service_forget(slot->agent, slot->channel.fd);
 	if (slot->channel.fd >= 0)
 		epoll_ctl(slot->agent->epoll, EPOLL_CTL_DEL, slot->channel.fd, NULL);
 	close_descriptor(&slot->channel.fd);
@@ -61,7 +62,8 @@ static void slot_clear(struct slot *slot)
 	slot->pid = 0;
 	slot->killed = false;
 	slot->stopped_ns = 0;
-	slot->condemned = 0;
+	memset(slot->condemned, 0, sizeof slot->condemned);
+	refs_clear(&slot->agent->store, &slot->refs);
 }
 
 int slots_create(struct agent *agent)
@@ -143,7 +145,7 @@ static int spawn(struct slot *slot, int channel, int page, const char *log)
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	cpu_set_t cores;
-	sigset_t none;
+	sigset_t none, all;
 	char **env;
 	int r;
 
@@ -165,7 +167,10 @@ static int spawn(struct slot *slot, int channel, int page, const char *log)
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setpgroup(&attributes, 0);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+	sigfillset(&all); /* tasks' children are not to inherit our ignored SIGPIPE */
+	posix_spawnattr_setsigdefault(&attributes, &all);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+						      POSIX_SPAWN_SETPGROUP);
 	CPU_ZERO(&cores);
 	if (o->bind)
 		bind_to_core(slot->index, &cores);
@@ -309,6 +314,14 @@ void slot_kill(struct slot *slot, enum down_cause cause)
 	kill(slot->pid, SIGKILL);
 }
 
+/* Slices that have ended stay on the list: their numbers do not come again. */
+static bool is_condemned(const struct slot *slot, uint64_t now)
+{
+	uint64_t slice = slot->page->piece.slice, at = slice % PAGE_CLAIMS;
+
+	return slice && slot->condemned[at] == slice && now >= slot->condemned_ns[at];
+}
+
 void slots_tick(struct agent *agent)
 {
 	uint64_t now = now_ns();
@@ -323,11 +336,8 @@ void slots_tick(struct agent *agent)
 			continue;
 		if (slot->stopped_ns && now - slot->stopped_ns > STOPPED_LIMIT_NS)
 			slot_kill(slot, DOWN_STOPPED);
-		if (slot->condemned && now >= slot->condemned_ns) {
-			if (slot->page->piece.slice == slot->condemned)
-				slot_kill(slot, DOWN_CANCELLED);
-			slot->condemned = 0;
-		}
+		if (is_condemned(slot, now))
+			slot_kill(slot, DOWN_CANCELLED);
 		limit = slot->page->limit_ns;
 		start = slot->page->item_start_ns;
 		if (limit && start && now > start && now - start > limit)

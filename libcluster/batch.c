@@ -73,6 +73,8 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t in_size, size
 	batch->submit =
 		(struct msg_submit){ .form = task.form, .in_size = in_size, .out_size = out_size };
 	xci_submit_fields(&batch->submit, &batch->options);
+	/* One that fails has nothing to stop: the others are not of its job. */
+	batch->submit.flags &= ~(uint64_t)JOB_STOP_ON_FAILURE;
 	batch->is_open = true;
 	return 0;
 }

@@ -169,6 +169,10 @@ void xci_sent_free(struct xc_client *client, uint64_t received);
 /* roster.c */
 int xci_on_roster(struct xc_client *client, struct message *m);
 void xci_roster_free(struct xc_client *client);
+/* Every engine that there was has gone for good, and none is to come. */
+bool xci_is_forsaken(const struct xc_client *client);
+/* Why the first of them went; NULL if none did. */
+const char *xci_first_failure(const struct xc_client *client);
 
 /* view.c: ids of the engines that a direct view covers now, to be freed. */
 int xci_view_targets(const struct xc_view *view, uint32_t **ids, int *count, struct xc_error *err);

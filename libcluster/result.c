@@ -93,10 +93,18 @@ int xc_wait(struct xc_result *result, double timeout, struct xc_error *err)
 					 "xc_wait: the client was closed before the job had ended");
 		if (result->client->is_lost)
 			return xci_lost(result->client, err);
+		if (xci_is_forsaken(result->client))
+			return error_set(
+				err, XC_ENOENGINE,
+				"xc_wait: no engine is left, and none is starting; add some "
+				"with xcluster engines -n and wait again. The first to go: %s",
+				xci_first_failure(result->client));
 		step = limit == UINT64_MAX ? 1e9 : limit > now ? (double)(limit - now) / 1e9 : 0;
+		if (step > 1)
+			step = 1;
 		if (result->progress && step > 0.1)
 			step = 0.1;
-		r = xci_wait(result->client, step == 1e9 ? -1 : step, is_ready, result);
+		r = xci_wait(result->client, step, is_ready, result);
 		if (result->progress)
 			xci_progress_show(result, result->is_ready);
 		if (r == 0)

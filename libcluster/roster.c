@@ -150,7 +150,7 @@ struct need {
 	int n;
 };
 
-static const char *first_failure(const struct xc_client *client)
+const char *xci_first_failure(const struct xc_client *client)
 {
 	for (int i = 0; i < client->engine_count; i++)
 		if (client->engines[i].state == XCI_GONE && client->engines[i].reason)
@@ -158,10 +158,15 @@ static const char *first_failure(const struct xc_client *client)
 	return NULL;
 }
 
+bool xci_is_forsaken(const struct xc_client *client)
+{
+	return client->up == 0 && client->starting == 0 && xci_first_failure(client);
+}
+
 /* Engines have failed, and those that are up or to come are not enough. */
 static bool is_hopeless(const struct need *need)
 {
-	return first_failure(need->client) &&
+	return xci_first_failure(need->client) &&
 	       (uint64_t)need->client->up + need->client->starting < (uint64_t)need->n;
 }
 
@@ -192,7 +197,7 @@ int xc_wait_for_engines(struct xc_client *client, int n, double timeout, struct 
 	if (r == 0)
 		return error_set(err, XC_ENOENGINE,
 				 "%d of %d engines are up, and no more are to come: %s", client->up,
-				 n, first_failure(client));
+				 n, xci_first_failure(client));
 	return error_set(
 		err, r,
 		"%d of %d engines are up after %g s; see xcluster status, or add some with "

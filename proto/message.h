@@ -213,6 +213,9 @@ enum down_cause {
 	DOWN_LOST,	/* with its agent or host */
 };
 
+/* DOWN.item: what ran cannot be told: the engine's page was overwritten. */
+#define DOWN_ITEM_UNKNOWN -2
+
 /* INTERRUPT.kill: what happens to a slice's running item */
 enum interrupt {
 	INTERRUPT_ASK,	      /* it may ask xc_task_is_cancelled */
