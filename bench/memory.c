@@ -187,8 +187,8 @@ static int64_t queue_map(struct bench *bench, int64_t items)
 	pid_t controller = bench_controller(bench);
 	int64_t before = bench_memory(controller, "status", "VmRSS");
 	struct xc_error err = XC_ERROR_INIT;
-	struct xc_result *map = xc_map_range_async(xc_balanced(bench->client), add_one, items, NULL,
-						   0, NULL, &err);
+	struct xc_result *map =
+		xc_map_range_async(xc_balanced(bench->client), add_one, items, NULL, 0, NULL, &err);
 	int64_t after;
 
 	if (!map)
@@ -222,8 +222,9 @@ void row_bytes_per_task(struct bench *bench)
 	release_engines(&hold, held);
 	finish_queue(&queue);
 	bench_report_limit("bytes_per_task", (double)bytes / (double)n, 100);
-	bench_note("a queued map of %lld items: %lld bytes in all; tasks that the library could not "
-		   "send together: %.0f bytes each",
-		   (long long)items, (long long)map_bytes, (double)apart_bytes / (double)apart);
+	bench_note(
+		"a queued map of %lld items: %lld bytes in all; tasks that the library could not "
+		"send together: %.0f bytes each",
+		(long long)items, (long long)map_bytes, (double)apart_bytes / (double)apart);
 	bench_close(bench);
 }

@@ -28,8 +28,9 @@ enum builtin {
 	F(str, program)                                                                            \
 	F(str, symbol)                                                                             \
 	F(u64, form)                                                                               \
-	F(u64, in_size) F(i64, start) F(i64, step) F(u64, out_size) F(u64, time_limit_ns)          \
-		F(u64, apart) F(str, name)
+	F(u64, in_size)                                                                            \
+	F(i64, start) F(i64, step) F(u64, out_size) F(u64, time_limit_ns) F(u64, apart)            \
+		F(str, name)
 
 struct task_frame {
 	TASK_FIELDS(MESSAGE_FIELD)
