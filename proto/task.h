@@ -19,6 +19,7 @@ enum builtin {
 	BUILTIN_LOAD,  /* opens the object */
 };
 
+/* clang-format off */
 /* `apart`: 1 when the items were submitted one by one: each is item 0 to its
  * task. */
 #define TASK_FIELDS(F)                                                                             \
@@ -31,6 +32,7 @@ enum builtin {
 	F(u64, in_size)                                                                            \
 	F(i64, start) F(i64, step) F(u64, out_size) F(u64, time_limit_ns) F(u64, apart)            \
 		F(str, name)
+/* clang-format on */
 
 struct task_frame {
 	TASK_FIELDS(MESSAGE_FIELD)
@@ -47,8 +49,10 @@ int task_frame_parse(struct task_frame *t, const void *frame, size_t size);
  * again and have not ended. */
 #define FAILURE_RETRY	 100
 #define FAILURE_TEXT_MAX 1000
+/* clang-format off */
 #define FAILURE_FIELDS(F)                                                                          \
 	F(i64, first) F(i64, count) F(u64, state) F(i64, code) F(u64, attempts) F(str, text)
+/* clang-format on */
 
 struct failure_run {
 	FAILURE_FIELDS(MESSAGE_FIELD)
