@@ -138,7 +138,9 @@ int await_engines(const struct await *await, struct xc_error *err)
 				      daemon_end_text(await->agent));
 			break;
 		}
-		if (await->others > 0 && (r == 0 || r == XC_ENOENGINE)) {
+		/* Engines may have failed before we began to wait, or be others'. */
+		if (r == XC_ENOENGINE || (r == -ETIMEDOUT && left > SLICE) ||
+		    (r == 0 && await->others > 0)) {
 			r = look_closer(await, err);
 			if (r != 0)
 				break;

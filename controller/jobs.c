@@ -287,6 +287,25 @@ static bool is_next(struct state *state, struct client *client, uint64_t seq)
 	return true;
 }
 
+/* What is left of it can run nowhere. */
+void job_lose(struct state *state, struct job *job, const char *why)
+{
+	struct rerun *rerun;
+	int64_t first, n;
+
+	job->slices++; /* keeps it */
+	while ((n = intervals_take(&job->remaining, INT64_MAX, &first)) > 0)
+		job_end_items(state, job, first, n, XC_LOST, 0, 0, -1, why);
+	while ((rerun = job->reruns)) {
+		DL_DELETE(job->reruns, rerun);
+		job_end_items(state, job, rerun->first, rerun->count, XC_LOST, 0,
+			      rerun->attempt - 1, -1, why);
+		free(rerun);
+	}
+	job_update_runnable(state, job);
+	job_release(state, job);
+}
+
 /* Some items of a job that others share: those that have not been handed out. */
 static void cancel_part(struct state *state, struct job *job, int64_t from, int64_t count)
 {

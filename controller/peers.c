@@ -427,6 +427,41 @@ int on_bye(struct state *state, struct peer *peer, struct message *m)
 	return 0;
 }
 
+static bool any_engine(const struct state *state)
+{
+	if (state->engines_up > 0)
+		return true;
+	for (int i = 0; i < state->engine_count; i++)
+		if (state->engines[i]->state != ENGINE_GONE)
+			return true;
+	return false;
+}
+
+/* The code and data of a job go with the last store: others that come later could
+ * not run it. */
+static void check_engines(struct state *state, uint64_t now, uint64_t limit)
+{
+	struct client *client;
+	struct job *job, *next;
+	char why[300];
+
+	if (state->engine_count == 0 || any_engine(state)) {
+		state->deserted_ns = 0;
+		return;
+	}
+	if (!state->deserted_ns)
+		state->deserted_ns = now;
+	if (now - state->deserted_ns < limit)
+		return;
+	snprintf(why, sizeof why, "no engine is left; the last one: %s",
+		 state->engines[state->engine_count - 1]->reason);
+	DL_FOREACH (state->clients, client) {
+		HASH_ITER (hh, client->jobs, job, next) {
+			job_lose(state, job, why);
+		}
+	}
+}
+
 void peers_tick(struct state *state)
 {
 	uint64_t limit = (uint64_t)(state->heartbeat_timeout * 1e9), now = now_ns();
@@ -436,6 +471,7 @@ void peers_tick(struct state *state)
 		if (now > agent->heard_ns && now - agent->heard_ns > limit)
 			agent_remove(state, agent, "nothing heard of its host for too long");
 	}
+	check_engines(state, now, limit);
 }
 
 void peers_free(struct state *state)

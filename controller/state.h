@@ -214,6 +214,7 @@ struct state {
 	int ignored; /* messages, of late */
 	unsigned ticks;
 	bool recheck; /* idle engines, and work too young to take: look again soon */
+	uint64_t deserted_ns; /* since when no engine is left, 0: some are */
 	uint64_t started_ns, last_tick_ns;
 	uint64_t stop_ns; /* stopping since; 0: not */
 };
@@ -250,6 +251,8 @@ int on_cancel(struct state *state, struct peer *peer, struct message *m);
 struct job *job_internal(struct state *state, const char *name, uint64_t in_size, zmq_msg_t *task,
 			 zmq_msg_t *payload);
 void job_free(struct state *state, struct job *job);
+/* Ends what has not been handed out, as no engine is left. */
+void job_lose(struct state *state, struct job *job, const char *why);
 void job_cancel(struct state *state, struct job *job, enum interrupt how);
 void job_orphan(struct state *state, struct job *job);
 /* One slice less; the job may be gone afterwards. */

@@ -1,5 +1,6 @@
 /* slice.c: running the items of a slice. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -233,6 +234,9 @@ static void run_item(struct engine *e, struct xc_task *task, const struct input 
 	code = e->now.fn(task, input, out);
 	if (code != 0)
 		e->given = 0;
+	/* Negative codes are ours: say that an item could not run at all. */
+	if (code < 0 && e->now.task.kind != FUNCTION_BUILTIN)
+		code = code == INT_MIN ? INT_MAX : -code;
 	/* N.B. this may begin a new piece, which the failure then belongs to. */
 	if (!out_size && !e->given)
 		give_nothing(e);

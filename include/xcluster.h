@@ -121,8 +121,8 @@ XC_API void xc_array_free(struct xc_array *array);
 #define XC_NARGS(...)					  XC_NARGS_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 #ifdef __cplusplus
 #define XC_ARRAY(type, pointer, ...)                                                               \
-	(::xc_array_ref(xc_array{ type, XC_NARGS(__VA_ARGS__), { __VA_ARGS__ }, pointer }))
-#define XC_SCALAR(type, pointer) (::xc_array_ref(xc_array{ type, 0, { 0 }, pointer }))
+	(::xc_array_ref(::xc_array_make(type, pointer, __VA_ARGS__)))
+#define XC_SCALAR(type, pointer) (::xc_array_ref(::xc_array_make(type, pointer)))
 #else
 #define XC_ARRAY(type, pointer, ...)                                                               \
 	(&(const struct xc_array){ type, XC_NARGS(__VA_ARGS__), { __VA_ARGS__ }, pointer })
@@ -202,7 +202,8 @@ XC_API int xc_open(struct xc_client **client, const char *cluster, struct xc_err
 XC_API void xc_close(struct xc_client *client);
 
 /* Waits until at least `n` engines can run a task. Errors: -ETIMEDOUT (the text
- * says how many there are), XC_ELOST. */
+ * says how many there are), XC_ENOENGINE at once when engines fail meanwhile and
+ * too few are left, XC_ELOST. */
 XC_API int xc_wait_for_engines(struct xc_client *client, int n, double timeout,
 			       struct xc_error *err);
 
@@ -264,7 +265,11 @@ struct xc_map_options {
 	const char *label; /* shown by `xcluster status` */
 };
 /* clang-format off */
+#ifdef __cplusplus
+#define XC_MAP_OPTIONS_INIT {}
+#else
 #define XC_MAP_OPTIONS_INIT { 0 }
+#endif
 /* clang-format on */
 
 /* One packed item. */
@@ -385,7 +390,8 @@ XC_API int xc_load(const struct xc_view *view, const char *path, struct xc_error
  * (call again to go on waiting). */
 XC_API int xc_wait(struct xc_result *result, double timeout, struct xc_error *err);
 
-/* True when every item has ended; takes in what has arrived, never waits. */
+/* True when every item has ended, or can no longer as the cluster is lost or the
+ * client closed (xc_wait then says XC_ELOST); takes in what has arrived, never waits. */
 XC_API bool xc_is_ready(struct xc_result *result);
 
 struct xc_progress {
@@ -483,6 +489,13 @@ XC_API int xc_cluster_stop(struct xc_cluster *cluster, struct xc_error *err);
 static inline const xc_array *xc_array_ref(const xc_array &array)
 {
 	return &array;
+}
+/* Dimensions of any integer type, which braces alone would not take. */
+template <typename... Dims>
+static inline xc_array xc_array_make(xc_dtype dtype, const void *data, Dims... dims)
+{
+	static_assert(sizeof...(Dims) <= XC_MAX_DIMS, "at most XC_MAX_DIMS dimensions");
+	return xc_array{ dtype, (int)sizeof...(Dims), { static_cast<int64_t>(dims)... }, data };
 }
 #endif
 

@@ -30,7 +30,7 @@ static bool fits(const struct xci_batch *batch, xc_task_fn *fn, size_t in_size, 
 	       batch->out_size == out_size && same_options(&batch->options, options);
 }
 
-static void forget_options(struct xci_batch *batch)
+void xci_batch_forget(struct xci_batch *batch)
 {
 	free((char *)(uintptr_t)batch->options.function);
 	free((char *)(uintptr_t)batch->options.label);
@@ -51,7 +51,7 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t in_size, size
 				   .time_limit_ns = (uint64_t)(options->time_limit * 1e9) };
 	int r = xci_batch_flush(client);
 
-	forget_options(batch);
+	xci_batch_forget(batch);
 	if (r == 0)
 		r = xci_ship(client, fn, options->function, &task, err);
 	if (r < 0)
@@ -73,8 +73,9 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t in_size, size
 	batch->submit =
 		(struct msg_submit){ .form = task.form, .in_size = in_size, .out_size = out_size };
 	xci_submit_fields(&batch->submit, &batch->options);
-	/* One that fails has nothing to stop: the others are not of its job. */
+	/* Each is a job of its own: none is stopped by, or grouped with, another. */
 	batch->submit.flags &= ~(uint64_t)JOB_STOP_ON_FAILURE;
+	batch->submit.chunk = 0;
 	batch->is_open = true;
 	return 0;
 }
@@ -108,6 +109,7 @@ int xci_batch_flush(struct xc_client *client)
 	client->input_bytes += job->input_bytes;
 	m.seq = client->sent_seq + 1;
 	m.ack = client->received;
+	xci_acked(client);
 	m.job = job->id;
 	m.items = batch->count;
 	frame_copy(&frames[0], batch->frame, batch->frame_size);
@@ -143,8 +145,13 @@ struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const 
 	}
 	if (client->is_lost || client->input_bytes >= client->credit)
 		r = xci_wait(client, -1, has_room, client);
-	if (r < 0 || client->is_lost) {
+	if (client->is_lost || r == XC_ELOST) {
 		xci_lost(client, err);
+		return NULL;
+	}
+	if (r < 0) {
+		error_set(err, r, "xc_apply: %s while waiting for room in the controller",
+			  r == -EINTR ? "interrupted by a signal" : error_text(r));
 		return NULL;
 	}
 	result = xci_result_new(client, 1, out, out_size);

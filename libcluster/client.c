@@ -159,9 +159,13 @@ int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t 
 		zmq_msg_copy(&sent->frames[i], &frames[i]);
 	}
 	DL_APPEND(client->sent, sent);
-	client->acked = client->received; /* SUBMIT says so, too; CANCEL is rare */
-	client->unacked_bytes = 0;
 	return message_send(client->dealer, NULL, header, size, frames, count);
+}
+
+void xci_acked(struct xc_client *client)
+{
+	client->acked = client->received;
+	client->unacked_bytes = 0;
 }
 
 void xci_ack(struct xc_client *client)
@@ -170,8 +174,7 @@ void xci_ack(struct xc_client *client)
 		return;
 	if (client->received - client->acked < ACK_RESULTS && client->unacked_bytes < ACK_BYTES)
 		return;
-	client->acked = client->received;
-	client->unacked_bytes = 0;
+	xci_acked(client);
 	SEND_SIMPLE(client->dealer, NULL, ack, .seq = client->received);
 }
 
@@ -223,7 +226,7 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 {
 	zmq_pollitem_t items[2] = { { .socket = client->dealer, .events = ZMQ_POLLIN },
 				    { .fd = client->pidfd, .events = ZMQ_POLLIN } };
-	int n;
+	int n, r = 0;
 
 	if (client->batch.count)
 		xci_batch_flush(client);
@@ -237,7 +240,11 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 	if (timeout_ms < 0 || timeout_ms > 1000)
 		timeout_ms = 1000;
 	if (zmq_poll(items, client->pidfd >= 0 ? 2 : 1, timeout_ms) < 0)
-		return errno == EINTR ? -EINTR : -errno;
+		r = -errno;
+	if (r < 0) {
+		maybe_ping(client); /* a timer of the program must not keep us from it */
+		return client->is_lost ? XC_ELOST : r;
+	}
 	n = take_messages(client);
 	if (n > 0)
 		return n;
@@ -274,8 +281,10 @@ int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argume
 		uint64_t now = limit == UINT64_MAX ? 0 : now_ns();
 		int left, r;
 
-		if (now >= limit)
-			return -ETIMEDOUT;
+		if (now >= limit) { /* what has arrived counts, also with no time at all */
+			r = xci_pump(client, 0);
+			return done(argument) ? 0 : r < 0 ? r : -ETIMEDOUT;
+		}
 		left = limit == UINT64_MAX || limit - now > UINT64_C(1000000000)
 			       ? 1000
 			       : (int)((limit - now + 999999) / 1000000);
@@ -284,6 +293,20 @@ int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argume
 			return done(argument) ? 0 : r;
 	}
 	return 0;
+}
+
+/* The same, whatever signals come. */
+static int wait_through(struct xc_client *client, double timeout, bool (*done)(void *argument),
+			void *argument)
+{
+	uint64_t limit = now_ns() + (uint64_t)(timeout * 1e9), now;
+	int r;
+
+	do {
+		now = now_ns();
+		r = xci_wait(client, now < limit ? (double)(limit - now) / 1e9 : 0, done, argument);
+	} while (r == -EINTR);
+	return r;
 }
 
 /* ---- Opening and closing ---------------------------------------------------------------- */
@@ -326,11 +349,8 @@ static bool is_answered(void *argument)
 
 static int welcome(struct xc_client *client, struct xc_error *err)
 {
-	int r;
+	int r = wait_through(client, OPEN_LIMIT_S, is_answered, client);
 
-	do
-		r = xci_wait(client, OPEN_LIMIT_S, is_answered, client);
-	while (r == -EINTR);
 	if (r == -ETIMEDOUT)
 		return error_set(err, r,
 				 "the controller of cluster \"%s\" (pid %d) did not answer within "
@@ -415,6 +435,7 @@ void xc_close(struct xc_client *client)
 		free(view->ids);
 		free(view);
 	}
+	xci_batch_forget(&client->batch);
 	free(client->batch.inputs);
 	free(client->batch.members);
 	free(client->report);
@@ -440,11 +461,8 @@ static bool is_reported(void *argument)
 
 static int wait_for_report(struct xc_client *client, struct xc_error *err)
 {
-	int r;
+	int r = wait_through(client, OPEN_LIMIT_S, is_reported, client);
 
-	do
-		r = xci_wait(client, OPEN_LIMIT_S, is_reported, client);
-	while (r == -EINTR);
 	if (r == -ETIMEDOUT)
 		return error_set(err, r, "the controller did not answer within %d s", OPEN_LIMIT_S);
 	return r < 0 ? xci_lost(client, err) : 0;

@@ -88,6 +88,7 @@ struct xc_result {
 	int64_t items, done, failed;
 	bool is_ready, is_single; /* is_single: a member of a batch */
 	bool progress, has_object;
+	bool is_condemned; /* XC_CANCEL_RUNNING was asked for */
 	void *out;
 	size_t out_size;
 	uint64_t start_ns, end_ns, busy_ns;
@@ -161,6 +162,8 @@ int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argume
 	     void *argument);
 int xci_lost(struct xc_client *client, struct xc_error *err);
 void xci_ack(struct xc_client *client);
+/* A message that says what has been received is on its way. */
+void xci_acked(struct xc_client *client);
 /* Numbers, keeps and sends a message; frames are consumed. */
 int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t size,
 	     zmq_msg_t *frames, int count);
@@ -169,10 +172,6 @@ void xci_sent_free(struct xc_client *client, uint64_t received);
 /* roster.c */
 int xci_on_roster(struct xc_client *client, struct message *m);
 void xci_roster_free(struct xc_client *client);
-/* Every engine that there was has gone for good, and none is to come. */
-bool xci_is_forsaken(const struct xc_client *client);
-/* Why the first of them went; NULL if none did. */
-const char *xci_first_failure(const struct xc_client *client);
 
 /* view.c: ids of the engines that a direct view covers now, to be freed. */
 int xci_view_targets(const struct xc_view *view, uint32_t **ids, int *count, struct xc_error *err);
@@ -214,6 +213,8 @@ struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const 
 				size_t in_size, void *out, size_t out_size,
 				const struct xc_map_options *options, struct xc_error *err);
 int xci_batch_flush(struct xc_client *client);
+/* Frees what it knows of its tasks. */
+void xci_batch_forget(struct xci_batch *batch);
 
 /* result.c */
 struct xc_result *xci_result_new(struct xc_client *client, int64_t items, void *out,

@@ -93,12 +93,6 @@ int xc_wait(struct xc_result *result, double timeout, struct xc_error *err)
 					 "xc_wait: the client was closed before the job had ended");
 		if (result->client->is_lost)
 			return xci_lost(result->client, err);
-		if (xci_is_forsaken(result->client))
-			return error_set(
-				err, XC_ENOENGINE,
-				"xc_wait: no engine is left, and none is starting; add some "
-				"with xcluster engines -n and wait again. The first to go: %s",
-				xci_first_failure(result->client));
 		step = limit == UINT64_MAX ? 1e9 : limit > now ? (double)(limit - now) / 1e9 : 0;
 		if (step > 1)
 			step = 1;
@@ -130,7 +124,7 @@ bool xc_is_ready(struct xc_result *result)
 		return false;
 	if (!result->is_ready && result->client)
 		xci_pump(result->client, 0);
-	return result->is_ready;
+	return result->is_ready || !result->client || result->client->is_lost;
 }
 
 struct xc_progress xc_result_progress(struct xc_result *result)
@@ -228,6 +222,15 @@ int xc_result_engines(struct xc_result *result, int *ids, int64_t *items, int ma
 	return result->share_count;
 }
 
+/* Nobody needs any item of the job: its engines may be killed. */
+static bool all_condemned(const struct xci_job *job)
+{
+	for (int64_t i = 0; i < job->count; i++)
+		if (job->members[i] && !job->members[i]->is_condemned)
+			return false;
+	return true;
+}
+
 int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err)
 {
 	unsigned char header[HEADER_MAX];
@@ -244,10 +247,17 @@ int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err
 		return error_set(err, XC_ELOST, "xc_cancel: there is no connection any more");
 	if (result->is_single && !result->job)
 		xci_batch_flush(client);
+	if (!result->job)
+		return error_set(err, -ENOMEM, "xc_cancel: out of memory");
+	result->is_condemned = how == XC_CANCEL_RUNNING;
 	m.seq = client->sent_seq + 1;
 	m.job = result->job->id;
 	m.first = result->is_single ? result->index : 0;
 	m.count = result->items;
+	if (result->is_condemned && result->is_single && all_condemned(result->job)) {
+		m.first = 0;
+		m.count = result->job->count;
+	}
 	return xci_send(client, m.seq, header, msg_cancel_pack(header, sizeof header, &m), NULL, 0);
 }
 

@@ -148,25 +148,37 @@ int xc_engine_ids(struct xc_client *client, int *ids, int max)
 struct need {
 	struct xc_client *client;
 	int n;
+	bool *was_gone; /* by engine: before we began to wait */
+	int count;
 };
 
-const char *xci_first_failure(const struct xc_client *client)
+/* Those that were gone before say nothing of those that are to come. */
+static const char *first_failure(const struct need *need)
 {
+	const struct xc_client *client = need->client;
+
 	for (int i = 0; i < client->engine_count; i++)
-		if (client->engines[i].state == XCI_GONE && client->engines[i].reason)
+		if (client->engines[i].state == XCI_GONE && client->engines[i].reason &&
+		    (i >= need->count || !need->was_gone[i]))
 			return client->engines[i].reason;
 	return NULL;
 }
 
-bool xci_is_forsaken(const struct xc_client *client)
+static int note_gone(struct need *need)
 {
-	return client->up == 0 && client->starting == 0 && xci_first_failure(client);
+	need->count = need->client->engine_count;
+	need->was_gone = calloc((size_t)need->count + 1, sizeof *need->was_gone);
+	if (!need->was_gone)
+		return -ENOMEM;
+	for (int i = 0; i < need->count; i++)
+		need->was_gone[i] = need->client->engines[i].state == XCI_GONE;
+	return 0;
 }
 
 /* Engines have failed, and those that are up or to come are not enough. */
 static bool is_hopeless(const struct need *need)
 {
-	return xci_first_failure(need->client) &&
+	return first_failure(need) &&
 	       (uint64_t)need->client->up + need->client->starting < (uint64_t)need->n;
 }
 
@@ -177,30 +189,41 @@ static bool is_settled(void *argument)
 	return need->client->up >= need->n || is_hopeless(need);
 }
 
+static int settle(struct need *need, double timeout, struct xc_error *err)
+{
+	struct xc_client *client = need->client;
+	int r = xci_pump(client, 0);
+
+	if (r >= 0)
+		r = note_gone(need);
+	if (r >= 0)
+		r = xci_wait(client, timeout, is_settled, need);
+	if (r == XC_ELOST)
+		return xci_lost(client, err);
+	if (r == -EINTR)
+		return error_set(err, r, "interrupted while waiting for engines");
+	if (client->up >= need->n)
+		return 0;
+	if (r == 0)
+		return error_set(err, XC_ENOENGINE,
+				 "%d of %d engines are up, and no more are to come: %s", client->up,
+				 need->n, first_failure(need));
+	return error_set(
+		err, r,
+		"%d of %d engines are up after %g s; see xcluster status, or add some with "
+		"xcluster engines -n",
+		client->up, need->n, timeout);
+}
+
 int xc_wait_for_engines(struct xc_client *client, int n, double timeout, struct xc_error *err)
 {
-	struct need need = { client, n };
+	struct need need = { .client = client, .n = n };
 	int r;
 
 	if (!client || n < 0)
 		return error_set(err, -EINVAL, "xc_wait_for_engines: %s",
 				 client ? "n is negative" : "client is NULL");
-	r = xci_pump(client, 0);
-	if (r >= 0)
-		r = xci_wait(client, timeout, is_settled, &need);
-	if (r == XC_ELOST)
-		return xci_lost(client, err);
-	if (r == -EINTR)
-		return error_set(err, r, "interrupted while waiting for engines");
-	if (client->up >= n)
-		return 0;
-	if (r == 0)
-		return error_set(err, XC_ENOENGINE,
-				 "%d of %d engines are up, and no more are to come: %s", client->up,
-				 n, xci_first_failure(client));
-	return error_set(
-		err, r,
-		"%d of %d engines are up after %g s; see xcluster status, or add some with "
-		"xcluster engines -n",
-		client->up, n, timeout);
+	r = settle(&need, timeout, err);
+	free(need.was_gone);
+	return r;
 }

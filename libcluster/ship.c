@@ -104,11 +104,11 @@ static int put_image(struct xc_client *client, struct xci_shipped *shipped, stru
 	char buffer[CHANNEL_MAX];
 	int fd, r;
 
-	if (shipped->is_put)
-		return 0;
-	fd = xci_store(client, err);
+	fd = xci_store(client, err); /* finds out, too, whether it is still there */
 	if (fd < 0)
 		return fd;
+	if (shipped->is_put)
+		return 0;
 	r = channel_call(fd, &have, &reply, buffer, err);
 	if (r == -ENOENT)
 		r = channel_put_file(fd, shipped->image->hash, shipped->image->fd,

@@ -8,6 +8,7 @@
 #include "proto/error.h"
 
 #define SIZE_LIMIT   (UINT64_C(1) << 40)
+#define OUT_LIMIT    (UINT64_C(1) << 34) /* an engine must hold one result */
 #define BATCH_IN_MAX 1024 /* larger inputs are submitted by themselves */
 
 static const struct xc_map_options no_options = XC_MAP_OPTIONS_INIT;
@@ -94,10 +95,12 @@ static int send_job(struct xci_submission *s, struct xc_result *result, const ui
 		free(job);
 		return error_set(err, -ENOMEM, "out of memory");
 	}
+	xci_acked(client);
 	HASH_ADD(hh, client->jobs, id, sizeof job->id, job);
 	client->input_bytes += job->input_bytes;
 	result->job = job;
-	return xci_send(client, m.seq, header, size, frames, 3);
+	r = xci_send(client, m.seq, header, size, frames, 3);
+	return r < 0 ? error_set(err, r, "cannot send the job: %s", error_text(r)) : 0;
 }
 
 struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err)
@@ -170,8 +173,9 @@ static int check(struct call *c, const char *name, struct xc_error *err)
 	if (c->n < 0 || c->n > INT64_MAX / 4)
 		return error_set(err, -EINVAL, "%s: n must be from 0 to 2^61, not %lld", name,
 				 (long long)c->n);
-	if (c->out_size > SIZE_LIMIT)
-		return error_set(err, -EINVAL, "%s: out_size %zu is over 2^40", name, c->out_size);
+	if (c->out_size > OUT_LIMIT)
+		return error_set(err, -EINVAL, "%s: out_size %zu is over 2^34 bytes an item", name,
+				 c->out_size);
 	if (c->out_size && !c->out && c->n)
 		return error_set(err, -EINVAL, "%s: out is NULL, but out_size is %zu", name,
 				 c->out_size);
@@ -181,6 +185,18 @@ static int check(struct call *c, const char *name, struct xc_error *err)
 				 "NULL for variable-length results",
 				 name);
 	return xci_options_check(c->options, err);
+}
+
+/* Before they are copied. */
+static int check_bytes(const struct xc_client *client, const char *call, uint64_t size,
+		       struct xc_error *err)
+{
+	if (size <= 4 * client->credit) /* as the controller has it */
+		return 0;
+	return error_set(err, -EMSGSIZE,
+			 "%s: %llu bytes of items are more than a job may have (%llu): push the "
+			 "array with xc_push and map over a range, or map it in parts",
+			 call, (unsigned long long)size, (unsigned long long)(4 * client->credit));
 }
 
 static struct xc_result *submit(struct call *c, struct xci_submission *s, struct xc_error *err)
@@ -229,6 +245,8 @@ struct xc_result *xc_map_async(const struct xc_view *view, xc_task_fn *fn, const
 			  in_size);
 		return NULL;
 	}
+	if (check_bytes(view->client, "xc_map", size, err) < 0)
+		return NULL;
 	if (frame_copy(&s.payload, in, size) < 0) {
 		error_set(err, -ENOMEM, "xc_map: no memory for %llu bytes of items",
 			  (unsigned long long)size);
