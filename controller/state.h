@@ -213,7 +213,7 @@ struct state {
 	int takes_pending;
 	int ignored; /* messages, of late */
 	unsigned ticks;
-	bool recheck; /* idle engines, and work too young to take: look again soon */
+	bool recheck;	      /* idle engines, and work too young to take: look again soon */
 	uint64_t deserted_ns; /* since when no engine is left, 0: some are */
 	uint64_t started_ns, last_tick_ns;
 	uint64_t stop_ns; /* stopping since; 0: not */

@@ -15,6 +15,9 @@
  *    everything made from it belong to one thread at a time. Work in flight
  *    moves on in the cluster by itself; the client learns of it, and sends what
  *    it held back to send together, inside any call that waits or asks.
+ *  - A blocking call that a signal handler of the program interrupts cancels its
+ *    job and returns -EINTR.
+ *  - A client is of no use in a child made by fork; the child may exec, or exit.
  *  - Sizes are in bytes, times in seconds (double); a negative time-out means
  *    "no limit".
  */
@@ -120,9 +123,8 @@ XC_API void xc_array_free(struct xc_array *array);
 #define XC_NARGS_(a1, a2, a3, a4, a5, a6, a7, a8, n, ...) n
 #define XC_NARGS(...)					  XC_NARGS_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
 #ifdef __cplusplus
-#define XC_ARRAY(type, pointer, ...)                                                               \
-	(::xc_array_ref(::xc_array_make(type, pointer, __VA_ARGS__)))
-#define XC_SCALAR(type, pointer) (::xc_array_ref(::xc_array_make(type, pointer)))
+#define XC_ARRAY(type, pointer, ...) (::xc_array_ref(::xc_array_make(type, pointer, __VA_ARGS__)))
+#define XC_SCALAR(type, pointer)     (::xc_array_ref(::xc_array_make(type, pointer)))
 #else
 #define XC_ARRAY(type, pointer, ...)                                                               \
 	(&(const struct xc_array){ type, XC_NARGS(__VA_ARGS__), { __VA_ARGS__ }, pointer })
@@ -250,7 +252,7 @@ enum xc_on_failure {
 
 /* Options of a job. All zero is the default; NULL is taken for that. */
 struct xc_map_options {
-	const char *function; /* a function of a library given to xc_load, used
+	const char *function; /* a function of the library loaded last by xc_load, used
 				 when `fn` is NULL */
 	int64_t start;	      /* ranges: item i gets start + i * step; */
 	int64_t step;	      /* 0 stands for 1 */
@@ -472,7 +474,8 @@ struct xc_cluster_options {
 /* Starts a cluster of n engines on this machine (0: one for each core this
  * process may use) by running the `xcluster` command: of XCLUSTER_COMMAND, else
  * the one installed with this library, else of PATH. It ends with
- * xc_cluster_stop, or with this process however that ends. Returns when all
+ * xc_cluster_stop, or with this process however that ends (and those that it has
+ * forked, if they live on without exec). Returns when all
  * engines can run a task. */
 XC_API int xc_cluster_start(struct xc_cluster **cluster, int n,
 			    const struct xc_cluster_options *options, struct xc_error *err);

@@ -87,6 +87,7 @@ int xci_batch_flush(struct xc_client *client)
 	unsigned char header[512];
 	struct xci_job *job;
 	zmq_msg_t frames[3];
+	int r;
 
 	if (!batch->count)
 		return 0;
@@ -116,8 +117,12 @@ int xci_batch_flush(struct xc_client *client)
 	zmq_msg_init(&frames[1]);
 	frame_copy(&frames[2], batch->inputs, (size_t)batch->count * batch->in_size);
 	batch->count = 0;
-	return xci_send(client, m.seq, header, msg_submit_pack(header, sizeof header, &m), frames,
-			3);
+	r = xci_send(client, m.seq, header, msg_submit_pack(header, sizeof header, &m), frames, 3);
+	if (r < 0) {
+		xci_job_abandon(job, "it could not be sent: out of memory");
+		xci_job_forget(client, job);
+	}
+	return r;
 }
 
 static bool has_room(void *argument)

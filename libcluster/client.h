@@ -87,7 +87,7 @@ struct xc_result {
 	int64_t index;		  /* within the job, for a member */
 	int64_t items, done, failed;
 	bool is_ready, is_single; /* is_single: a member of a batch */
-	bool progress, has_object;
+	bool progress;
 	bool is_condemned; /* XC_CANCEL_RUNNING was asked for */
 	void *out;
 	size_t out_size;
@@ -101,8 +101,9 @@ struct xc_result {
 	struct xci_share share; /* for one engine, without allocation */
 	struct span *packed;	/* owned: result of each item */
 	struct xci_blob *blobs;
-	unsigned char object[OBJECT_SIZE]; /* released at the end */
-	struct xc_result *prev, *next;	   /* of the client */
+	unsigned char (*objects)[OBJECT_SIZE]; /* owned; released at the end */
+	int object_count;
+	struct xc_result *prev, *next; /* of the client */
 };
 
 /* Submissions of one item each, held back to go as one job. */
@@ -181,13 +182,18 @@ int xci_view_targets(const struct xc_view *view, uint32_t **ids, int *count, str
  * if need be. */
 int xci_ship(struct xc_client *client, xc_task_fn *fn, const char *function,
 	     struct task_frame *task, struct xc_error *err);
-struct xci_shipped *xci_ship_library(struct xc_client *client, const char *path,
+struct xci_shipped *xci_ship_library(struct xc_client *client, const char *path, bool *is_new,
 				     struct xc_error *err);
+/* Names are looked up in this library from now on. */
+void xci_ship_last(struct xc_client *client, struct xci_shipped *shipped);
+void xci_ship_forget(struct xc_client *client, struct xci_shipped *shipped);
 int xci_store(struct xc_client *client, struct xc_error *err);
 /* Puts bytes under a new id. */
 int xci_object_put(struct xc_client *client, const void *data, uint64_t size, unsigned char *id,
 		   struct xc_error *err);
 void xci_object_release(struct xc_client *client, const unsigned char *id);
+/* Those that the result's job was sent with. */
+void xci_objects_release(struct xc_result *result);
 void xci_ship_free(struct xc_client *client);
 
 /* submit.c */
@@ -224,6 +230,10 @@ int xci_result_outcome(struct xc_result *result, struct xc_error *err);
 /* incoming.c */
 int xci_on_result(struct xc_client *client, struct message *m);
 void xci_result_end(struct xc_result *result, uint64_t now);
+/* Takes a job off the list and frees it; results that have not ended do not. */
+void xci_job_forget(struct xc_client *client, struct xci_job *job);
+/* Ends what has not ended of a job of which no more will come. */
+void xci_job_abandon(struct xci_job *job, const char *why);
 
 /* progress.c: shows where a result stands on a terminal; `last`: for good. */
 void xci_progress_show(struct xc_result *result, bool last);

@@ -90,6 +90,16 @@ static int array_payload(struct xc_client *client, const struct xc_array *array,
 	return 0;
 }
 
+/* The result's job uses them: they are let go of when it ends. */
+static void keep_objects(struct xc_result *result, unsigned char (*objects)[OBJECT_SIZE], int count)
+{
+	result->objects = malloc((size_t)count * OBJECT_SIZE);
+	if (!result->objects)
+		return; /* then they go when the client does */
+	memcpy(result->objects, objects, (size_t)count * OBJECT_SIZE);
+	result->object_count = count;
+}
+
 /* ---- Push ------------------------------------------------------------------------ */
 
 struct xc_result *xc_push_async(const struct xc_view *view, const char *name,
@@ -113,8 +123,7 @@ struct xc_result *xc_push_async(const struct xc_view *view, const char *name,
 		s.object = object;
 	result = submit(&s, err);
 	if (result && is_object) {
-		result->has_object = true;
-		memcpy(result->object, object, OBJECT_SIZE);
+		keep_objects(result, &object, 1);
 	} else if (is_object) {
 		xci_object_release(view->client, object);
 	}
@@ -176,6 +185,26 @@ static int join_parts(struct part *parts, int k, zmq_msg_t *payload)
 	return 0;
 }
 
+static void hand_over(struct xc_client *client, struct xc_result *result, struct part *parts,
+		      int count)
+{
+	unsigned char(*objects)[OBJECT_SIZE] = malloc((size_t)count * OBJECT_SIZE + 1);
+	int n = 0;
+
+	for (int i = 0; i < count; i++) {
+		zmq_msg_close(&parts[i].frame);
+		if (!parts[i].is_object)
+			continue;
+		if (result && objects)
+			memcpy(objects[n++], parts[i].object, OBJECT_SIZE);
+		else
+			xci_object_release(client, parts[i].object);
+	}
+	if (n > 0)
+		keep_objects(result, objects, n);
+	free(objects);
+}
+
 static struct xc_result *scatter(const struct xc_view *view, const char *name,
 				 const struct xc_array *array, int k, struct xc_error *err)
 {
@@ -200,16 +229,7 @@ static struct xc_result *scatter(const struct xc_view *view, const char *name,
 		s.items = k;
 		result = submit(&s, err);
 	}
-	/* The engines must have the objects before we let go of them. */
-	if (result && xc_wait(result, -1, err) == -EINTR) {
-		xc_result_destroy(result);
-		result = NULL;
-	}
-	for (int i = 0; i < made; i++) {
-		zmq_msg_close(&parts[i].frame);
-		if (parts[i].is_object)
-			xci_object_release(view->client, parts[i].object);
-	}
+	hand_over(view->client, result, parts, made);
 	free(parts);
 	return result;
 }
@@ -435,12 +455,14 @@ int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
 	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
 	struct xci_shipped *shipped;
 	struct xci_submission s;
+	bool is_new;
+	int r;
 
 	if (check(view, "xc_load", NULL, e) < 0)
 		return e->code;
 	if (!path || !*path)
 		return error_set(e, -EINVAL, "xc_load: path is NULL or empty");
-	shipped = xci_ship_library(view->client, path, e);
+	shipped = xci_ship_library(view->client, path, &is_new, e);
 	if (!shipped)
 		return e->code;
 	s = builtin(view, BUILTIN_LOAD, shipped->image->name);
@@ -450,5 +472,10 @@ int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
 		s.flags = JOB_EVERYWHERE;
 		s.object = shipped->image->hash;
 	}
-	return xci_finish(submit(&s, e), e);
+	r = xci_finish(submit(&s, e), e);
+	if (r == 0)
+		xci_ship_last(view->client, shipped);
+	else if (is_new)
+		xci_ship_forget(view->client, shipped);
+	return r;
 }

@@ -170,10 +170,7 @@ void xci_result_end(struct xc_result *result, uint64_t now)
 	result->job = NULL;
 	if (result->is_single)
 		result->client->singles--;
-	if (result->has_object) {
-		xci_object_release(result->client, result->object);
-		result->has_object = false;
-	}
+	xci_objects_release(result);
 }
 
 static int take_single(struct xc_result *result, const struct arrival *a, zmq_msg_t *payload)
@@ -226,7 +223,10 @@ static int take_member_packed(struct xc_result *result, const void *data, size_t
 		free(blob);
 		return -ENOMEM;
 	}
-	frame_copy(&blob->message, data, size);
+	if (frame_copy(&blob->message, data, size) < 0) {
+		free(blob);
+		return -ENOMEM; /* without its result */
+	}
 	LL_PREPEND(result->blobs, blob);
 	result->packed[0] = (struct span){ zmq_msg_data(&blob->message), size };
 	return 0;
@@ -308,6 +308,35 @@ static int take_batch(struct xci_job *job, const struct arrival *a)
 	return n;
 }
 
+void xci_job_forget(struct xc_client *client, struct xci_job *job)
+{
+	HASH_DEL(client->jobs, job);
+	client->input_bytes -= job->input_bytes;
+	free(job->members);
+	free(job);
+}
+
+static void abandon(struct xc_result *result, const char *why)
+{
+	struct failure_run run = { .count = result->items - result->done,
+				   .state = XC_LOST,
+				   .text = span_of(why) };
+
+	if (run.count > 0)
+		add_failure(result, &run, 0, run.count, -1);
+	result->done = result->items;
+	xci_result_end(result, now_ns());
+}
+
+void xci_job_abandon(struct xci_job *job, const char *why)
+{
+	for (int64_t i = 0; i < job->count; i++)
+		if (job->members[i])
+			abandon(job->members[i], why);
+	if (job->single && !job->single->is_ready)
+		abandon(job->single, why);
+}
+
 int xci_on_result(struct xc_client *client, struct message *m)
 {
 	struct arrival a;
@@ -334,10 +363,8 @@ int xci_on_result(struct xc_client *client, struct message *m)
 	else if (job->single)
 		r = take_single(job->single, &a, &m->frames[1]);
 	if (a.head.final) {
-		HASH_DEL(client->jobs, job);
-		client->input_bytes -= job->input_bytes;
-		free(job->members);
-		free(job);
+		xci_job_abandon(job, "the controller ended the job without its result");
+		xci_job_forget(client, job);
 	}
 	return r;
 }

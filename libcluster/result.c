@@ -280,8 +280,7 @@ static void detach(struct xc_result *result)
 		job->members[result->index] = NULL;
 	else if (job)
 		job->single = NULL;
-	if (result->has_object)
-		xci_object_release(result->client, result->object);
+	xci_objects_release(result);
 	DL_DELETE(result->client->results, result);
 }
 
@@ -301,6 +300,7 @@ void xc_result_destroy(struct xc_result *result)
 		zmq_msg_close(&blob->message);
 		free(blob);
 	}
+	free(result->objects);
 	free(result->shares);
 	free(result->packed);
 	free(result);

@@ -94,12 +94,22 @@ void xci_object_release(struct xc_client *client, const unsigned char *id)
 			     NULL);
 }
 
+void xci_objects_release(struct xc_result *result)
+{
+	for (int i = 0; i < result->object_count; i++)
+		xci_object_release(result->client, result->objects[i]);
+	free(result->objects);
+	result->objects = NULL;
+	result->object_count = 0;
+}
+
 /* Into the store under its hash, unless another client has put it there. */
 static int put_image(struct xc_client *client, struct xci_shipped *shipped, struct xc_error *err)
 {
 	struct channel_packet have = { .code = OP_HAVE,
 				       .object = { shipped->image->hash, OBJECT_SIZE },
 				       .fd = -1 };
+	struct xc_error local = XC_ERROR_INIT;
 	struct channel_packet reply;
 	char buffer[CHANNEL_MAX];
 	int fd, r;
@@ -109,7 +119,9 @@ static int put_image(struct xc_client *client, struct xci_shipped *shipped, stru
 		return fd;
 	if (shipped->is_put)
 		return 0;
-	r = channel_call(fd, &have, &reply, buffer, err);
+	r = channel_call(fd, &have, &reply, buffer, &local);
+	if (r < 0 && r != -ENOENT)
+		error_set(err, r, "%s", local.text);
 	if (r == -ENOENT)
 		r = channel_put_file(fd, shipped->image->hash, shipped->image->fd,
 				     shipped->image->size, err);
@@ -150,25 +162,52 @@ static struct xci_shipped *shipped_of(struct xc_client *client, const void *fn,
 	return add(client, key, image, err);
 }
 
-struct xci_shipped *xci_ship_library(struct xc_client *client, const char *path,
+static struct xci_shipped *library_of(struct xc_client *client, const struct xci_image *image)
+{
+	struct xci_shipped *shipped;
+
+	DL_FOREACH (client->shipped, shipped) {
+		if (shipped->key == 0 &&
+		    memcmp(shipped->image->hash, image->hash, XCI_HASH_SIZE) == 0)
+			return shipped;
+	}
+	return NULL;
+}
+
+void xci_ship_forget(struct xc_client *client, struct xci_shipped *shipped)
+{
+	DL_DELETE(client->shipped, shipped);
+	xci_image_destroy(shipped->image);
+	free(shipped);
+}
+
+struct xci_shipped *xci_ship_library(struct xc_client *client, const char *path, bool *is_new,
 				     struct xc_error *err)
 {
-	struct xci_shipped *shipped, *next;
+	struct xci_shipped *shipped;
 	struct xci_image *image;
 
 	if (xci_image_load(path, &image, err) < 0)
 		return NULL;
-	/* The library loaded last is the one that names are looked up in. */
-	DL_FOREACH_SAFE (client->shipped, shipped, next) {
-		if (shipped->key == 0 && memcmp(shipped->image->hash, image->hash, 32) == 0) {
-			xci_image_destroy(image);
-			DL_DELETE(client->shipped, shipped);
-			DL_APPEND(client->shipped, shipped);
-			return put_image(client, shipped, err) < 0 ? NULL : shipped;
-		}
-	}
-	shipped = add(client, 0, image, err);
-	return shipped && put_image(client, shipped, err) == 0 ? shipped : NULL;
+	shipped = library_of(client, image);
+	*is_new = !shipped;
+	if (shipped)
+		xci_image_destroy(image);
+	else
+		shipped = add(client, 0, image, err);
+	if (!shipped)
+		return NULL;
+	if (put_image(client, shipped, err) == 0)
+		return shipped;
+	if (*is_new)
+		xci_ship_forget(client, shipped);
+	return NULL;
+}
+
+void xci_ship_last(struct xc_client *client, struct xci_shipped *shipped)
+{
+	DL_DELETE(client->shipped, shipped);
+	DL_APPEND(client->shipped, shipped);
 }
 
 static struct xci_shipped *last_library(struct xc_client *client)

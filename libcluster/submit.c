@@ -9,7 +9,7 @@
 
 #define SIZE_LIMIT   (UINT64_C(1) << 40)
 #define OUT_LIMIT    (UINT64_C(1) << 34) /* an engine must hold one result */
-#define BATCH_IN_MAX 1024 /* larger inputs are submitted by themselves */
+#define BATCH_IN_MAX 1024		 /* larger inputs are submitted by themselves */
 
 static const struct xc_map_options no_options = XC_MAP_OPTIONS_INIT;
 
@@ -100,7 +100,11 @@ static int send_job(struct xci_submission *s, struct xc_result *result, const ui
 	client->input_bytes += job->input_bytes;
 	result->job = job;
 	r = xci_send(client, m.seq, header, size, frames, 3);
-	return r < 0 ? error_set(err, r, "cannot send the job: %s", error_text(r)) : 0;
+	if (r == 0)
+		return 0;
+	result->job = NULL;
+	xci_job_forget(client, job);
+	return error_set(err, r, "cannot send the job: %s", error_text(r));
 }
 
 struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err)
@@ -255,8 +259,8 @@ struct xc_result *xc_map_async(const struct xc_view *view, xc_task_fn *fn, const
 	return submit(&c, &s, err);
 }
 
-static int pack_items(const struct xc_bytes *items, int64_t n, zmq_msg_t *frame,
-		      struct xc_error *err)
+static int pack_items(const struct xc_client *client, const struct xc_bytes *items, int64_t n,
+		      zmq_msg_t *frame, struct xc_error *err)
 {
 	uint64_t table = 8 * ((uint64_t)n + 1), total = 0;
 	char *data;
@@ -268,6 +272,8 @@ static int pack_items(const struct xc_bytes *items, int64_t n, zmq_msg_t *frame,
 					 "xc_map_packed: item %lld has no data or is too large",
 					 (long long)i);
 	}
+	if (check_bytes(client, "xc_map_packed", table + total, err) < 0)
+		return err ? err->code : -EMSGSIZE;
 	if (zmq_msg_init_size(frame, table + total) < 0)
 		return error_set(err, -ENOMEM, "xc_map_packed: no memory for %llu bytes of items",
 				 (unsigned long long)(table + total));
@@ -297,7 +303,7 @@ struct xc_result *xc_map_packed_async(const struct xc_view *view, xc_task_fn *fn
 		error_set(err, -EINVAL, "xc_map_packed: items is NULL");
 		return NULL;
 	}
-	if (pack_items(items, n, &s.payload, err) < 0)
+	if (pack_items(view->client, items, n, &s.payload, err) < 0)
 		return NULL;
 	return submit(&c, &s, err);
 }
