@@ -46,7 +46,7 @@ rows=${only:-start_4 start_64 rtt single_rate map_10m omp_10us uneven push_1g rs
 	rss_controller bytes_per_task crash_requeue}
 
 [ -f "$build/build.ninja" ] ||
-	meson setup --buildtype=release -Dwerror=false "$build" "$root" >&2
+	meson setup --buildtype=release "$build" "$root" >&2
 ninja -C "$build" xcluster bench/bench bench/spin bench/libbenchwork.so >&2
 bench=$build/bench/bench
 [ -x "$bench" ] || { echo "run.sh: $bench was not built: is OpenMP there?" >&2; exit 1; }

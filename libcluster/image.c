@@ -176,7 +176,7 @@ static int inspect(struct xci_image *image, const char *path, size_t *size, char
 		   struct xc_error *err)
 {
 	struct xc_error why = XC_ERROR_INIT;
-	void *bytes;
+	void *bytes = NULL;
 	int r;
 
 	r = map_copy(image, path, &bytes, err);
@@ -199,7 +199,7 @@ static int change(struct xci_image *image, const char *path, size_t size, const 
 		  struct xc_error *err)
 {
 	size_t old_size = image->size;
-	void *bytes;
+	void *bytes = NULL;
 	int r;
 
 	if (size > old_size && ftruncate(image->fd, (off_t)size) < 0)

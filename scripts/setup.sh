@@ -129,7 +129,7 @@ release_build()
 {
 	log=$(mktemp)
 	if { [ -f "$root/build/build.ninja" ] ||
-		meson setup --buildtype=release -Dwerror=false "$root/build" "$root"; } >"$log" 2>&1 &&
+		meson setup --buildtype=release "$root/build" "$root"; } >"$log" 2>&1 &&
 		meson compile -C "$root/build" xcluster:executable loo_forest hello </dev/null >>"$log" 2>&1; then
 		rm -f "$log"
 		return 0

@@ -287,7 +287,7 @@ run_demo()
 
 sh scripts/setup.sh --tests --no-build >"$log" 2>&1 || { fail "set-up"; finish; }
 
-if check "build with gcc" build build-test gcc; then
+if check "build with gcc" build build-test gcc -Dwerror=true; then
 	suites gcc build-test 1
 	if check "installation" install_to_stage; then
 		check "example of README.md" run_readme_apart
@@ -295,11 +295,12 @@ if check "build with gcc" build build-test gcc; then
 		skip "example of README.md" "nothing is installed"
 	fi
 fi
-if check "build with gcc, ASan and UBSan" build build-asan gcc -Db_sanitize=address,undefined; then
+if check "build with gcc, ASan and UBSan" build build-asan gcc -Db_sanitize=address,undefined -Dwerror=true; then
 	sanitized_suites
 fi
+check "release build with gcc" build build-release gcc --buildtype=release -Dwerror=true
 if has clang; then
-	check "build with clang" build build-clang clang
+	check "build with clang" build build-clang clang -Dwerror=true
 else
 	skip "build with clang" "there is no clang"
 fi
