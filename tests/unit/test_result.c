@@ -143,7 +143,7 @@ START_TEST(test_closed_before_the_end)
 	guest_close();
 	ck_assert_int_eq(xc_wait(result, 1, &err), XC_ELOST);
 	ck_assert_int_eq(xc_cancel(result, XC_CANCEL_QUEUED, &err), XC_ELOST);
-	ck_assert(xc_is_ready(result)); /* there is nothing to wait for */
+	ck_assert(xc_is_ready(result)); /* nothing more is to come */
 	xc_result_destroy(result);
 	result = NULL;
 	guest_open();
