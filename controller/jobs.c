@@ -26,6 +26,27 @@ static bool has_work(const struct job *job)
 	       job->client->held_bytes <= HELD_BYTES_MAX;
 }
 
+/* By priority, then in the order of submission. */
+static void insert_runnable(struct client *client, struct job *job)
+{
+	struct job *at;
+
+	DL_FOREACH (client->runnable, at) {
+		if (at->priority < job->priority ||
+		    (at->priority == job->priority && at->id > job->id))
+			break;
+	}
+	if (at)
+		DL_PREPEND_ELEM(client->runnable, at, job);
+	else
+		DL_APPEND(client->runnable, job);
+}
+
+bool job_allows(const struct job *job, const struct engine *engine)
+{
+	return !job->only || (engine->id < job->only_count && job->only[engine->id]);
+}
+
 void job_update_runnable(struct state *state, struct job *job)
 {
 	struct client *client = job->client;
@@ -38,9 +59,11 @@ void job_update_runnable(struct state *state, struct job *job)
 		return;
 	job->is_runnable = now;
 	if (now)
-		DL_APPEND(client->runnable, job);
+		insert_runnable(client, job);
 	else
 		DL_DELETE(client->runnable, job);
+	if (client->runnable && !client->in_ring && client->pass < state->pass)
+		client->pass = state->pass; /* no claim on the time it was away */
 	if (client->runnable && !client->in_ring)
 		DL_APPEND2(state->ring, client, ring_prev, ring_next);
 	else if (!client->runnable && client->in_ring)
@@ -61,6 +84,8 @@ void job_free(struct state *state, struct job *job)
 	}
 	intervals_fini(&job->remaining);
 	measure_put(state, job->measure);
+	state->restricted -= job->only != NULL;
+	free(job->only);
 	if (job->client) {
 		HASH_DEL(job->client->jobs, job);
 		job->client->input_bytes -= zmq_msg_size(&job->payload->message);
@@ -395,8 +420,8 @@ static bool submit_is_valid(const struct msg_submit *s, struct message *m)
 	return s->items >= 0 && s->items <= INT64_MAX / 4 && s->pinned <= 1 && s->chunk >= 0 &&
 	       s->max_attempts >= 1 && s->max_attempts <= INT32_MAX && s->label.size < 64 &&
 	       s->name.size < 256 && (s->object.size == 0 || s->object.size == OBJECT_SIZE) &&
-	       targets % 4 == 0 && (targets == 0) == (s->pinned == 0 || s->items == 0) &&
-	       payload_fits(s, &m->frames[2]);
+	       targets % 4 == 0 && (targets > 0 || s->pinned == 0 || s->items == 0) &&
+	       s->weight >= 0 && s->weight <= 1e6 && payload_fits(s, &m->frames[2]);
 }
 
 static struct job *job_new(struct state *state, struct client *client, const struct msg_submit *s,
@@ -416,6 +441,7 @@ static struct job *job_new(struct state *state, struct client *client, const str
 	job->pinned = s->pinned;
 	job->items = s->items;
 	job->chunk = s->chunk;
+	job->priority = s->priority;
 	job->form = s->form;
 	job->in_size = s->in_size;
 	job->out_size = s->out_size;
@@ -488,6 +514,31 @@ static void refuse(struct state *state, struct client *client, uint64_t id, int6
 	outbox_add(state, client, &result, &failures, &payload);
 }
 
+/* Balanced over the targets only, if there are any. */
+static int restrict_to(struct state *state, struct job *job, zmq_msg_t *targets)
+{
+	const char *ids = zmq_msg_data(targets);
+	size_t count = zmq_msg_size(targets) / 4;
+
+	if (!count)
+		return 0;
+	job->only = calloc((size_t)state->engine_count + 1, sizeof *job->only);
+	if (!job->only)
+		return -ENOMEM;
+	job->only_count = state->engine_count;
+	state->restricted++;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t id;
+
+		memcpy(&id, ids + 4 * i, 4);
+		if (id < (uint32_t)state->engine_count && !job->only[id]) {
+			job->only[id] = true;
+			job->shares++;
+		}
+	}
+	return 0;
+}
+
 int on_submit(struct state *state, struct peer *peer, struct message *m)
 {
 	struct client *client = peer->is.client;
@@ -501,6 +552,7 @@ int on_submit(struct state *state, struct peer *peer, struct message *m)
 	if (!is_next(state, client, s.seq))
 		return 0;
 	outbox_ack(state, client, s.ack);
+	client->weight = s.weight > 0 ? s.weight : 1;
 	HASH_FIND(hh, client->jobs, &s.job, sizeof s.job, job);
 	if (job || !submit_is_valid(&s, m)) {
 		if (!job)
@@ -531,6 +583,8 @@ int on_submit(struct state *state, struct peer *peer, struct message *m)
 		pin(state, job, &m->frames[1]);
 		job_release(state, job);
 	} else {
+		if (restrict_to(state, job, &m->frames[1]) < 0)
+			log_line("out of memory: a job goes to all engines");
 		intervals_add(&job->remaining, 0, job->items);
 		job_update_runnable(state, job);
 	}

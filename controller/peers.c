@@ -140,6 +140,7 @@ int on_hello_client(struct state *state, struct peer *peer, struct message *m)
 		if (!client)
 			return refuse(state, peer, -ENOMEM, "the controller is out of memory");
 		client->peer = peer;
+		client->weight = 1;
 		client->pid = pid;
 		client->pidfd = (struct source){ on_client_death, -1 };
 		memcpy(client->session, hello.session.data, SESSION_SIZE);
@@ -462,6 +463,28 @@ static void check_engines(struct state *state, uint64_t now, uint64_t limit)
 	}
 }
 
+static bool has_engine(const struct state *state, const struct job *job)
+{
+	for (int i = 0; i < job->only_count; i++)
+		if (job->only[i] && state->engines[i]->state != ENGINE_GONE)
+			return true;
+	return false;
+}
+
+/* Jobs over some engines, none of which is left. */
+static void check_restricted(struct state *state)
+{
+	struct client *client;
+	struct job *job, *next;
+
+	DL_FOREACH (state->clients, client) {
+		HASH_ITER (hh, client->jobs, job, next) {
+			if (job->only && !has_engine(state, job))
+				job_lose(state, job, "no engine of its view is left");
+		}
+	}
+}
+
 void peers_tick(struct state *state)
 {
 	uint64_t limit = (uint64_t)(state->heartbeat_timeout * 1e9), now = now_ns();
@@ -472,6 +495,8 @@ void peers_tick(struct state *state)
 			agent_remove(state, agent, "nothing heard of its host for too long");
 	}
 	check_engines(state, now, limit);
+	if (state->restricted)
+		check_restricted(state);
 }
 
 void peers_free(struct state *state)

@@ -10,8 +10,7 @@
 #define FLOOR_NS      10e6  /* a slice aims at this much work at least, */
 #define CEILING_NS    250e6 /* at this much at most */
 #define RESULT_BYTES  (INT64_C(1) << 20)
-#define GROWTH	      64 /* times the largest slice measured */
-#define TAKE_MIN_NS   100e3
+#define GROWTH	      64     /* times the largest slice measured */
 #define TAKE_YOUNG_NS 200000 /* a slice sent less than this ago is left alone */
 #define TAKE_CHOICE   64     /* engines with work to spare to choose from, */
 #define TAKE_LOOK     4096   /* among so many looked at */
@@ -76,16 +75,43 @@ static void send_pinned(struct state *state, struct engine *engine)
 	engine_update_waiting(state, engine);
 }
 
-static void send_balanced(struct state *state, struct engine *engine)
+/* The job of highest priority that the engine may run; among equal ones, of the
+ * client that has had the least work for its weight (stride scheduling: Waldspurger
+ * and Weihl 1995). */
+static struct job *choose(struct state *state, const struct engine *engine)
 {
-	struct client *client = state->ring;
-	struct job *job = client->runnable;
+	struct job *best = NULL, *job;
+	struct client *client;
+
+	DL_FOREACH2(state->ring, client, ring_next)
+	{
+		for (job = client->runnable; job && !job_allows(job, engine); job = job->next)
+			;
+		if (job && (!best || job->priority > best->priority ||
+			    (job->priority == best->priority && client->pass < best->client->pass)))
+			best = job;
+	}
+	return best;
+}
+
+/* What it takes is put to its account when it is known (see on_done); until then
+ * clients that are equal take turns. */
+static void take_turn(struct state *state, struct client *client)
+{
+	state->pass = client->pass;
+	DL_DELETE2(state->ring, client, ring_prev, ring_next);
+	DL_APPEND2(state->ring, client, ring_prev, ring_next);
+}
+
+static void send_balanced(struct state *state, struct engine *engine, struct job *job)
+{
+	int shares = job->only ? job->shares : state->engines_up;
 	struct rerun *rerun = job->reruns;
 	int64_t first, n;
 	int attempt = 1;
 
 	if (rerun) {
-		n = slice_size(job, engine, rerun->count, state->engines_up);
+		n = slice_size(job, engine, rerun->count, shares);
 		if (n > rerun->count)
 			n = rerun->count;
 		first = rerun->first;
@@ -97,14 +123,29 @@ static void send_balanced(struct state *state, struct engine *engine)
 			free(rerun);
 		}
 	} else {
-		n = slice_size(job, engine, job->remaining.total, state->engines_up);
+		n = slice_size(job, engine, job->remaining.total, shares);
 		n = intervals_take(&job->remaining, n, &first);
 	}
-	/* Clients take turns. */
-	DL_DELETE2(state->ring, client, ring_prev, ring_next);
-	DL_APPEND2(state->ring, client, ring_prev, ring_next);
+	take_turn(state, job->client);
 	job_update_runnable(state, job);
 	slice_send(state, engine, job, first, n, attempt);
+}
+
+/* Is there an idle engine that may run it? */
+static bool is_wanted(const struct state *state, const struct job *job)
+{
+	struct engine *engine;
+	int looked = 0;
+
+	if (!job->only)
+		return true;
+	DL_FOREACH (state->levels[0], engine) {
+		if (job_allows(job, engine))
+			return true;
+		if (++looked == TAKE_LOOK)
+			break;
+	}
+	return false;
 }
 
 /* Could a part of it run elsewhere, and is that worth a message? */
@@ -115,7 +156,7 @@ static bool can_spare(struct state *state, const struct slice *slice, uint64_t n
 	int64_t left = slice->count - slice->done;
 
 	if (job->pinned || job->cancelled || slice->take_pending || slice->keep ||
-	    slice->finished || left < (is_first ? 2 : 1))
+	    slice->finished || left < (is_first ? 2 : 1) || !is_wanted(state, job))
 		return false;
 	if (now - slice->sent_ns < TAKE_YOUNG_NS) {
 		state->recheck = true;
@@ -189,11 +230,16 @@ void schedule(struct state *state)
 		while (engine->is_waiting && !is_paused(engine->pinned->job))
 			send_pinned(state, engine);
 	}
-	while (state->ring) {
-		engine = state->levels[0] ? state->levels[0] : state->levels[1];
-		if (!engine)
-			return;
-		send_balanced(state, engine);
+	/* Idle engines first, then those with one slice. */
+	for (int level = 0; level < ENGINE_SLICES && state->ring; level++) {
+		DL_FOREACH_SAFE (state->levels[level], engine, next) {
+			struct job *job = choose(state, engine);
+
+			if (job)
+				send_balanced(state, engine, job);
+			if (!state->ring)
+				break;
+		}
 	}
 	if (!state->levels[0] || (!state->levels[1] && !state->levels[ENGINE_SLICES]))
 		return;

@@ -280,6 +280,8 @@ int on_done(struct state *state, struct peer *peer, struct message *m)
 	slice->done += done.count;
 	slice->finished = done.last;
 	engine->items_run += done.count;
+	if (slice->job->client && !slice->job->pinned)
+		slice->job->client->pass += (double)done.busy_ns / slice->job->client->weight;
 	if (slice->job->measure)
 		measure_add(slice->job->measure, engine, done.count, done.busy_ns);
 	if (zmq_msg_size(&m->frames[0]) > 0)

@@ -73,6 +73,9 @@ struct job {
 	uint64_t form, in_size, out_size, flags;
 	int max_attempts;
 	char label[64], name[256];
+	int64_t priority;
+	bool *only;		/* balanced over some engines: by id; owned. NULL: over all */
+	int only_count, shares; /* room of it; engines in it */
 	zmq_msg_t task;
 	struct payload *payload;
 	struct measure *measure;    /* NULL for a single item */
@@ -173,6 +176,8 @@ struct client {
 	struct job *jobs; /* by id */
 	struct job *runnable;
 	bool in_ring;
+	double weight; /* of its share of the engines */
+	double pass;   /* work handed out to it, divided by its weight */
 	uint64_t roster_version, agents_version;
 	struct client *prev, *next;	      /* of all */
 	struct client *ring_prev, *ring_next; /* of those with runnable jobs */
@@ -211,7 +216,9 @@ struct state {
 	uint64_t roster_version, agents_version;
 	int agent_count;
 	int takes_pending;
-	int ignored; /* messages, of late */
+	double pass;	/* of the client served last */
+	int restricted; /* jobs with `only` */
+	int ignored;	/* messages, of late */
 	unsigned ticks;
 	bool recheck;	      /* idle engines, and work too young to take: look again soon */
 	uint64_t deserted_ns; /* since when no engine is left, 0: some are */
@@ -269,6 +276,8 @@ void job_end_items(struct state *state, struct job *job, int64_t first, int64_t 
 /* Puts items back to be run. `to` NULL: any engine. */
 void job_requeue(struct state *state, struct job *job, int64_t first, int64_t count, int attempt,
 		 struct engine *to);
+/* May the engine run items of the job, as far as its view goes? */
+bool job_allows(const struct job *job, const struct engine *engine);
 bool job_may_rerun(const struct job *job, int attempt, bool lost);
 void job_update_runnable(struct state *state, struct job *job);
 void payload_unref(struct payload *payload);

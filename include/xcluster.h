@@ -239,6 +239,16 @@ XC_API const struct xc_view *xc_balanced(struct xc_client *client);
 XC_API int xc_engines(struct xc_client *client, const int *ids, int n, const struct xc_view **view,
 		      struct xc_error *err);
 
+/* Load-balanced view of the listed engines. Otherwise as xc_engines. Items whose
+ * engines have all gone end as lost. */
+XC_API int xc_balanced_over(struct xc_client *client, const int *ids, int n,
+			    const struct xc_view **view, struct xc_error *err);
+
+/* Share of the engines that this client's balanced jobs get when other clients
+ * have work of the same priority, too: in proportion to the weights (1 unless
+ * set), by measured time. Holds for jobs submitted from then on. */
+XC_API int xc_set_weight(struct xc_client *client, double weight, struct xc_error *err);
+
 /* Number of engines the view covers now. For xc_all that changes only within calls
  * that wait or ask for news, so outputs sized by it fit the next call. */
 XC_API int xc_view_size(const struct xc_view *view);
@@ -265,6 +275,7 @@ struct xc_map_options {
 	bool at_most_once; /* never run an item again whose engine was lost */
 	bool progress;	   /* xc_wait shows progress on stderr if a terminal */
 	const char *label; /* shown by `xcluster status` */
+	int priority;	   /* of balanced jobs: higher ones go first, of all clients */
 };
 /* clang-format off */
 #ifdef __cplusplus

@@ -18,9 +18,9 @@ static bool same_options(const struct xc_map_options *a, const struct xc_map_opt
 	const char *l = a->label ? a->label : "", *k = b->label ? b->label : "";
 
 	return a->start == b->start && a->step == b->step && a->chunk == b->chunk &&
-	       a->max_attempts == b->max_attempts && a->time_limit == b->time_limit &&
-	       a->on_failure == b->on_failure && a->at_most_once == b->at_most_once &&
-	       strcmp(f, g) == 0 && strcmp(l, k) == 0;
+	       a->max_attempts == b->max_attempts && a->priority == b->priority &&
+	       a->time_limit == b->time_limit && a->on_failure == b->on_failure &&
+	       a->at_most_once == b->at_most_once && strcmp(f, g) == 0 && strcmp(l, k) == 0;
 }
 
 static bool fits(const struct xci_batch *batch, xc_task_fn *fn, size_t in_size, size_t out_size,
@@ -109,6 +109,7 @@ int xci_batch_flush(struct xc_client *client)
 	HASH_ADD(hh, client->jobs, id, sizeof job->id, job);
 	client->input_bytes += job->input_bytes;
 	m.seq = client->sent_seq + 1;
+	m.weight = client->weight;
 	m.ack = client->received;
 	xci_acked(client);
 	m.job = job->id;

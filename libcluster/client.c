@@ -379,6 +379,7 @@ int xc_open(struct xc_client **out, const char *cluster, struct xc_error *err)
 	if (!client)
 		return error_set(err, -ENOMEM, "out of memory");
 	client->pidfd = client->store = -1;
+	client->weight = 1;
 	client->agent_count = -1; /* until the first roster */
 	client->all = (struct xc_view){ .client = client, .kind = VIEW_ALL };
 	client->balanced = (struct xc_view){ .client = client, .kind = VIEW_BALANCED };
@@ -495,6 +496,15 @@ int xc_shutdown(struct xc_client *client, struct xc_error *err)
 	r = wait_for_report(client, err);
 	client->is_lost |= r == 0; /* it is ending: nothing more is to come */
 	return r;
+}
+
+int xc_set_weight(struct xc_client *client, double weight, struct xc_error *err)
+{
+	if (!client || !(weight > 0) || weight > 1e6)
+		return error_set(err, -EINVAL,
+				 "xc_set_weight: the weight must be above 0, and at most 1e6");
+	client->weight = weight;
+	return 0;
 }
 
 const char *xc_strerror(int code)

@@ -31,7 +31,7 @@ enum view_kind { VIEW_ALL, VIEW_BALANCED, VIEW_LIST };
 struct xc_view {
 	struct xc_client *client; /* borrowed */
 	enum view_kind kind;
-	uint32_t *ids; /* VIEW_LIST, owned */
+	uint32_t *ids; /* VIEW_LIST, or balanced over some; owned */
 	int count;
 	struct xc_view *next;
 };
@@ -131,6 +131,7 @@ struct xc_client {
 	int refused_code;
 	char refused[256];
 	uint64_t credit, input_bytes;
+	double weight;
 	uint64_t sent_seq, received, acked, unacked_bytes;
 	uint64_t heard_ns, pinged_ns;
 	int pings; /* without an answer */

@@ -42,6 +42,7 @@ void xci_submit_fields(struct msg_submit *m, const struct xc_map_options *o)
 	m->flags |= o->on_failure == XC_STOP ? JOB_STOP_ON_FAILURE : 0;
 	m->flags |= o->at_most_once ? JOB_AT_MOST_ONCE : 0;
 	m->label = span_of(o->label);
+	m->priority = o->priority;
 }
 
 /* The controller's memory is bounded: who has too much queued waits. */
@@ -79,6 +80,7 @@ static int send_job(struct xci_submission *s, struct xc_result *result, const ui
 	job->input_bytes = zmq_msg_size(&s->payload);
 	xci_submit_fields(&m, s->options);
 	m.seq = client->sent_seq + 1;
+	m.weight = client->weight;
 	m.ack = client->received;
 	m.job = job->id;
 	if (s->object)
@@ -114,7 +116,7 @@ struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err)
 	struct xc_result *result = NULL;
 	int count = 0, r = 0;
 
-	if (s->view->kind != VIEW_BALANCED && s->items > 0)
+	if ((s->view->kind != VIEW_BALANCED || s->view->count) && s->items > 0)
 		r = xci_view_targets(s->view, &targets, &count, err);
 	if (r == 0 && client->batch.count)
 		r = xci_batch_flush(client); /* the order of submission holds */
@@ -324,7 +326,7 @@ struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *fn, con
 			  in_size);
 		return NULL;
 	}
-	if (view->kind == VIEW_BALANCED && in_size <= BATCH_IN_MAX)
+	if (view == &view->client->balanced && in_size <= BATCH_IN_MAX)
 		return xci_batch_add(view->client, fn, in, in_size, out, out_size, c.options, err);
 	if (view->kind != VIEW_BALANCED)
 		c.n = xc_view_size(view);

@@ -40,14 +40,15 @@ static int check_ids(struct xc_client *client, const int *ids, int n, struct xc_
 	return 0;
 }
 
-int xc_engines(struct xc_client *client, const int *ids, int n, const struct xc_view **out,
-	       struct xc_error *err)
+static int view_new(struct xc_client *client, const int *ids, int n, enum view_kind kind,
+		    const struct xc_view **out, struct xc_error *err)
 {
 	struct xc_view *view;
 	int r;
 
 	if (!client || !out)
-		return error_set(err, -EINVAL, "xc_engines: client or view is NULL");
+		return error_set(err, -EINVAL, "%s: client or view is NULL",
+				 kind == VIEW_LIST ? "xc_engines" : "xc_balanced_over");
 	xci_pump(client, 0);
 	r = check_ids(client, ids, n, err);
 	if (r < 0)
@@ -58,7 +59,7 @@ int xc_engines(struct xc_client *client, const int *ids, int n, const struct xc_
 		return error_set(err, -ENOMEM, "out of memory");
 	}
 	view->client = client;
-	view->kind = VIEW_LIST;
+	view->kind = kind;
 	view->count = n;
 	for (int i = 0; i < n; i++)
 		view->ids[i] = (uint32_t)ids[i];
@@ -68,13 +69,25 @@ int xc_engines(struct xc_client *client, const int *ids, int n, const struct xc_
 	return 0;
 }
 
+int xc_engines(struct xc_client *client, const int *ids, int n, const struct xc_view **out,
+	       struct xc_error *err)
+{
+	return view_new(client, ids, n, VIEW_LIST, out, err);
+}
+
+int xc_balanced_over(struct xc_client *client, const int *ids, int n, const struct xc_view **out,
+		     struct xc_error *err)
+{
+	return view_new(client, ids, n, VIEW_BALANCED, out, err);
+}
+
 /* Takes nothing in: a caller that has sized its outputs by this number may rely
  * on it until its next call that waits or asks. */
 int xc_view_size(const struct xc_view *view)
 {
 	if (!view)
 		return 0;
-	return view->kind == VIEW_LIST ? view->count : view->client->covered;
+	return view->count ? view->count : view->client->covered;
 }
 
 int xci_view_targets(const struct xc_view *view, uint32_t **out, int *count, struct xc_error *err)
@@ -90,7 +103,7 @@ int xci_view_targets(const struct xc_view *view, uint32_t **out, int *count, str
 	ids = calloc((size_t)n, sizeof *ids);
 	if (!ids)
 		return error_set(err, -ENOMEM, "out of memory");
-	if (view->kind == VIEW_LIST)
+	if (view->count)
 		memcpy(ids, view->ids, (size_t)n * sizeof *ids);
 	else
 		for (int i = 0; i < client->engine_count && used < n; i++)

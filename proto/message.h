@@ -45,7 +45,8 @@ enum role {
 	F(u64, seq)                                                                                \
 	F(u64, ack)                                                                                \
 	F(u64, job) F(u64, pinned) F(i64, items) F(u64, form) F(u64, in_size) F(u64, out_size)     \
-		F(i64, chunk) F(u64, max_attempts) F(u64, flags) F(str, label) F(str, name)        \
+		F(i64, chunk) F(u64, max_attempts) F(u64, flags) F(i64, priority)       \
+		F(f64, weight) F(str, label) F(str, name)                                           \
 			F(bin, object)
 #define FIELDS_RESULT(F)                                                                           \
 	F(u64, seq)                                                                                \

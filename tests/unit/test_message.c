@@ -156,23 +156,40 @@ START_TEST(test_bytes_left_over)
 }
 END_TEST
 
+/* Writes the head of an array of that many elements: its size. */
+static size_t put_count(unsigned char *bytes, int count)
+{
+	if (count <= 15) {
+		bytes[0] = (unsigned char)(0x90 + count);
+		return 1;
+	}
+	bytes[0] = 0xdc;
+	bytes[1] = (unsigned char)(count >> 8);
+	bytes[2] = (unsigned char)count;
+	return 3;
+}
+
 /* The array says how many there are: one field more or less is no such message. */
 START_TEST(test_field_count)
 {
 	const struct trial *t = &trials[_i];
 	size_t size = t->pack(header, sizeof header, 1);
+	unsigned char copy[HEADER_MAX], head[3];
+	size_t old = put_count(head, 1 + t->fields), new;
 	struct reader r;
 
-	ck_assert_uint_eq(header[0], 0x90u + 1u + (unsigned)t->fields);
+	ck_assert_mem_eq(header, head, old);
 	for (int change = -1; change <= 1; change += 2) {
-		header[0] = (unsigned char)(0x90 + 1 + t->fields + change);
-		ck_assert_msg(!message_type(&r, header, size) || t->get(&r) == XC_EPROTO,
+		new = put_count(copy, 1 + t->fields + change);
+		memcpy(copy + new, header + old, size - old);
+		ck_assert_msg(!message_type(&r, copy, new + size - old) || t->get(&r) == XC_EPROTO,
 			      "%s with a count of %+d", t->name, change);
 	}
 	/* and one that is there in truth */
-	header[0] = (unsigned char)(0x90 + 1 + t->fields + 1);
-	header[size] = 0xc2;
-	ck_assert(!message_type(&r, header, size + 1) || t->get(&r) == XC_EPROTO);
+	new = put_count(copy, 1 + t->fields + 1);
+	memcpy(copy + new, header + old, size - old);
+	copy[new + size - old] = 0xc2;
+	ck_assert(!message_type(&r, copy, new + size - old + 1) || t->get(&r) == XC_EPROTO);
 }
 END_TEST
 
@@ -183,16 +200,16 @@ START_TEST(test_wrong_types)
 	unsigned char copy[HEADER_MAX];
 
 	for (int wrong = 0; wrong < t->fields; wrong++) {
-		size_t used = 0;
+		size_t used = put_count(copy, 1 + t->fields), first;
 		struct reader r;
 
-		copy[used++] = (unsigned char)(0x90 + 1 + t->fields);
 		copy[used++] = (unsigned char)t->type;
+		first = used;
 		for (int i = 0; i < t->fields; i++)
 			copy[used++] = 0xc0; /* nil: of no field's type */
 		ck_assert_uint_eq(message_type(&r, copy, used), t->type);
 		ck_assert_int_eq(t->get(&r), XC_EPROTO);
-		copy[2 + wrong] = 0x91; /* a container */
+		copy[first + (size_t)wrong] = 0x91; /* a container */
 		ck_assert_uint_eq(message_type(&r, copy, used), t->type);
 		ck_assert_int_eq(t->get(&r), XC_EPROTO);
 	}
