@@ -125,6 +125,7 @@ END_TEST
 START_TEST(shares_by_weight)
 {
 	enum { N = 400 };
+	struct xc_map_options options = { .chunk = 4 }; /* shares are exact to a slice */
 	static int64_t heavy[N], light[N];
 	struct xc_result *results[2];
 	struct xc_client *clients[2];
@@ -137,9 +138,9 @@ START_TEST(shares_by_weight)
 	assert_ok(xc_set_weight(clients[0], 3, &err), err);
 	assert_error(xc_set_weight(clients[0], 0, &err), -EINVAL, &err, "weight");
 	results[0] = xc_map_range_async(xc_balanced(clients[0]), when, N, heavy, sizeof *heavy,
-					NULL, &err);
+					&options, &err);
 	results[1] = xc_map_range_async(xc_balanced(clients[1]), when, N, light, sizeof *light,
-					NULL, &err);
+					&options, &err);
 	assert_ok(xc_wait(results[0], LIMIT, &err), err);
 	assert_ok(xc_wait(results[1], LIMIT, &err), err);
 	end = latest(heavy, N);
