@@ -64,8 +64,7 @@ static void reach_others(struct state *state, struct job *job, zmq_msg_t *target
 
 		if (!engine->has_log || engine->state == ENGINE_GONE || is_target(targets, i))
 			continue;
-		extra = job_internal(state, job->name, job->in_size, &job->task,
-				     &job->payload->message);
+		extra = job_internal(state, job->name, &job->task, &job->payload->message);
 		if (extra)
 			pinned_add(state, engine, extra, 0, 1, 1, false);
 	}
@@ -81,7 +80,6 @@ static void add_entry(struct state *state, struct job *job, struct span object)
 	}
 	memcpy(entry->name, job->name, sizeof entry->name);
 	entry->is_variable = job->flags & JOB_VARIABLE;
-	entry->in_size = job->in_size;
 	zmq_msg_init(&entry->task);
 	zmq_msg_copy(&entry->task, &job->task);
 	zmq_msg_init(&entry->payload);
@@ -102,16 +100,17 @@ void everywhere_submit(struct state *state, struct job *job, struct span object,
 	reach_others(state, job, targets);
 }
 
+/* Before what clients have for the engine already: one that died at its first
+ * start is in their views. */
 void everywhere_replay(struct state *state, struct engine *engine)
 {
-	struct everywhere *entry;
+	struct everywhere *entry = state->log ? state->log->prev : NULL;
 
-	DL_FOREACH (state->log, entry) {
-		struct job *job = job_internal(state, entry->name, entry->in_size, &entry->task,
-					       &entry->payload);
+	for (; entry; entry = entry == state->log ? NULL : entry->prev) {
+		struct job *job = job_internal(state, entry->name, &entry->task, &entry->payload);
 
 		if (job)
-			pinned_add(state, engine, job, 0, 1, 1, false);
+			pinned_add(state, engine, job, 0, 1, 1, true);
 	}
 }
 

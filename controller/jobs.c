@@ -591,13 +591,12 @@ int on_submit(struct state *state, struct peer *peer, struct message *m)
 	return 0;
 }
 
-struct job *job_internal(struct state *state, const char *name, uint64_t in_size, zmq_msg_t *task,
-			 zmq_msg_t *payload)
+struct job *job_internal(struct state *state, const char *name, zmq_msg_t *task, zmq_msg_t *payload)
 {
 	struct msg_submit s = { .pinned = 1,
 				.items = 1,
 				.form = FORM_SAME,
-				.in_size = in_size,
+				.in_size = zmq_msg_size(payload),
 				.max_attempts = LOST_ATTEMPTS,
 				.name = span_of(name) };
 	zmq_msg_t task_copy, payload_copy;

@@ -210,42 +210,61 @@ struct tally {
 	int64_t again;	/* to be run again */
 };
 
-/* Failures that may run again are put back, and marked in the frame as such. */
-static int settle_failures(struct state *state, struct slice *slice, zmq_msg_t *frame,
-			   struct tally *tally)
+/* Of a run, what lies within [*at, end): an engine whose memory a task has
+ * written to may tell of other items, or of some twice. */
+static bool clip(struct failure_run *run, int64_t *at, int64_t end)
+{
+	int64_t first = run->first > *at ? run->first : *at;
+	int64_t to = run->count < end - run->first ? run->first + run->count : end;
+
+	if (run->first >= end || first >= to)
+		return false;
+	run->first = first;
+	run->count = to - first;
+	*at = to;
+	return true;
+}
+
+/* Each item of the piece [at, end) ends once. Failures that may run again are put
+ * back, and marked in the frame as such. */
+static int settle_failures(struct state *state, struct slice *slice, int64_t at, int64_t end,
+			   zmq_msg_t *frame, struct tally *tally)
 {
 	bool may_rerun = job_may_rerun(slice->job, slice->attempt, false);
-	int64_t low = slice->first, high = slice->first + slice->count;
+	size_t used = 0, room = 4 * zmq_msg_size(frame) + FAILURE_RUN_MAX;
 	struct failure_run run;
 	struct reader r;
-	unsigned char *out;
-	zmq_msg_t marked;
-	size_t used = 0, room = zmq_msg_size(frame) + 64;
-	int n;
+	zmq_msg_t settled;
+	int n = 1;
 
-	reader_init(&r, zmq_msg_data(frame), zmq_msg_size(frame));
-	if (!may_rerun) {
-		while ((n = failure_run_next(&r, &run)) > 0)
-			tally->failed += run.count;
-		return n;
-	}
-	if (zmq_msg_init_size(&marked, room) < 0)
+	if (zmq_msg_init_size(&settled, room) < 0)
 		return -ENOMEM;
-	out = zmq_msg_data(&marked);
-	while ((n = failure_run_next(&r, &run)) > 0) {
-		if (run.first < low || run.first + run.count > high) {
-			n = XC_EPROTO;
-			break;
+	reader_init(&r, zmq_msg_data(frame), zmq_msg_size(frame));
+	while (n > 0 && (n = failure_run_next(&r, &run)) != 0) {
+		if (n < 0)
+			run = (struct failure_run){
+				.first = at,
+				.count = end - at,
+				.code = XC_EPROTO,
+				.attempts = (uint64_t)slice->attempt,
+				.text = span_of(
+					"what its engine said of failures cannot be read")
+			};
+		if (!clip(&run, &at, end))
+			continue;
+		run.state = may_rerun ? FAILURE_RETRY : XC_FAILED;
+		used += failure_run_pack((char *)zmq_msg_data(&settled) + used, room - used, &run);
+		if (may_rerun) {
+			tally->again += run.count;
+			job_requeue(state, slice->job, run.first, run.count, slice->attempt + 1,
+				    slice->engine);
+		} else {
+			tally->failed += run.count;
 		}
-		tally->again += run.count;
-		job_requeue(state, slice->job, run.first, run.count, slice->attempt + 1,
-			    slice->engine);
-		run.state = FAILURE_RETRY;
-		used += failure_run_pack(out + used, room - used, &run);
 	}
 	zmq_msg_close(frame);
-	frame_copy(frame, out, used);
-	zmq_msg_close(&marked);
+	frame_copy(frame, zmq_msg_data(&settled), used);
+	zmq_msg_close(&settled);
 	return n;
 }
 
@@ -285,7 +304,7 @@ int on_done(struct state *state, struct peer *peer, struct message *m)
 	if (slice->job->measure)
 		measure_add(slice->job->measure, engine, done.count, done.busy_ns);
 	if (zmq_msg_size(&m->frames[0]) > 0)
-		r = settle_failures(state, slice, &m->frames[0], &tally);
+		r = settle_failures(state, slice, first, first + done.count, &m->frames[0], &tally);
 	job_report(state, slice->job, first, done.count, engine->id,
 		   done.busy_ns > done.waited_ns ? done.busy_ns - done.waited_ns : 0,
 		   done.count - tally.again, tally.failed, &m->frames[0], &m->frames[1]);

@@ -190,7 +190,6 @@ struct everywhere {
 	zmq_msg_t task, payload;
 	bool has_object;
 	unsigned char object[OBJECT_SIZE];
-	uint64_t in_size;
 	struct everywhere *prev, *next;
 };
 
@@ -255,7 +254,7 @@ void peers_send(struct state *state);
 int on_submit(struct state *state, struct peer *peer, struct message *m);
 int on_cancel(struct state *state, struct peer *peer, struct message *m);
 /* A job of the controller's own with one item, made like another. */
-struct job *job_internal(struct state *state, const char *name, uint64_t in_size, zmq_msg_t *task,
+struct job *job_internal(struct state *state, const char *name, zmq_msg_t *task,
 			 zmq_msg_t *payload);
 void job_free(struct state *state, struct job *job);
 /* Ends what has not been handed out, as no engine is left. */

@@ -12,19 +12,18 @@
 #include "proto/log.h"
 #include "proto/task.h"
 
-/* What the arena holds of [offset, offset + size) as a frame. */
-static int arena_frame(const struct slot *slot, uint64_t offset, uint64_t size, zmq_msg_t *frame)
+/* What the arena holds of [offset, offset + size) as a frame. `left`: bytes that
+ * it can hold beside those taken already, as pieces do not overlap. */
+static int arena_frame(const struct slot *slot, uint64_t offset, uint64_t size, uint64_t *left,
+		       zmq_msg_t *frame)
 {
-	struct stat st;
 	size_t got = 0;
 
-	/* The file is sparse: more than its blocks was never written. */
-	if (fstat(slot->arena_fd, &st) < 0 || offset > (uint64_t)st.st_size ||
-	    size > (uint64_t)st.st_size - offset || size > (uint64_t)st.st_blocks * 512 ||
-	    zmq_msg_init_size(frame, size) < 0) {
+	if (size > *left || offset > ARENA_SIZE - size || zmq_msg_init_size(frame, size) < 0) {
 		zmq_msg_init(frame);
 		return -EINVAL;
 	}
+	*left -= size;
 	while (got < size) {
 		ssize_t n = pread(slot->arena_fd, (char *)zmq_msg_data(frame) + got, size - got,
 				  (off_t)(offset + got));
@@ -51,7 +50,7 @@ static bool failures_are_valid(zmq_msg_t *frame)
 	return n == 0;
 }
 
-static void send_record(struct slot *slot, const struct record *record)
+static void send_record(struct slot *slot, const struct record *record, uint64_t *left)
 {
 	unsigned char header[HEADER_MAX];
 	struct msg_done done = { .slot = (uint64_t)slot->index,
@@ -67,14 +66,14 @@ static void send_record(struct slot *slot, const struct record *record)
 
 	if (record->first < 0 || record->count < 0 || record->count > SLICE_ITEMS_MAX)
 		return;
-	if (arena_frame(slot, record->failures, record->failures_size, &frames[0]) < 0 ||
+	if (arena_frame(slot, record->failures, record->failures_size, left, &frames[0]) < 0 ||
 	    !failures_are_valid(&frames[0])) {
 		log_line("engine %llu left a record that cannot be read; its items run again",
 			 (unsigned long long)slot->agent->first_engine + (unsigned)slot->index);
 		zmq_msg_close(&frames[0]);
 		return;
 	}
-	if (arena_frame(slot, record->payload, record->payload_size, &frames[1]) < 0) {
+	if (arena_frame(slot, record->payload, record->payload_size, left, &frames[1]) < 0) {
 		zmq_msg_close(&frames[0]);
 		return;
 	}
@@ -84,16 +83,18 @@ static void send_record(struct slot *slot, const struct record *record)
 
 static void send_records(struct slot *slot, const struct page *page)
 {
-	uint64_t last = page->written, first = page->acked + 1;
+	uint64_t last = page->written, first = page->acked + 1, left;
 	struct record piece;
+	struct stat st;
 
-	if (last - page->acked > PAGE_RECORDS)
-		return; /* overwritten: nothing here can be trusted */
+	if (last - page->acked > PAGE_RECORDS || fstat(slot->arena_fd, &st) < 0)
+		return;			     /* overwritten: nothing here can be trusted */
+	left = (uint64_t)st.st_blocks * 512; /* the file is sparse: no more was written */
 	for (uint64_t i = first; i != last + 1; i++) {
 		const struct record *record = &page->records[i % PAGE_RECORDS];
 
 		if (record->record == i)
-			send_record(slot, record);
+			send_record(slot, record, &left);
 	}
 	if (page->piece.slice == 0 || page->piece.done <= 0)
 		return;
@@ -107,7 +108,7 @@ static void send_records(struct slot *slot, const struct page *page)
 				 .failures_size = page->piece.failures_used };
 	if (page->piece.out_size)
 		piece.payload_size = (uint64_t)piece.count * page->piece.out_size;
-	send_record(slot, &piece);
+	send_record(slot, &piece, &left);
 }
 
 /* We kill an engine on what its page says; it may have gone on to another item
@@ -124,8 +125,8 @@ static bool is_plausible(const struct page *page)
 	int64_t first = page->piece.first, done = page->piece.done;
 
 	return page->magic == PAGE_MAGIC && page->written < UINT64_C(1) << 56 &&
-	       page->written - page->acked <= PAGE_RECORDS && first >= 0 && done >= 0 &&
-	       first <= SLICE_ITEMS_MAX && done <= SLICE_ITEMS_MAX;
+	       page->acked <= page->written && page->written - page->acked <= PAGE_RECORDS &&
+	       first >= 0 && done >= 0 && first <= SLICE_ITEMS_MAX && done <= SLICE_ITEMS_MAX;
 }
 
 void slot_rescue(struct slot *slot, int status, bool restarting)

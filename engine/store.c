@@ -137,6 +137,12 @@ int variable_set(struct store *store, struct variable **table, struct span name,
 			return -ENOENT;
 		}
 		object_ref(variable->object);
+		if (variable->object->size != (uint64_t)xc_array_size(&array.array)) {
+			error_set(err, XC_EPROTO, "variable \"%s\" does not fit its object",
+				  variable->name);
+			variable_free(store, variable);
+			return XC_EPROTO;
+		}
 	}
 	HASH_FIND_STR(*table, variable->name, old);
 	if (old) {

@@ -96,9 +96,13 @@ int channel_receive(int fd, struct channel_packet *p, void *buffer, int flags)
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	if (n == 0)
-		return 0;
 	p->fd = take_descriptor(&msg);
+	if (n == 0) {
+		if (p->fd >= 0)
+			close(p->fd);
+		p->fd = -1;
+		return 0;
+	}
 	reader_init(&r, buffer, (size_t)n);
 	if (get_array(&r) != 0 CHANNEL_FIELDS(COUNT))
 		r.bad = true;

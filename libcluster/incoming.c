@@ -90,10 +90,12 @@ static void copy_strided(struct xc_result *result, const struct arrival *a, int6
 	       (size_t)(end - from) * result->out_size);
 }
 
-/* Failures are in the order of their items: what lies between them is copied. */
+/* Failures are in the order of their items: what lies between them is copied. A
+ * job without items has room for one that says why it was refused. */
 static int take_failures(struct xc_result *result, const struct arrival *a)
 {
 	int64_t low = a->head.first, high = low + a->head.count, at = low, inside = 0;
+	int64_t most = result->items ? result->items : 1;
 	struct failure_run run;
 	struct reader r;
 	int n;
@@ -102,7 +104,7 @@ static int take_failures(struct xc_result *result, const struct arrival *a)
 	while ((n = failure_run_next(&r, &run)) > 0) {
 		bool covered = run.first >= low && run.first + run.count <= high;
 
-		if (run.first + run.count > result->items && result->items > 0)
+		if (run.first + run.count > most)
 			return XC_EPROTO;
 		if (covered) {
 			if (run.first < at)
@@ -114,11 +116,15 @@ static int take_failures(struct xc_result *result, const struct arrival *a)
 		}
 		if (run.state == FAILURE_RETRY)
 			continue;
+		if (run.count > most - result->done)
+			return XC_EPROTO;
 		add_failure(result, &run, run.first, run.count, (int)a->head.engine);
 		result->done += run.count;
 	}
 	if (n < 0)
 		return n;
+	if (a->head.count - inside > most - result->done)
+		return XC_EPROTO;
 	if (result->out_size)
 		copy_strided(result, a, at, high);
 	result->done += a->head.count - inside;
@@ -189,8 +195,6 @@ static int take_single(struct xc_result *result, const struct arrival *a, zmq_ms
 	r = take_failures(result, a);
 	if (r == 0 && !result->out_size && a->payload.size)
 		r = take_packed(result, a, payload);
-	if (a->head.final)
-		xci_result_end(result, a->now);
 	return r;
 }
 
@@ -304,7 +308,8 @@ static int take_batch(struct xci_job *job, const struct arrival *a)
 		if (run.state != FAILURE_RETRY)
 			end_members(job, a, run.first, run.first + run.count, &run);
 	}
-	end_members(job, a, at, high, NULL);
+	if (n == 0)
+		end_members(job, a, at, high, NULL);
 	return n;
 }
 

@@ -70,6 +70,7 @@ static int take_agents(struct xc_client *client, zmq_msg_t *frame)
 			return -ENOMEM;
 		client->agents = agents;
 		client->agents[count++] = agent;
+		client->agent_count = count;
 	}
 	client->agent_count = count;
 	return 0;

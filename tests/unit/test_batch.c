@@ -1,6 +1,8 @@
 /* test_batch.c: single submissions go at once, or together with others. */
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <utlist.h>
 
 #include "tests/unit/guest.h"
@@ -8,7 +10,7 @@
 
 static const struct xc_map_options plain = XC_MAP_OPTIONS_INIT;
 static struct xc_result *results[2000];
-static int count;
+static int count, store;
 static struct xc_error err;
 static struct message m;
 static struct msg_submit sent;
@@ -33,6 +35,7 @@ static int other_task(struct xc_task *t, const void *in, void *result)
 /* As if this program were in the store already. */
 static void ship_program(void)
 {
+	int pair[2];
 	struct xci_shipped *shipped = calloc(1, sizeof *shipped);
 	xc_task_fn *fn = task;
 
@@ -41,6 +44,9 @@ static void ship_program(void)
 	shipped->image->fd = -1;
 	shipped->is_put = true;
 	DL_APPEND(guest->shipped, shipped);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	guest->store = pair[0];
+	store = pair[1];
 }
 
 static void begin(void)
@@ -58,6 +64,7 @@ static void end(void)
 		xc_result_destroy(results[i]);
 	message_fini(&m);
 	guest_close();
+	close(store);
 }
 
 static void add(xc_task_fn *fn, int64_t in, const struct xc_map_options *options)

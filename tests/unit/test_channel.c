@@ -165,13 +165,25 @@ START_TEST(test_truncated)
 }
 END_TEST
 
+/* Cut to the largest size it would be a packet; it is none. */
 START_TEST(test_too_large)
 {
 	static unsigned char bytes[CHANNEL_MAX + 1];
 	struct channel_packet out;
+	struct writer w;
 
-	good_packet(bytes, sizeof bytes);
-	send_raw(bytes, sizeof bytes, 1);
+	writer_init(&w, bytes, CHANNEL_MAX);
+	put_array(&w, 6);
+	put_i64(&w, 1);
+	put_str(&w, span_of("t"));
+	put_u64(&w, 2);
+	put_bin(&w, span_of("o"));
+	put_str(&w, span_of("n"));
+	put_bin(&w, (struct span){ buffer, CHANNEL_MAX - 3 - w.used });
+	ck_assert(!w.bad && w.used == CHANNEL_MAX);
+	send_raw(bytes, CHANNEL_MAX, 0);
+	ck_assert_int_eq(channel_receive(far, &out, buffer, 0), 1);
+	send_raw(bytes, CHANNEL_MAX + 1, 1);
 	ck_assert_int_eq(channel_receive(far, &out, buffer, 0), XC_EPROTO);
 	ck_assert_int_eq(out.fd, -1);
 }

@@ -211,6 +211,18 @@ START_TEST(test_sum_of_sizes)
 }
 END_TEST
 
+/* A record of another round of the ring. */
+START_TEST(test_stale_record)
+{
+	add_record(1, 0, 10, 0, 80);
+	add_record(2, 10, 10, 80, 80);
+	rig.page->records[1].record = 1 + PAGE_RECORDS;
+	kill_it(SIGSEGV);
+	ck_assert_uint_eq(RIG_EXPECT(from_agent, DONE, done).record, 2);
+	down_only();
+}
+END_TEST
+
 START_TEST(test_items_that_cannot_be)
 {
 	add_record(1, -1, 5, 0, 1);
@@ -265,6 +277,7 @@ int main(void)
 	tcase_add_loop_test(tests, test_counters_that_cannot_be, 0, 6);
 	tcase_add_loop_test(tests, test_sizes_that_cannot_be, 0, 6);
 	tcase_add_test(tests, test_sum_of_sizes);
+	tcase_add_test(tests, test_stale_record);
 	tcase_add_test(tests, test_items_that_cannot_be);
 	tcase_add_loop_test(tests, test_random_page, 0, 4);
 	return unit_run(tests);
