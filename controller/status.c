@@ -41,14 +41,16 @@ static json_t *engines_json(const struct state *state)
 
 		snprintf(log, sizeof log, "%s/engine-%d.log", state->connection.dir, engine->id);
 		json_array_append_new(
-			list, json_pack("{s:i,s:s,s:o,s:i,s:i,s:I,s:i,s:I,s:o,s:o}", "id",
-					engine->id, "state", engine_word(engine), "host",
-					text_json(engine->agent ? engine->agent->host : ""), "pid",
-					engine->state == ENGINE_UP ? (int)engine->pid : 0, "agent",
-					engine->agent ? engine->agent->index : -1, "slot",
-					(json_int_t)engine->slot, "restarts", engine->restarts,
-					"items", (json_int_t)engine->items_run, "reason",
-					text_json(engine->reason), "log", text_json(log)));
+			list,
+			json_pack("{s:i,s:s,s:o,s:i,s:i,s:I,s:i,s:I,s:o,s:o,s:o}", "id", engine->id,
+				  "state", engine_word(engine), "host",
+				  text_json(engine->agent ? engine->agent->host : ""), "pid",
+				  engine->state == ENGINE_UP ? (int)engine->pid : 0, "agent",
+				  engine->agent ? engine->agent->index : -1, "slot",
+				  (json_int_t)engine->slot, "restarts", engine->restarts, "items",
+				  (json_int_t)engine->items_run, "reason",
+				  text_json(engine->reason), "log", text_json(log), "label",
+				  text_json(engine->slices ? engine->slices->job->label : "")));
 	}
 	return list;
 }

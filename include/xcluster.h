@@ -193,14 +193,20 @@ struct xc_result;
 
 /* Connects to a running cluster.
  * `cluster`: a cluster id; or the path of a connection file (anything with a
- * '/'); or NULL: the file named by XCLUSTER_CONNECTION, else the id "default".
+ * '/'); or NULL: what XCLUSTER says, else the file named by XCLUSTER_CONNECTION,
+ * else the id "default".
+ * XCLUSTER=local:N starts a private cluster of N engines (XCLUSTER=local: one for
+ * each core this process may use), as xc_cluster_start does, for this client
+ * alone; xc_close ends it.
  * Waits at most 10 s for the controller's welcome. Errors: XC_ENOCLUSTER,
- * XC_EPROTO, -EACCES (a connection file that others can read), -ETIMEDOUT. */
+ * XC_EPROTO, -EACCES (a connection file that others can read), -ETIMEDOUT, -EINVAL
+ * (XCLUSTER is not understood). */
 XC_API int xc_open(struct xc_client **client, const char *cluster, struct xc_error *err);
 
 /* Ends the session: jobs of this client that still run are cancelled, results
  * not fetched are dropped. Destroys views. Results are to be destroyed before,
- * or after: they stay readable but can no longer be waited for. NULL is taken. */
+ * or after: they stay readable but can no longer be waited for. Ends the private
+ * cluster of XCLUSTER=local and waits until nothing is left of it. NULL is taken. */
 XC_API void xc_close(struct xc_client *client);
 
 /* Waits until at least `n` engines can run a task. Errors: -ETIMEDOUT (the text
@@ -216,6 +222,22 @@ XC_API int xc_engine_count(struct xc_client *client);
  * there are. */
 XC_API int xc_engine_ids(struct xc_client *client, int *ids, int max);
 
+/* What there is to know of an engine. */
+struct xc_engine_info {
+	int id;
+	char state[16]; /* "starting", "idle", "busy", "down", "failed" */
+	char host[256]; /* empty once its agent is gone */
+	int pid;	/* of its process; 0 when it is not up */
+	int restarts;
+	int64_t items;	  /* that it has run */
+	char label[64];	  /* of the job that it runs now; may be empty */
+	char reason[256]; /* of its last end; may be empty */
+};
+/* What the controller knows of engine `id`, up or not. A round trip. Errors:
+ * XC_ENOENGINE when there never was one of this id, XC_ELOST, -ETIMEDOUT. */
+XC_API int xc_engine_info(struct xc_client *client, int id, struct xc_engine_info *info,
+			  struct xc_error *err);
+
 /* The controller's report on engines, jobs, queue, memory and uptime as JSON
  * text, to be given to free(). A round trip. */
 XC_API int xc_status_json(struct xc_client *client, char **json, struct xc_error *err);
@@ -223,6 +245,21 @@ XC_API int xc_status_json(struct xc_client *client, char **json, struct xc_error
 /* Ends the cluster: controller, agents, engines. Returns once the controller
  * has taken the order, not when all is gone (see xc_cluster_stop). */
 XC_API int xc_shutdown(struct xc_client *client, struct xc_error *err);
+
+/* ---- Event loops of others --------------------------------------------- */
+
+/* A descriptor that is readable when xc_process has something to do, for poll,
+ * epoll and the loops built on them, level- or edge-triggered. It belongs to the
+ * client and is always the same; it is not to be read. It also becomes readable
+ * after calls that send or hold something back, and once a second, so that a dead
+ * controller is noticed: being woken for nothing is normal. -errno on failure. */
+XC_API int xc_fd(struct xc_client *client);
+
+/* Sends what is held back and takes in all that has arrived; never waits.
+ * Afterwards xc_fd is not readable until there is news, and xc_is_ready, xc_next
+ * with a time-out of 0 and xc_result_progress tell what has come. XC_ELOST: the
+ * cluster is gone; take xc_fd out of the loop then, as it stays readable. */
+XC_API int xc_process(struct xc_client *client, struct xc_error *err);
 
 /* ---- Views: which engines ---------------------------------------------- */
 
@@ -253,11 +290,34 @@ XC_API int xc_set_weight(struct xc_client *client, double weight, struct xc_erro
  * that wait or ask for news, so outputs sized by it fit the next call. */
 XC_API int xc_view_size(const struct xc_view *view);
 
+/* The engines that the view covers now, in its order: writes up to `max` ids and
+ * returns how many there are, as xc_view_size. */
+XC_API int xc_view_ids(const struct xc_view *view, int *ids, int max);
+
+/* Direct view of the i-th engine of a direct view, from 0; negative: from the end,
+ * -1 the last. Owned by the client until xc_close; the same engines are the same
+ * view, so indexing in a loop costs no memory. Errors: XC_ENOENGINE names index and
+ * size, or the engine that is not up any more; -EINVAL for a balanced view, whose
+ * engines have no order. */
+XC_API int xc_view_at(const struct xc_view *view, int i, const struct xc_view **one,
+		      struct xc_error *err);
+
+/* Direct view of the engines start, start + step, ... before stop of a direct view,
+ * as Python's view[start:stop:step]: negative start and stop count from the end,
+ * what lies beyond an end is cut, a negative step goes backwards, and XC_END is a
+ * start or stop left out. Ownership and errors as xc_view_at; a slice without an
+ * engine is XC_ENOENGINE, a step of 0 -EINVAL. */
+#define XC_END (-2147483647 - 1)
+XC_API int xc_view_slice(const struct xc_view *view, int start, int stop, int step,
+			 const struct xc_view **slice, struct xc_error *err);
+
 /* ---- Map and apply ----------------------------------------------------- */
 
 enum xc_on_failure {
 	XC_CONTINUE, /* run every item whatever happens to others */
-	XC_STOP,     /* the first item that ends badly cancels the rest */
+	XC_STOP,     /* the first item that ends badly cancels the rest: waiting
+			returns as soon as what runs has ended, and results that
+			are there are kept */
 };
 
 /* Options of a job. All zero is the default; NULL is taken for that. */
@@ -453,6 +513,29 @@ struct xc_failure {
 XC_API int64_t xc_failure_count(struct xc_result *result);
 XC_API int xc_failure(struct xc_result *result, int64_t i, struct xc_failure *failure);
 
+/* One paragraph on how items ended badly, for a person: counts by state, code and
+ * text, the most frequent first, with their first items and engines; empty when
+ * none did. Ends with a zero byte, cut to `size` bytes; returns the length that it
+ * has uncut, as snprintf. `text` may be NULL if `size` is 0. -EINVAL, -ENOMEM. */
+XC_API int xc_failure_summary(struct xc_result *result, char *text, size_t size);
+
+enum xc_order {
+	XC_ANY_ORDER, /* as they end */
+	XC_IN_ORDER,  /* by index */
+};
+
+/* Waits for the next item that has ended and not been handed out yet: 1 with its
+ * index; 0 when all were handed out; XC_ELOST, -ETIMEDOUT, -EINTR, -ENOMEM. Its
+ * result is where that of a finished job is (`out`, xc_result_item), and
+ * xc_item_state tells how it ended; that it ended badly is no error here. Each of
+ * the two orders goes through all items by itself. */
+XC_API int xc_next(struct xc_result *result, enum xc_order order, double timeout, int64_t *item,
+		   struct xc_error *err);
+
+/* How item `i` ended: an enum xc_state; -EAGAIN while it has not, as far as has
+ * arrived; -EINVAL when there is no such item; -ENOMEM. Takes nothing in. */
+XC_API int xc_item_state(struct xc_result *result, int64_t i);
+
 /* The variable-length result of item `i` (xc_task_return), borrowed from the
  * result; NULL when the item has none or has not ended well. */
 XC_API const void *xc_result_item(struct xc_result *result, int64_t i, size_t *size);
@@ -470,6 +553,47 @@ XC_API int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_err
 
 /* Forgets a result; cancels what has not ended. NULL is taken. */
 XC_API void xc_result_destroy(struct xc_result *result);
+
+/* ---- Streams: items of unknown number ----------------------------------- */
+
+/* Gives the next item: fills in `item` and returns 1; 0 when there are no more; a
+ * negative code ends the stream with it. The bytes are copied before the next
+ * call. While it waits nothing is sent or given. */
+typedef int xc_next_fn(void *argument, struct xc_bytes *item);
+
+/* Takes item `index`, counted from 0 as `next` gave them: how it ended and, if well,
+ * its result, valid until it returns (NULL, 0: it has none). Anything but 0 ends the
+ * stream and cancels what is in flight. */
+typedef int xc_give_fn(void *argument, int64_t index, enum xc_state state, const void *data,
+		       size_t size);
+
+/* Options of a stream. All zero is the default; NULL is taken for that. */
+struct xc_stream_options {
+	enum xc_order order;
+	int64_t window_items; /* taken from `next` and not yet given; 0: 4096 */
+	size_t window_bytes;  /* of their inputs, from which on no more are taken;
+				 0: 64 MB */
+	size_t out_size;      /* bytes of each result, at the task's `out`; 0: those
+				 of xc_task_return */
+};
+/* clang-format off */
+#define XC_STREAM_OPTIONS_INIT { 0 }
+/* clang-format on */
+
+/* Applies `fn` to the items of `next`, as many as there are, and hands each result
+ * to `give`, both in this thread and with `argument`; waits until the end. They may
+ * use the client, but not close it. Items go to the engines in jobs of bounded
+ * size, so xc_task_index is 0 in all of them; on a direct view each such job is
+ * divided as by xc_map. Of `options`, `start`, `step` and `progress` say nothing
+ * here. With XC_STOP nothing more is taken after a failure, and what was taken is
+ * cancelled. Every item taken is given once, unless an error ends the stream.
+ *
+ * Returns 0 when all items ended well; XC_EFAILED when some did not (the text
+ * counts them and quotes the first); -ECANCELED when `give` ended it; what `next`
+ * returned when negative, once all before is given; otherwise as xc_map. */
+XC_API int xc_map_stream(const struct xc_view *view, xc_task_fn *fn, xc_next_fn *next,
+			 xc_give_fn *give, void *argument, const struct xc_stream_options *stream,
+			 const struct xc_map_options *options, struct xc_error *err);
 
 /* ---- A private cluster -------------------------------------------------- */
 

@@ -173,6 +173,7 @@ struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const 
 	batch->members[batch->count++] = result;
 	is_idle = client->singles < (int64_t)IDLE_PER_ENGINE * client->up;
 	client->singles++;
+	xci_loop_stir(client);
 	if (is_idle || batch->count == BATCH_ITEMS ||
 	    (size_t)batch->count * in_size > BATCH_BYTES ||
 	    now_ns() - batch->since_ns > BATCH_AGE_NS)

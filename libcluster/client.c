@@ -159,6 +159,7 @@ int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t 
 		zmq_msg_copy(&sent->frames[i], &frames[i]);
 	}
 	DL_APPEND(client->sent, sent);
+	xci_loop_stir(client);
 	return message_send(client->dealer, NULL, header, size, frames, count);
 }
 
@@ -192,6 +193,7 @@ static int take_messages(struct xc_client *client)
 	}
 	message_fini(&m);
 	if (n > 0) {
+		xci_loop_stir(client);
 		client->heard_ns = now_ns();
 		client->pings = 0;
 		xci_ack(client);
@@ -199,8 +201,7 @@ static int take_messages(struct xc_client *client)
 	return n;
 }
 
-/* Nothing for a while: do the counters still agree? */
-static void maybe_ping(struct xc_client *client)
+void xci_check_counters(struct xc_client *client)
 {
 	uint64_t now = now_ns();
 
@@ -242,7 +243,7 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 	if (zmq_poll(items, client->pidfd >= 0 ? 2 : 1, timeout_ms) < 0)
 		r = -errno;
 	if (r < 0) {
-		maybe_ping(client); /* a timer of the program must not keep us from it */
+		xci_check_counters(client); /* a timer of the program must not keep us from it */
 		return client->is_lost ? XC_ELOST : r;
 	}
 	n = take_messages(client);
@@ -252,7 +253,7 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 		client->is_lost = true;
 		return XC_ELOST;
 	}
-	maybe_ping(client);
+	xci_check_counters(client);
 	return client->is_lost ? XC_ELOST : 0;
 }
 
@@ -378,14 +379,16 @@ int xc_open(struct xc_client **out, const char *cluster, struct xc_error *err)
 	client = calloc(1, sizeof *client);
 	if (!client)
 		return error_set(err, -ENOMEM, "out of memory");
-	client->pidfd = client->store = -1;
+	client->pidfd = client->store = client->loop = client->timer = -1;
 	client->weight = 1;
 	client->agent_count = -1; /* until the first roster */
 	client->all = (struct xc_view){ .client = client, .kind = VIEW_ALL };
 	client->balanced = (struct xc_view){ .client = client, .kind = VIEW_BALANCED };
 	client->heard_ns = now_ns();
-	r = connection_find(cluster, path, sizeof path, err);
+	r = cluster ? 0 : xci_local_open(&client->own, path, sizeof path, err);
 	if (r == 0)
+		r = connection_find(cluster, path, sizeof path, err);
+	if (r >= 0)
 		r = connection_read(path, &client->connection, err);
 	if (r == 0)
 		r = dial(client, err);
@@ -440,6 +443,7 @@ void xc_close(struct xc_client *client)
 	free(client->batch.inputs);
 	free(client->batch.members);
 	free(client->report);
+	xci_loop_free(client);
 	if (client->store >= 0)
 		close(client->store);
 	if (client->pidfd >= 0)
@@ -448,6 +452,7 @@ void xc_close(struct xc_client *client)
 		zmq_close(client->dealer);
 	if (client->context)
 		zmq_ctx_term(client->context);
+	xc_cluster_stop(client->own, NULL);
 	free(client);
 }
 

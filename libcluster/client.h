@@ -1,6 +1,7 @@
 /* client.h: the client's state, shared by the library's parts: client.c
  * (session, pump), roster.c, view.c, ship.c (functions and objects), submit.c,
- * batch.c, result.c, incoming.c (results arriving), data.c, progress.c. */
+ * batch.c, result.c, incoming.c (results arriving), ended.c (which items have
+ * ended), stream.c, data.c, progress.c, loop.c (event loops of others). */
 #ifndef LIBCLUSTER_CLIENT_H
 #define LIBCLUSTER_CLIENT_H
 
@@ -75,6 +76,27 @@ struct xci_share {
 	int64_t items;
 };
 
+/* Items that ended, in one way. */
+struct xci_run {
+	int64_t first, end;
+	enum xc_state state;
+};
+
+/* Which items have ended: a log as they did, for which nobody pays who does not ask;
+ * and, once somebody asks, the same sorted by item. */
+struct xci_ended {
+	struct xci_run *log, *sorted; /* owned */
+	size_t count, room;	      /* of the log */
+	size_t taken;		      /* runs of it that are in `sorted` in full */
+	int64_t taken_end;	      /* end of the last one taken when it was */
+	size_t sorted_count;
+	bool is_short;	  /* memory was out: something is missing */
+	size_t at;	  /* XC_ANY_ORDER: run of the log, ... */
+	int64_t offset;	  /* ... and items of it handed out */
+	int64_t next;	  /* XC_IN_ORDER: item */
+	int64_t next_end; /* known to have ended up to here */
+};
+
 /* A packed payload that items point into. */
 struct xci_blob {
 	zmq_msg_t message;
@@ -101,6 +123,7 @@ struct xc_result {
 	struct xci_share share; /* for one engine, without allocation */
 	struct span *packed;	/* owned: result of each item */
 	struct xci_blob *blobs;
+	struct xci_ended ended;
 	unsigned char (*objects)[OBJECT_SIZE]; /* owned; released at the end */
 	int object_count;
 	struct xc_result *prev, *next; /* of the client */
@@ -151,7 +174,9 @@ struct xc_client {
 	struct xci_job *jobs;
 	struct xc_result *results;
 	struct xci_batch batch;
-	int64_t singles; /* in flight */
+	int64_t singles;	/* in flight */
+	int loop, timer;	/* what xc_fd returns, and its timer; -1 */
+	struct xc_cluster *own; /* of XCLUSTER=local; ends with the client */
 };
 
 /* client.c */
@@ -170,6 +195,17 @@ void xci_acked(struct xc_client *client);
 int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t size,
 	     zmq_msg_t *frames, int count);
 void xci_sent_free(struct xc_client *client, uint64_t received);
+
+/* Asks whether the counters still agree when nothing has come for a while. */
+void xci_check_counters(struct xc_client *client);
+
+/* loop.c */
+/* xc_process has something to do though the socket may not say so. */
+void xci_loop_stir(struct xc_client *client);
+void xci_loop_free(struct xc_client *client);
+
+/* local.c: what XCLUSTER says: 1: `path` is the connection file to use; 0: nothing. */
+int xci_local_open(struct xc_cluster **own, char *path, size_t size, struct xc_error *err);
 
 /* roster.c */
 int xci_on_roster(struct xc_client *client, struct message *m);
@@ -211,6 +247,9 @@ struct xci_submission {
 };
 struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err);
 int xci_options_check(const struct xc_map_options *options, struct xc_error *err);
+/* The payload of packed items. */
+int xci_pack_items(const struct xc_client *client, const struct xc_bytes *items, int64_t n,
+		   zmq_msg_t *frame, struct xc_error *err);
 void xci_submit_fields(struct msg_submit *m, const struct xc_map_options *options);
 /* Waits, destroys, and returns what xc_wait said; -EINTR cancels. */
 int xci_finish(struct xc_result *result, struct xc_error *err);
@@ -227,6 +266,18 @@ void xci_batch_forget(struct xci_batch *batch);
 struct xc_result *xci_result_new(struct xc_client *client, int64_t items, void *out,
 				 size_t out_size);
 int xci_result_outcome(struct xc_result *result, struct xc_error *err);
+/* "item 3 crashed on engine 1: ..." */
+void xci_failure_describe(const struct xc_failure *f, int64_t item, char *text, size_t size);
+/* The one to quote: says more than that an item was cancelled, if any does. */
+const struct xc_failure *xci_result_first_failure(const struct xc_result *result);
+/* Waits until `done(argument)`; the errors of xc_wait, in the name of `call`. */
+int xci_result_wait(struct xc_result *result, const char *call, double timeout,
+		    bool (*done)(void *argument), void *argument, struct xc_error *err);
+
+/* ended.c */
+void xci_ended_add(struct xc_result *result, int64_t first, int64_t count, enum xc_state state);
+/* The next item to hand out: 1; 0: all were; -EAGAIN: none yet; -ENOMEM. */
+int xci_next(struct xc_result *result, enum xc_order order, int64_t *item);
 
 /* incoming.c */
 int xci_on_result(struct xc_client *client, struct message *m);

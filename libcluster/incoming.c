@@ -21,6 +21,8 @@ static void add_failure(struct xc_result *result, const struct failure_run *run,
 	struct xci_failure *f;
 
 	result->failed += count;
+	if (!result->is_single)
+		xci_ended_add(result, first, count, (enum xc_state)run->state);
 	if (result->failure_runs >= FAILURES_KEPT)
 		return;
 	f = malloc(sizeof *f + run->text.size + 1);
@@ -80,10 +82,13 @@ static void add_share(struct xc_result *result, int engine, int64_t items)
 	result->share_count++;
 }
 
-static void copy_strided(struct xc_result *result, const struct arrival *a, int64_t from,
-			 int64_t end)
+/* Items that ended well, between failures. */
+static void take_good(struct xc_result *result, const struct arrival *a, int64_t from, int64_t end)
 {
-	if (from >= end || !a->payload.size)
+	if (from >= end)
+		return;
+	xci_ended_add(result, from, end - from, XC_OK);
+	if (!result->out_size || !a->payload.size)
 		return;
 	memcpy((char *)result->out + (size_t)from * result->out_size,
 	       (const char *)a->payload.data + (size_t)(from - a->head.first) * result->out_size,
@@ -109,8 +114,7 @@ static int take_failures(struct xc_result *result, const struct arrival *a)
 		if (covered) {
 			if (run.first < at)
 				return XC_EPROTO;
-			if (result->out_size)
-				copy_strided(result, a, at, run.first);
+			take_good(result, a, at, run.first);
 			at = run.first + run.count;
 			inside += run.count;
 		}
@@ -125,8 +129,7 @@ static int take_failures(struct xc_result *result, const struct arrival *a)
 		return n;
 	if (a->head.count - inside > most - result->done)
 		return XC_EPROTO;
-	if (result->out_size)
-		copy_strided(result, a, at, high);
+	take_good(result, a, at, high);
 	result->done += a->head.count - inside;
 	return 0;
 }

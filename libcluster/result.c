@@ -31,9 +31,9 @@ static bool is_ready(void *argument)
 	return result->is_ready;
 }
 
-static void describe(const struct xc_failure *f, char *text, size_t size)
+void xci_failure_describe(const struct xc_failure *f, int64_t item, char *text, size_t size)
 {
-	int n = snprintf(text, size, "item %lld %s", (long long)f->first, xc_state_name(f->state));
+	int n = snprintf(text, size, "item %lld %s", (long long)item, xc_state_name(f->state));
 
 	if (n > 0 && (size_t)n < size && f->state == XC_FAILED && f->code > 0)
 		n += snprintf(text + n, size - (size_t)n, " with code %d", f->code);
@@ -45,8 +45,7 @@ static void describe(const struct xc_failure *f, char *text, size_t size)
 		snprintf(text + n, size - (size_t)n, ": %s", f->text);
 }
 
-/* A failure that says more than a cancelled item does. */
-static const struct xc_failure *first_failure(const struct xc_result *result)
+const struct xc_failure *xci_result_first_failure(const struct xc_result *result)
 {
 	for (const struct xci_failure *f = result->failures; f; f = f->next)
 		if (f->failure.state != XC_CANCELLED)
@@ -56,7 +55,7 @@ static const struct xc_failure *first_failure(const struct xc_result *result)
 
 int xci_result_outcome(struct xc_result *result, struct xc_error *err)
 {
-	const struct xc_failure *f = first_failure(result);
+	const struct xc_failure *f = xci_result_first_failure(result);
 	int code = XC_EFAILED;
 	char text[400];
 
@@ -68,54 +67,84 @@ int xci_result_outcome(struct xc_result *result, struct xc_error *err)
 	/* Every item was refused for one reason: that is the error of the call. */
 	if (f->state == XC_FAILED && f->code < 0 && f->code != XC_ENOVAR)
 		code = f->code;
-	describe(f, text, sizeof text);
+	xci_failure_describe(f, f->first, text, sizeof text);
 	if (result->items == 1)
 		return error_set(err, code, "%s", text);
 	return error_set(err, code, "%lld of %lld items did not end well; first: %s",
 			 (long long)result->failed, (long long)result->items, text);
 }
 
-int xc_wait(struct xc_result *result, double timeout, struct xc_error *err)
+/* Why waiting is of no use. */
+static int check_hope(const struct xc_result *result, const char *call, struct xc_error *err)
+{
+	if (!result->client)
+		return error_set(err, XC_ELOST,
+				 "%s: the client was closed before the job had ended", call);
+	if (result->client->is_lost)
+		return xci_lost(result->client, err);
+	return 0;
+}
+
+/* One turn of waiting: 0 or -ETIMEDOUT to go on. */
+static int wait_a_little(struct xc_result *result, const char *call, double step,
+			 bool (*done)(void *argument), void *argument, struct xc_error *err)
+{
+	int r;
+
+	if (step > 1)
+		step = 1;
+	if (result->progress && step > 0.1)
+		step = 0.1;
+	r = xci_wait(result->client, step, done, argument);
+	if (result->progress)
+		xci_progress_show(result, result->is_ready);
+	if (r == XC_ELOST)
+		return xci_lost(result->client, err);
+	if (r == -EINTR)
+		return error_set(err, r, "%s: interrupted by a signal", call);
+	if (r < 0 && r != -ETIMEDOUT)
+		return error_set(err, r, "%s: %s", call, error_text(r));
+	return r;
+}
+
+int xci_result_wait(struct xc_result *result, const char *call, double timeout,
+		    bool (*done)(void *argument), void *argument, struct xc_error *err)
 {
 	uint64_t limit = UINT64_MAX;
-	double step;
+
+	if (timeout >= 0 && timeout < 1e9)
+		limit = now_ns() + (uint64_t)(timeout * 1e9);
+	while (!done(argument)) {
+		uint64_t now = now_ns();
+		int r = check_hope(result, call, err);
+
+		if (r < 0)
+			return r;
+		r = wait_a_little(result, call,
+				  limit == UINT64_MAX ? 1e9
+				  : limit > now	      ? (double)(limit - now) / 1e9
+						      : 0,
+				  done, argument, err);
+		if (r == 0)
+			break;
+		if (r != -ETIMEDOUT)
+			return r;
+		if (now_ns() >= limit)
+			return error_set(
+				err, -ETIMEDOUT, "%s: %lld of %lld items have ended after %g s",
+				call, (long long)result->done, (long long)result->items, timeout);
+	}
+	return 0;
+}
+
+int xc_wait(struct xc_result *result, double timeout, struct xc_error *err)
+{
 	int r;
 
 	if (!result)
 		return error_set(err, -EINVAL, "xc_wait: result is NULL");
-	if (timeout >= 0 && timeout < 1e9)
-		limit = now_ns() + (uint64_t)(timeout * 1e9);
-	while (!result->is_ready) {
-		uint64_t now = now_ns();
-
-		if (!result->client)
-			return error_set(err, XC_ELOST,
-					 "xc_wait: the client was closed before the job had ended");
-		if (result->client->is_lost)
-			return xci_lost(result->client, err);
-		step = limit == UINT64_MAX ? 1e9 : limit > now ? (double)(limit - now) / 1e9 : 0;
-		if (step > 1)
-			step = 1;
-		if (result->progress && step > 0.1)
-			step = 0.1;
-		r = xci_wait(result->client, step, is_ready, result);
-		if (result->progress)
-			xci_progress_show(result, result->is_ready);
-		if (r == 0)
-			break;
-		if (r == XC_ELOST)
-			return xci_lost(result->client, err);
-		if (r == -EINTR)
-			return error_set(err, r, "xc_wait: interrupted by a signal");
-		if (r != -ETIMEDOUT)
-			return error_set(err, r, "xc_wait: %s", error_text(r));
-		if (now_ns() >= limit)
-			return error_set(err, -ETIMEDOUT,
-					 "xc_wait: %lld of %lld items have ended after %g s",
-					 (long long)result->done, (long long)result->items,
-					 timeout);
-	}
-	return xci_result_outcome(result, err);
+	r = xci_result_wait(result, "xc_wait", timeout, is_ready, result, err);
+	return r < 0 ? r : xci_result_outcome(result, err);
 }
 
 bool xc_is_ready(struct xc_result *result)
@@ -302,6 +331,8 @@ void xc_result_destroy(struct xc_result *result)
 	}
 	free(result->objects);
 	free(result->shares);
+	free(result->ended.log);
+	free(result->ended.sorted);
 	free(result->packed);
 	free(result);
 }

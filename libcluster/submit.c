@@ -261,8 +261,8 @@ struct xc_result *xc_map_async(const struct xc_view *view, xc_task_fn *fn, const
 	return submit(&c, &s, err);
 }
 
-static int pack_items(const struct xc_client *client, const struct xc_bytes *items, int64_t n,
-		      zmq_msg_t *frame, struct xc_error *err)
+int xci_pack_items(const struct xc_client *client, const struct xc_bytes *items, int64_t n,
+		   zmq_msg_t *frame, struct xc_error *err)
 {
 	uint64_t table = 8 * ((uint64_t)n + 1), total = 0;
 	char *data;
@@ -305,7 +305,7 @@ struct xc_result *xc_map_packed_async(const struct xc_view *view, xc_task_fn *fn
 		error_set(err, -EINVAL, "xc_map_packed: items is NULL");
 		return NULL;
 	}
-	if (pack_items(view->client, items, n, &s.payload, err) < 0)
+	if (xci_pack_items(view->client, items, n, &s.payload, err) < 0)
 		return NULL;
 	return submit(&c, &s, err);
 }

@@ -40,9 +40,28 @@ static int check_ids(struct xc_client *client, const int *ids, int n, struct xc_
 	return 0;
 }
 
+/* A view of these engines that there is already. */
+static const struct xc_view *find(const struct xc_client *client, const int *ids, int n,
+				  enum view_kind kind)
+{
+	const struct xc_view *view;
+
+	for (view = client->views; view; view = view->next) {
+		int i = 0;
+
+		while (view->kind == kind && view->count == n && i < n &&
+		       view->ids[i] == (uint32_t)ids[i])
+			i++;
+		if (i == n)
+			return view;
+	}
+	return NULL;
+}
+
 static int view_new(struct xc_client *client, const int *ids, int n, enum view_kind kind,
 		    const struct xc_view **out, struct xc_error *err)
 {
+	const struct xc_view *same;
 	struct xc_view *view;
 	int r;
 
@@ -53,6 +72,11 @@ static int view_new(struct xc_client *client, const int *ids, int n, enum view_k
 	r = check_ids(client, ids, n, err);
 	if (r < 0)
 		return r;
+	same = find(client, ids, n, kind);
+	if (same) {
+		*out = same;
+		return 0;
+	}
 	view = calloc(1, sizeof *view);
 	if (!view || !(view->ids = calloc((size_t)n, sizeof *view->ids))) {
 		free(view);

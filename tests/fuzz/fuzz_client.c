@@ -86,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int count = 0;
 
 	memset(&client, 0, sizeof client);
-	client.pidfd = client.store = -1;
+	client.pidfd = client.store = client.loop = client.timer = -1;
 	client.is_lost = true; /* nothing is sent */
 	out[0] = out[ITEMS + 1] = member_out[0] = member_out[ITEMS + 1] = 0x5a5a5a5a;
 	results[count++] = add_single(1, 8);

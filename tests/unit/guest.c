@@ -12,7 +12,7 @@ static void *far;
 void guest_open(void)
 {
 	guest = calloc(1, sizeof *guest);
-	guest->pidfd = guest->store = -1;
+	guest->pidfd = guest->store = guest->loop = guest->timer = -1;
 	guest->all = (struct xc_view){ .client = guest, .kind = VIEW_ALL };
 	guest->balanced = (struct xc_view){ .client = guest, .kind = VIEW_BALANCED };
 	guest->credit = UINT64_C(1) << 30;

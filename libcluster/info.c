@@ -1,0 +1,68 @@
+/* info.c: single engines in the controller's report. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "libcluster/client.h"
+#include "proto/error.h"
+
+static void copy_text(char *to, size_t size, const json_t *engine, const char *key)
+{
+	const char *text = json_string_value(json_object_get(engine, key));
+
+	snprintf(to, size, "%s", text ? text : "");
+}
+
+static int64_t number(const json_t *engine, const char *key)
+{
+	return json_integer_value(json_object_get(engine, key));
+}
+
+static const json_t *find(const json_t *report, int id)
+{
+	const json_t *list = json_object_get(report, "engines"), *engine;
+	size_t i;
+
+	json_array_foreach (list, i, engine) {
+		if (json_is_object(engine) && number(engine, "id") == id)
+			return engine;
+	}
+	return NULL;
+}
+
+int xc_engine_info(struct xc_client *client, int id, struct xc_engine_info *info,
+		   struct xc_error *err)
+{
+	const json_t *engine;
+	json_t *report;
+	char *text;
+	int r;
+
+	if (!client || !info)
+		return error_set(err, -EINVAL, "xc_engine_info: client or info is NULL");
+	r = xc_status_json(client, &text, err);
+	if (r < 0)
+		return r;
+	report = json_loads(text, 0, NULL);
+	free(text);
+	if (!report)
+		return error_set(err, XC_EPROTO, "the controller's report cannot be read");
+	engine = find(report, id);
+	if (engine) {
+		*info = (struct xc_engine_info){ .id = id,
+						 .pid = (int)number(engine, "pid"),
+						 .restarts = (int)number(engine, "restarts"),
+						 .items = number(engine, "items") };
+		copy_text(info->state, sizeof info->state, engine, "state");
+		copy_text(info->host, sizeof info->host, engine, "host");
+		copy_text(info->label, sizeof info->label, engine, "label");
+		copy_text(info->reason, sizeof info->reason, engine, "reason");
+	} else {
+		r = error_set(err, XC_ENOENGINE,
+			      "there is no engine %d; xcluster status lists those that there are",
+			      id);
+	}
+	json_decref(report);
+	return r;
+}
