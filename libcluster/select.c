@@ -47,7 +47,7 @@ static int direct_ids(const struct xc_view *view, const char *call, int **ids, i
 
 int xc_view_at(const struct xc_view *view, int i, const struct xc_view **one, struct xc_error *err)
 {
-	int *ids, n, r;
+	int *ids = NULL, n = 0, r;
 
 	if (!one)
 		return error_set(err, -EINVAL, "xc_view_at: one is NULL");
@@ -104,7 +104,7 @@ int xc_view_slice(const struct xc_view *view, int start, int stop, int step,
 		  const struct xc_view **slice, struct xc_error *err)
 {
 	char from[16], to[16];
-	int *ids, *at, n, count, r;
+	int *ids = NULL, *at, n = 0, count, r;
 
 	if (!slice || step == 0)
 		return error_set(err, -EINVAL, "xc_view_slice: %s",
