@@ -13,6 +13,7 @@
 #include "proto/connection.h"
 #include "proto/task.h"
 
+#define LOST_ATTEMPTS  3 /* runs of an item whose engine went away */
 #define ENGINE_SLICES  2 /* in the hands of an engine */
 #define CREDIT_BYTES   (UINT64_C(256) << 20)
 #define WINDOW_BYTES   (UINT64_C(4) << 20) /* results sent, not acknowledged */
@@ -250,12 +251,8 @@ struct engine *engine_at(struct state *state, const struct agent *agent, uint64_
 void roster_send(struct state *state);
 void peers_send(struct state *state);
 
-/* jobs.c: jobs from submission to end */
-int on_submit(struct state *state, struct peer *peer, struct message *m);
+/* jobs.c: jobs until the end of their last item */
 int on_cancel(struct state *state, struct peer *peer, struct message *m);
-/* A job of the controller's own with one item, made like another. */
-struct job *job_internal(struct state *state, const char *name, zmq_msg_t *task,
-			 zmq_msg_t *payload);
 void job_free(struct state *state, struct job *job);
 /* Ends what has not been handed out, as no engine is left. */
 void job_lose(struct state *state, struct job *job, const char *why);
@@ -280,6 +277,16 @@ bool job_allows(const struct job *job, const struct engine *engine);
 bool job_may_rerun(const struct job *job, int attempt, bool lost);
 void job_update_runnable(struct state *state, struct job *job);
 void payload_unref(struct payload *payload);
+
+/* Is it the next message of the session? One that was sent again is not; a gap is
+ * asked for. */
+bool client_is_next(struct state *state, struct client *client, uint64_t seq);
+
+/* submit.c: from a SUBMIT to a job */
+int on_submit(struct state *state, struct peer *peer, struct message *m);
+/* A job of the controller's own with one item, made like another. */
+struct job *job_internal(struct state *state, const char *name, zmq_msg_t *task,
+			 zmq_msg_t *payload);
 
 /* slices.c: slices in the hands of engines */
 int on_done(struct state *state, struct peer *peer, struct message *m);

@@ -1,0 +1,235 @@
+/* submit.c: from a SUBMIT to a job. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "controller/state.h"
+#include "proto/error.h"
+#include "proto/log.h"
+
+/* Do the payload's bytes fit the items? */
+static bool payload_fits(const struct msg_submit *s, zmq_msg_t *frame)
+{
+	const unsigned char *data = zmq_msg_data(frame);
+	uint64_t size = zmq_msg_size(frame), items = (uint64_t)s->items, last = 0, offset;
+	uint64_t table;
+
+	switch (s->form) {
+	case FORM_RANGE:
+		return size == 0;
+	case FORM_SAME:
+		return size == s->in_size;
+	case FORM_STRIDED:
+		return !__builtin_mul_overflow(items, s->in_size, &table) && table == size;
+	case FORM_PACKED:
+		break;
+	default:
+		return false;
+	}
+	if (items >= size / 8 || size < 8)
+		return false;
+	table = 8 * (items + 1);
+	for (uint64_t i = 0; i <= items; i++) {
+		memcpy(&offset, data + 8 * i, 8);
+		if (offset < last || offset > size - table)
+			return false;
+		last = offset;
+	}
+	return last == size - table;
+}
+
+static bool submit_is_valid(const struct msg_submit *s, struct message *m)
+{
+	size_t targets = zmq_msg_size(&m->frames[1]);
+
+	return s->items >= 0 && s->items <= INT64_MAX / 4 && s->pinned <= 1 && s->chunk >= 0 &&
+	       s->max_attempts >= 1 && s->max_attempts <= INT32_MAX && s->label.size < 64 &&
+	       s->name.size < 256 && (s->object.size == 0 || s->object.size == OBJECT_SIZE) &&
+	       targets % 4 == 0 && (targets > 0 || s->pinned == 0 || s->items == 0) &&
+	       s->weight >= 0 && s->weight <= 1e6 && payload_fits(s, &m->frames[2]);
+}
+
+static struct job *job_new(struct state *state, struct client *client, const struct msg_submit *s,
+			   zmq_msg_t *task, zmq_msg_t *payload)
+{
+	struct job *job = calloc(1, sizeof *job);
+
+	if (!job)
+		return NULL;
+	job->payload = malloc(sizeof *job->payload);
+	if (!job->payload) {
+		free(job);
+		return NULL;
+	}
+	job->client = client;
+	job->id = s->job;
+	job->pinned = s->pinned;
+	job->items = s->items;
+	job->chunk = s->chunk;
+	job->priority = s->priority;
+	job->form = s->form;
+	job->in_size = s->in_size;
+	job->out_size = s->out_size;
+	job->flags = s->flags;
+	job->max_attempts = (int)s->max_attempts;
+	span_copy(job->label, sizeof job->label, s->label);
+	span_copy(job->name, sizeof job->name, s->name);
+	zmq_msg_init(&job->task);
+	zmq_msg_move(&job->task, task);
+	atomic_init(&job->payload->refs, 1);
+	zmq_msg_init(&job->payload->message);
+	zmq_msg_move(&job->payload->message, payload);
+	if (job->items > 1)
+		job->measure =
+			measure_get(state, zmq_msg_data(&job->task), zmq_msg_size(&job->task));
+	if (client) {
+		client->input_bytes += zmq_msg_size(&job->payload->message);
+		HASH_ADD(hh, client->jobs, id, sizeof job->id, job);
+	}
+	return job;
+}
+
+/* Contiguous blocks of items to the targets, in order. */
+static void pin(struct state *state, struct job *job, zmq_msg_t *targets)
+{
+	int64_t k = (int64_t)zmq_msg_size(targets) / 4;
+
+	for (int64_t i = 0; i < k; i++) {
+		__int128 n = job->items;
+		/* item j is of engine j * k / n */
+		int64_t first = (int64_t)((n * i + k - 1) / k);
+		int64_t end = (int64_t)((n * (i + 1) + k - 1) / k);
+		struct engine *engine;
+		char text[64];
+		uint32_t id;
+
+		if (first == end)
+			continue;
+		if (job->cancelled) { /* a target that is gone has stopped it */
+			job_end_items(state, job, first, end - first, XC_CANCELLED, 0, 0, -1,
+				      "cancelled");
+			continue;
+		}
+		memcpy(&id, (char *)zmq_msg_data(targets) + 4 * i, 4);
+		engine = id < (uint32_t)state->engine_count ? state->engines[id] : NULL;
+		if (engine && engine->state != ENGINE_GONE) {
+			pinned_add(state, engine, job, first, end - first, 1, false);
+			continue;
+		}
+		snprintf(text, sizeof text, "there is no engine %u", id);
+		job_end_items(state, job, first, end - first, XC_LOST, 0, 0, (int)id,
+			      engine ? engine->reason : text);
+	}
+}
+
+static void refuse(struct state *state, struct client *client, uint64_t id, int64_t items, int code,
+		   const char *text)
+{
+	unsigned char buffer[FAILURE_RUN_MAX];
+	struct failure_run run = { .first = 0,
+				   .count = items > 0 ? items : 1,
+				   .state = XC_FAILED,
+				   .code = code,
+				   .text = span_of(text) };
+	struct msg_result result = { .job = id, .engine = -1, .final = 1 };
+	zmq_msg_t failures, payload;
+
+	frame_copy(&failures, buffer, failure_run_pack(buffer, sizeof buffer, &run));
+	zmq_msg_init(&payload);
+	outbox_add(state, client, &result, &failures, &payload);
+}
+
+/* Balanced over the targets only, if there are any. */
+static int restrict_to(struct state *state, struct job *job, zmq_msg_t *targets)
+{
+	const char *ids = zmq_msg_data(targets);
+	size_t count = zmq_msg_size(targets) / 4;
+
+	if (!count)
+		return 0;
+	job->only = calloc((size_t)state->engine_count + 1, sizeof *job->only);
+	if (!job->only)
+		return -ENOMEM;
+	job->only_count = state->engine_count;
+	state->restricted++;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t id;
+
+		memcpy(&id, ids + 4 * i, 4);
+		if (id < (uint32_t)state->engine_count && !job->only[id]) {
+			job->only[id] = true;
+			job->shares++;
+		}
+	}
+	return 0;
+}
+
+int on_submit(struct state *state, struct peer *peer, struct message *m)
+{
+	struct client *client = peer->is.client;
+	struct msg_submit s;
+	zmq_msg_t empty[2];
+	struct job *job;
+	int r = msg_submit_get(&m->fields, &s);
+
+	if (r < 0)
+		return r;
+	if (!client_is_next(state, client, s.seq))
+		return 0;
+	outbox_ack(state, client, s.ack);
+	client->weight = s.weight > 0 ? s.weight : 1;
+	HASH_FIND(hh, client->jobs, &s.job, sizeof s.job, job);
+	if (job || !submit_is_valid(&s, m)) {
+		if (!job)
+			refuse(state, client, s.job, s.items, XC_EPROTO,
+			       "the controller could not make sense of the job");
+		return XC_EPROTO;
+	}
+	if (client->input_bytes + zmq_msg_size(&m->frames[2]) > 4 * CREDIT_BYTES) {
+		refuse(state, client, s.job, s.items, -ENOBUFS,
+		       "this client has too many bytes of inputs queued in the controller");
+		return 0;
+	}
+	job = job_new(state, client, &s, &m->frames[0], &m->frames[2]);
+	if (!job) {
+		refuse(state, client, s.job, s.items, -ENOMEM, "the controller is out of memory");
+		return 0;
+	}
+	if (job->flags & (JOB_EVERYWHERE | JOB_FORGET))
+		everywhere_submit(state, job, s.object, &m->frames[1]);
+	if (job->items == 0) {
+		zmq_msg_init(&empty[0]);
+		zmq_msg_init(&empty[1]);
+		job_report(state, job, 0, 0, -1, 0, 0, 0, &empty[0], &empty[1]);
+		return 0;
+	}
+	if (job->pinned) {
+		job->slices++; /* keeps it while its blocks are given out */
+		pin(state, job, &m->frames[1]);
+		job_release(state, job);
+	} else {
+		if (restrict_to(state, job, &m->frames[1]) < 0)
+			log_line("out of memory: a job goes to all engines");
+		intervals_add(&job->remaining, 0, job->items);
+		job_update_runnable(state, job);
+	}
+	return 0;
+}
+
+struct job *job_internal(struct state *state, const char *name, zmq_msg_t *task, zmq_msg_t *payload)
+{
+	struct msg_submit s = { .pinned = 1,
+				.items = 1,
+				.form = FORM_SAME,
+				.in_size = zmq_msg_size(payload),
+				.max_attempts = LOST_ATTEMPTS,
+				.name = span_of(name) };
+	zmq_msg_t task_copy, payload_copy;
+
+	zmq_msg_init(&task_copy);
+	zmq_msg_copy(&task_copy, task);
+	zmq_msg_init(&payload_copy);
+	zmq_msg_copy(&payload_copy, payload);
+	return job_new(state, NULL, &s, &task_copy, &payload_copy);
+}
