@@ -11,6 +11,7 @@
 #define BATCH_BYTES	65536
 #define BATCH_AGE_NS	200000 /* held back no longer than this by further calls */
 #define IDLE_PER_ENGINE 2      /* in flight, up to which an engine counts as idle */
+#define TAKE_IN_EVERY	16     /* jobs, for programs that never wait for any */
 
 static bool same_options(const struct xc_map_options *a, const struct xc_map_options *b)
 {
@@ -174,9 +175,11 @@ struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const 
 	is_idle = client->singles < (int64_t)IDLE_PER_ENGINE * client->up;
 	client->singles++;
 	xci_loop_stir(client);
-	if (is_idle || batch->count == BATCH_ITEMS ||
-	    (size_t)batch->count * in_size > BATCH_BYTES ||
-	    now_ns() - batch->since_ns > BATCH_AGE_NS)
+	if (is_idle && client->last_job % TAKE_IN_EVERY)
+		xci_batch_flush(client);
+	else if (is_idle || batch->count == BATCH_ITEMS ||
+		 (size_t)batch->count * in_size > BATCH_BYTES ||
+		 now_ns() - batch->since_ns > BATCH_AGE_NS)
 		xci_pump(client, 0); /* sends it, and takes in what has arrived */
 	return result;
 }

@@ -14,6 +14,7 @@
 #include "proto/task.h"
 
 #define FAILURES_KEPT 10000
+#define XCI_LOOK_NS   UINT64_C(1000000) /* between looks whether a peer's process lives */
 
 enum xci_engine_state { XCI_STARTING, XCI_UP, XCI_DOWN, XCI_GONE };
 
@@ -149,7 +150,8 @@ struct xc_client {
 	unsigned char session[SESSION_SIZE];
 	unsigned char controller[SESSION_SIZE];
 	void *context, *dealer;
-	int pidfd; /* of the controller, -1 if it cannot be watched */
+	int dealer_fd; /* ZeroMQ's, edge-triggered: see xci_pump */
+	int pidfd;     /* of the controller, -1 if it cannot be watched */
 	bool is_welcome, is_lost;
 	int refused_code;
 	char refused[256];
@@ -157,7 +159,8 @@ struct xc_client {
 	double weight;
 	uint64_t sent_seq, received, acked, unacked_bytes;
 	uint64_t heard_ns, pinged_ns;
-	int pings; /* without an answer */
+	uint64_t looked_ns; /* at the controller's process */
+	int pings;	    /* without an answer */
 	struct xci_sent *sent;
 	uint64_t last_job, last_query, last_object;
 	uint64_t reported; /* id of the REPORT that came last */
@@ -169,6 +172,7 @@ struct xc_client {
 	int agent_count;
 	struct xc_view all, balanced, *views;
 	int store; /* connection to the agent's store; -1 */
+	uint64_t store_looked_ns;
 	unsigned char store_session[SESSION_SIZE];
 	struct xci_shipped *shipped;
 	struct xci_job *jobs;
@@ -184,7 +188,7 @@ struct xc_client {
  * (-1: no limit) for something if there is nothing. Returns the number of
  * messages, -EINTR, or XC_ELOST. */
 int xci_pump(struct xc_client *client, int timeout_ms);
-/* Pumps until `done(argument)` or the time-out. */
+/* Takes messages in until `done(argument)` or the time-out. */
 int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argument),
 	     void *argument);
 int xci_lost(struct xc_client *client, struct xc_error *err);
