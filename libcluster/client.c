@@ -458,6 +458,7 @@ void xc_close(struct xc_client *client)
 	}
 	xci_batch_forget(&client->batch);
 	free(client->batch.inputs);
+	free(client->batch.offsets);
 	free(client->batch.members);
 	free(client->report);
 	xci_loop_free(client);

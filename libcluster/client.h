@@ -13,8 +13,9 @@
 #include "proto/connection.h"
 #include "proto/task.h"
 
-#define FAILURES_KEPT 10000
-#define XCI_LOOK_NS   UINT64_C(1000000) /* between looks whether a peer's process lives */
+#define FAILURES_KEPT	    10000
+#define XCI_LOOK_NS	    UINT64_C(1000000) /* between looks whether a peer's process lives */
+#define XCI_BATCH_INPUT_MAX 1024	      /* larger inputs are submitted by themselves */
 
 enum xci_engine_state { XCI_STARTING, XCI_UP, XCI_DOWN, XCI_GONE };
 
@@ -132,14 +133,17 @@ struct xc_result {
 
 /* Submissions of one item each, held back to go as one job. */
 struct xci_batch {
+	struct task_frame task; /* its texts are those of the options and the image */
 	unsigned char frame[TASK_FRAME_MAX];
-	size_t frame_size;
+	size_t frame_size; /* 0: to be made */
 	struct msg_submit submit;
-	xc_task_fn *fn; /* what the frame was made of */
-	size_t in_size, out_size;
+	xc_task_fn *fn; /* what the task was made of */
+	size_t out_size;
 	struct xc_map_options options;
 	bool is_open; /* the fields above are valid */
 	unsigned char *inputs;
+	uint64_t *offsets; /* of the inputs, and where the next one goes */
+	bool is_uneven;	   /* inputs differ in size */
 	struct xc_result **members;
 	int64_t count;
 	uint64_t since_ns;
