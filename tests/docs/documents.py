@@ -13,7 +13,7 @@ In a fence stands what is in it:
   sh            commands: their syntax, and the subcommands and options of xcluster
   sh run        as well, and run, in the directory of the programs before
   text          what the program or the commands in the block before print:
-                exactly; `numbers`: whatever the numbers are; `sorted`: and in
+                exactly; `numbers`: whatever the numbers are; `sorted`: in
                 whatever order; `shown`: not compared
 
 Code in a line that calls the library is compiled as a statement, and a name of the

@@ -12,9 +12,9 @@ LIMIT = 60 # seconds of one program
 
 
 def masked(text, how):
-    """Text as it is compared: numbers may stand for any."""
-    lines = text.strip('\n').split('\n')
-    if how in ('numbers', 'sorted'):
+    """The lines of a text as they are compared."""
+    lines = [line.rstrip() for line in text.strip('\n').split('\n')]
+    if how == 'numbers':
         lines = [re.sub(r'\d+(\.\d+)?', '#', line) for line in lines]
     return sorted(lines) if how == 'sorted' else lines
 
