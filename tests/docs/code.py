@@ -68,6 +68,6 @@ def statement_of(code):
         return None
     if code.startswith(('#', '$', '.', '%')):
         return None
-    if re.match(r'xc_', code) and '=' not in re.sub(r'\(.*\)', '', code) and ';' not in code:
-        return f'(void)({code});'
+    if code.startswith('xc_') and not re.search(r'(?<![=!<>])=(?!=)|;', re.sub(r'\(.*\)', '', code)):
+        return f'(void)({code});' # of any type, a comparison too
     return code if code.endswith(';') else code + ';'

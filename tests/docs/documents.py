@@ -85,8 +85,9 @@ def check_markdown(path, shown, compiler, run, report):
         statement = code.statement_of(span.text)
         if statement:
             bodies.append((span, statement))
-        elif re.fullmatch(r'(xc|XC)_\w+', span.text):
-            report.check(span, '' if span.text in names else f'{span.text} is not in xcluster.h')
+        else:
+            for name in re.findall(r'\b(?:xc|XC)_\w+', span.text):
+                report.check(span, '' if name in names else f'{name} is not in xcluster.h')
     complaints = {}
     for block, complaint in code.check_bodies(compiler, bodies):
         complaints.setdefault(block.place, complaint)
