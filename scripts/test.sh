@@ -252,7 +252,7 @@ run_readme()
 	mkdir -p "$tmp/readme/clusters"
 	chmod 700 "$tmp/readme/clusters"
 	sed -n '/^```c$/,/^```$/{/^```/d;p;}' README.md >"$tmp/readme/x.c"
-	sed -n 's/^    \.\/x  *# //p' README.md >"$tmp/readme/wanted"
+	sed -n '/^```text$/,/^```$/{/^```/d;p;}' README.md >"$tmp/readme/wanted"
 	[ -s "$tmp/readme/x.c" ] && [ -s "$tmp/readme/wanted" ] || return 1
 	export PKG_CONFIG_SYSROOT_DIR="$stage"
 	PKG_CONFIG_PATH=$(dirname "$(find "$stage" -name xcluster.pc)")

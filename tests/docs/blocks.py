@@ -1,5 +1,6 @@
 """Blocks of code in documents: fenced blocks and code within lines of Markdown,
 displays of manual pages."""
+import os
 import re
 from dataclasses import dataclass
 
@@ -37,17 +38,40 @@ def read_markdown(path, shown):
     return blocks
 
 
-def read_inline(path, shown):
-    """Code within lines, such as `xc_close(client)`, outside of fences. A bar in a
-    table stands there as \\|."""
-    spans, fenced = [], False
+def prose(path):
+    """(number, line) of the lines outside of fences."""
+    fenced = False
     for number, line in enumerate(open(path, encoding='utf-8'), 1):
         if line.startswith('```'):
             fenced = not fenced
         elif not fenced:
-            spans += [Block(shown, number, 'inline', code.replace('\\|', '|'))
-                      for code in re.findall(r'`([^`]+)`', line)]
-    return spans
+            yield number, line
+
+
+def read_inline(path, shown):
+    """Code within lines, such as `xc_close(client)`. A bar in a table stands there as
+    \\|."""
+    return [Block(shown, number, 'inline', code.replace('\\|', '|'))
+            for number, line in prose(path) for code in re.findall(r'`([^`]+)`', line)]
+
+
+def read_links(path, shown):
+    """Links to what is not on the net."""
+    return [Block(shown, number, 'link', target)
+            for number, line in prose(path)
+            for target in re.findall(r'\]\(([^):]+)\)', line)]
+
+
+def complaint_of_link(path, target):
+    file, _, anchor = target.partition('#')
+    file = os.path.join(os.path.dirname(path), file) if file else path
+    if not os.path.exists(file):
+        return f'there is no {target}'
+    if not anchor:
+        return None
+    anchors = {re.sub(r'[^\w -]', '', line.lstrip('# ').strip().lower()).replace(' ', '-')
+               for _, line in prose(file) if line.startswith('#')}
+    return None if anchor in anchors else f'there is no heading #{anchor}'
 
 
 def plain(line):

@@ -16,9 +16,9 @@ In a fence stands what is in it:
                 exactly; `numbers`: whatever the numbers are; `sorted`: in
                 whatever order; `shown`: not compared
 
-Code in a line that calls the library is compiled as a statement, and a name of the
-library must be in its header. Manual pages: examples are compiled and run, other
-displays compiled and compared with the header.
+Links within the repository lead somewhere. Code in a line that calls the library is
+compiled as a statement, and a name of the library must be in its header. Manual pages:
+examples are compiled and run, other displays compiled and compared with the header.
 
 Prints a line for each block that is wrong, and at last a line of counts.
 """
@@ -88,6 +88,8 @@ def check_markdown(path, shown, compiler, run, report):
         else:
             for name in re.findall(r'\b(?:xc|XC)_\w+', span.text):
                 report.check(span, '' if name in names else f'{name} is not in xcluster.h')
+    for link in blocks.read_links(path, shown):
+        report.check(link, blocks.complaint_of_link(path, link.text))
     complaints = {}
     for block, complaint in code.check_bodies(compiler, bodies):
         complaints.setdefault(block.place, complaint)

@@ -10,9 +10,9 @@
 #include <unistd.h>
 #include <xcluster.h>
 
-#define ROWS 442
+#define ROWS	442
 #define COLUMNS 10
-#define N 1000
+#define N	1000
 
 struct job {
 	int rows;
