@@ -78,21 +78,26 @@ def plain(line):
     """A line of a manual page as it is shown."""
     line = re.sub(r'\\&', '', line)
     line = re.sub(r'\\-', '-', line)
-    return line.replace('\\e', '\\').replace("\\(aq", "'")
+    return line.replace('\\e', '\\').replace('\\(aq', "'").replace('\\(dq', '"')
 
 
 def read_manual(path, shown):
-    """The displays of a manual page: `c` when it is code, `sh` for a session with
-    `$`, else `text`."""
-    blocks, start, text = [], None, ''
+    """The displays of a manual page: `c` when it is code, `c body` when an example has
+    only statements, `sh` for a session with `$`, else `text`."""
+    blocks, start, text, section = [], None, '', ''
     for number, line in enumerate(open(path, encoding='utf-8'), 1):
         if line.startswith('.Bd -literal'):
             start, text = number + 1, ''
         elif line.startswith('.Ed') and start is not None:
-            blocks.append(Block(shown, start, kind_of_display(text), text))
+            kind = kind_of_display(text)
+            if kind == 'c' and section == 'EXAMPLES' and '#include' not in text:
+                kind = 'c body'
+            blocks.append(Block(shown, start, kind, text))
             start = None
         elif start is not None:
             text += plain(line)
+        elif line.startswith('.Sh '):
+            section = line[4:].strip()
     return blocks
 
 

@@ -106,6 +106,9 @@ def check_manual(path, shown, compiler, run, report):
             sent = re.findall(r'^\$ (.*)$', block.text, re.M)
             block.text = '\n'.join(sent) + '\n'
             report.check(block, run.commands(block, None))
+        elif block.kind == 'c body':
+            complaints = code.check_bodies(compiler, [(block, block.text)])
+            report.check(block, complaints[0][1] if complaints else None)
         elif block.kind == 'c' and 'xcluster.h>' in block.text:
             report.check(block, check_block(block, None, compiler, run))
         elif block.kind == 'c':
