@@ -26,6 +26,19 @@ def difference(wanted, output):
     return f'it does not print what stands at line {wanted.line}, but\n{output}'
 
 
+def xcluster_commands(text):
+    """The words behind each `xcluster` that stands where a command does."""
+    lexer = shlex.shlex(text.replace('\n', '\n;\n'), posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    commands = [[]]
+    for word in lexer:
+        if set(word) <= set('();<>|&'):
+            commands.append([])
+        elif commands[-1] or not re.match(r'\w+=', word):
+            commands[-1].append(word)
+    return [words[1:] for words in commands if words[:1] == ['xcluster'] and words[1:]]
+
+
 class Session:
     """Its directory has the programs, and bin/ the commands that documents name."""
 
@@ -123,18 +136,16 @@ class Session:
 
     def unknown_options(self, text):
         """The first subcommand or option of xcluster that it does not have."""
-        for line in text.splitlines():
-            for words in re.findall(r'(?:^|[;&|(] *|\w=\S* )xcluster ([^;&|#)]*)', line):
-                command, *rest = shlex.split(words, comments=True)
-                if command in ('help', '--help', '--version'):
-                    continue
-                known = self.help_of(command)
-                if known is None:
-                    return f'xcluster has no command {command}'
-                for word in rest:
-                    option = re.match(r'--?[\w-]+', word)
-                    if option and option[0] not in known:
-                        return f'xcluster {command} has no option {option[0]}'
+        for command, *rest in xcluster_commands(text):
+            if command in ('help', '--help', '--version'):
+                continue
+            known = self.help_of(command)
+            if known is None:
+                return f'xcluster has no command {command}'
+            for word in rest:
+                option = re.match(r'--?[\w-]+', word)
+                if option and option[0] not in known:
+                    return f'xcluster {command} has no option {option[0]}'
         return None
 
     def help_of(self, command):
