@@ -82,26 +82,25 @@ def plain(line):
 
 
 def read_manual(path, shown):
-    """The displays of a manual page: `c` when it is code, `c body` when an example has
-    only statements, `sh` for a session with `$`, else `text`."""
-    blocks, start, text, section = [], None, '', ''
+    """The displays of a manual page."""
+    blocks, start, text = [], None, ''
     for number, line in enumerate(open(path, encoding='utf-8'), 1):
         if line.startswith('.Bd -literal'):
             start, text = number + 1, ''
         elif line.startswith('.Ed') and start is not None:
-            kind = kind_of_display(text)
-            if kind == 'c' and section == 'EXAMPLES' and '#include' not in text:
-                kind = 'c body'
-            blocks.append(Block(shown, start, kind, text))
+            blocks.append(Block(shown, start, kind_of_display(text), text))
             start = None
         elif start is not None:
             text += plain(line)
-        elif line.startswith('.Sh '):
-            section = line[4:].strip()
     return blocks
 
 
 def kind_of_display(text):
+    """`c` for declarations or a unit, `c body` for statements that call, `sh` for a
+    session with `$`, else `text`."""
     if re.search(r'^\$ ', text, re.M):
         return 'sh'
-    return 'c' if re.search(r'[;}]\s*(/\*.*)?$', text, re.M) else 'text'
+    if not re.search(r'[;}]\s*(/\*.*)?$', text, re.M):
+        return 'text'
+    calls = re.search(r'^(\w+ = )?xc_\w+\(', text, re.M)
+    return 'c body' if calls and '#include' not in text else 'c'

@@ -32,6 +32,13 @@ class Page:
             elif inside:
                 yield number, line
 
+    def section_of_command(self, name):
+        """The text of its section, and of those that it refers to."""
+        text = '\n'.join(line for _, line in self.section(name.upper()))
+        return text and text + '\n'.join(
+            line for title in re.findall(r'^\.Sx (\w+)', text, re.M)
+            for _, line in self.section(title))
+
     def synopsis(self):
         """(number, name, type, parameters or None where they are left out)."""
         kind = ''
@@ -133,7 +140,7 @@ def check_commands(pages, checks):
     page = next(page for page in pages if page.name == 'xcluster.1')
     for name in re.findall(r'^  (\w+)  ', overview, re.M):
         place = f'docs/man/xcluster.1: {name}'
-        lines = '\n'.join(line for _, line in page.section(name.upper()))
+        lines = page.section_of_command(name)
         checks.check(lines, f'{place} has no section')
         told = subprocess.run([command, name, '--help'], check=True, text=True,
                               capture_output=True).stdout

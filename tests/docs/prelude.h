@@ -27,7 +27,7 @@ extern struct xc_result *result;
 extern struct xc_error err;
 extern struct xc_map_options options;
 extern struct xc_stream_options stream;
-extern xc_task_fn fit;
+extern xc_task_fn fit, f;
 extern xc_next_fn next_line;
 extern xc_give_fn print_line;
 
