@@ -106,6 +106,8 @@ static int send_job(struct xci_submission *s, struct xc_result *result, const ui
 		return 0;
 	result->job = NULL;
 	xci_job_forget(client, job);
+	if (r == XC_ELOST)
+		return xci_lost(client, err);
 	return error_set(err, r, "cannot send the job: %s", error_text(r));
 }
 
