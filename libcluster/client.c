@@ -139,6 +139,15 @@ void xci_sent_free(struct xc_client *client, uint64_t received)
 	}
 }
 
+/* N.B. in a child made by fork ZeroMQ says for ever that a signal has come. */
+static int judge(struct xc_client *client, int r)
+{
+	if (r != -EINTR || client->pid == getpid())
+		return r;
+	client->is_lost = client->is_inherited = true;
+	return XC_ELOST;
+}
+
 int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t size,
 	     zmq_msg_t *frames, int count)
 {
@@ -160,7 +169,7 @@ int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t 
 	}
 	DL_APPEND(client->sent, sent);
 	xci_loop_stir(client);
-	return message_send(client->dealer, NULL, header, size, frames, count);
+	return judge(client, message_send(client->dealer, NULL, header, size, frames, count));
 }
 
 void xci_acked(struct xc_client *client)
@@ -241,7 +250,7 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 	if (timeout_ms < 0 || timeout_ms > 1000)
 		timeout_ms = 1000;
 	if (zmq_poll(items, client->pidfd >= 0 ? 2 : 1, timeout_ms) < 0)
-		r = -errno;
+		r = judge(client, -errno);
 	if (r < 0) {
 		xci_check_counters(client); /* a timer of the program must not keep us from it */
 		return client->is_lost ? XC_ELOST : r;
@@ -259,6 +268,11 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 
 int xci_lost(struct xc_client *client, struct xc_error *err)
 {
+	if (client->is_inherited)
+		return error_set(err, XC_ELOST,
+				 "the client was opened by process %d, of which this one is a "
+				 "child: it needs an xc_open of its own",
+				 (int)client->pid);
 	if (client->pings > PINGS_MAX)
 		return error_set(err, XC_ELOST,
 				 "the controller of cluster \"%s\" (pid %d on %s) has not answered "
@@ -334,8 +348,8 @@ static int dial(struct xc_client *client, struct xc_error *err)
 	client->pidfd = pidfd_open(client->connection.pid, 0);
 	gethostname(host, sizeof host - 1);
 	return SEND_SIMPLE(client->dealer, NULL, hello_client, .protocol = PROTOCOL_VERSION,
-			   .session = { client->session, SESSION_SIZE }, .pid = getpid(),
-			   .host = span_of(host),
+			   .session = { client->session, SESSION_SIZE },
+			   .pid = (uint64_t)client->pid, .host = span_of(host),
 			   .name = { program_invocation_short_name,
 				     strnlen(program_invocation_short_name, 63) },
 			   .received = 0);
@@ -381,6 +395,7 @@ int xc_open(struct xc_client **out, const char *cluster, struct xc_error *err)
 		return error_set(err, -ENOMEM, "out of memory");
 	client->pidfd = client->store = client->loop = client->timer = -1;
 	client->weight = 1;
+	client->pid = getpid();
 	client->agent_count = -1; /* until the first roster */
 	client->all = (struct xc_view){ .client = client, .kind = VIEW_ALL };
 	client->balanced = (struct xc_view){ .client = client, .kind = VIEW_BALANCED };
