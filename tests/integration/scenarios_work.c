@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ENGINES 4
 
@@ -21,6 +22,21 @@ static void connect_client(void)
 static void close_client(void)
 {
 	xc_close(client);
+}
+
+static int tell_engine(struct xc_task *task, const void *in, void *out)
+{
+	(void)in;
+	task_sleep(0.0002);
+	*(int *)out = 1 + xc_task_engine(task);
+	return 0;
+}
+
+static int tell_engine_at_gate(struct xc_task *task, const void *in, void *out)
+{
+	task_announce(task);
+	task_wait_at_gate();
+	return tell_engine(task, in, out);
 }
 
 /* Which engines have the variable, one bit each. */
@@ -244,6 +260,97 @@ START_TEST(utf8_in_labels_variables_failures_and_results)
 }
 END_TEST
 
+static int fail_at_length(struct xc_task *task, const void *in, void *out)
+{
+	char text[4 * 1000] = "";
+
+	(void)in;
+	(void)out;
+	for (size_t n = (size_t)xc_task_index(task); n + 4 < sizeof text; n += 3)
+		memcpy(text + n, "\u20ac", 4);
+	memset(text, 'x', (size_t)xc_task_index(task));
+	return xc_task_fail(task, "%s", text);
+}
+
+/* Does the text end within a character of three bytes? */
+static void check_end(const char *text, size_t least)
+{
+	size_t size = strlen(text);
+
+	ck_assert_uint_ge(size, least);
+	ck_assert_msg(memcmp(text + size - 3, "\u20ac", 3) == 0, "%s", text + size - 6);
+}
+
+START_TEST(texts_are_cut_between_characters)
+{
+	struct xc_result *result;
+	char text[300];
+
+	result = xc_map_range_async(xc_balanced(client), fail_at_length, 3, NULL, 0, NULL, &err);
+	ck_assert_msg(result != NULL, "%s", err.text);
+	ck_assert_int_eq(xc_wait(result, LIMIT, &err), XC_EFAILED);
+	check_end(err.text, 350);
+	for (int i = 0; i < 3; i++)
+		check_end(failure_of(result, i).text, 998);
+	for (size_t size = 200; size < 203; size++) {
+		ck_assert_int_gt(xc_failure_summary(result, text, size), 1000);
+		check_end(text, size - 3);
+	}
+	xc_result_destroy(result);
+}
+END_TEST
+
+/* What a child made by fork does with the client of its parent: no call waits, and
+ * each says why. */
+static void be_heir(struct xc_result *result)
+{
+	struct xc_error e = XC_ERROR_INIT;
+	struct xc_client *own = NULL;
+	int out = 0;
+
+	if (xc_wait(result, -1, &e) != XC_ELOST || !strstr(e.text, "xc_open of its own"))
+		_exit(1);
+	if (xc_map_range(xc_balanced(client), tell_engine, 1, &out, sizeof out, NULL, &e) !=
+		    XC_ELOST ||
+	    !strstr(e.text, "xc_open of its own"))
+		_exit(2);
+	if (xc_wait_for_engines(client, ENGINES + 1, -1, &e) != XC_ELOST)
+		_exit(3);
+	if (xc_open(&own, NULL, &e) < 0 ||
+	    xc_apply(xc_balanced(own), tell_engine, NULL, 0, &out, sizeof out, NULL, &e) < 0 ||
+	    out < 1)
+		_exit(4);
+	xc_close(own);
+	xc_result_destroy(result);
+	xc_close(client);
+	_exit(0);
+}
+
+START_TEST(a_forked_child_is_told_to_open_a_client_of_its_own)
+{
+	struct xc_result *result;
+	int out[50] = { 0 };
+	pid_t child;
+
+	stage_open();
+	result = xc_map_range_async(xc_balanced(client), tell_engine_at_gate, 50, out,
+				    sizeof out[0], NULL, &err);
+	ck_assert_msg(result != NULL, "%s", err.text);
+	stage_news();
+	child = fork();
+	if (child == 0)
+		be_heir(result);
+	stage_release();
+	ck_assert_int_eq(child_end(child), 0);
+	/* The parent's client is as it was. */
+	assert_ok(xc_wait(result, LIMIT, &err), err);
+	for (int i = 0; i < 50; i++)
+		ck_assert_int_gt(out[i], 0);
+	xc_result_destroy(result);
+	stage_close();
+}
+END_TEST
+
 /* Fails, or crashes, at each attempt. */
 static int never_well(struct xc_task *task, const void *in, void *out)
 {
@@ -326,14 +433,6 @@ START_TEST(broadcast_replies_come_in_target_order_with_engine_labels)
 }
 END_TEST
 
-static int tell_engine(struct xc_task *task, const void *in, void *out)
-{
-	(void)in;
-	task_sleep(0.0002);
-	*(int *)out = 1 + xc_task_engine(task);
-	return 0;
-}
-
 /* Where the engine changes from one item to the next: at multiples of the chunk but
  * for the few places where idle engines took work from others at the end. */
 START_TEST(a_fixed_chunk_is_handed_out_whole_and_the_automatic_one_serves_all)
@@ -376,6 +475,8 @@ int main(void)
 	tcase_add_test(tests, a_crash_is_reported_with_item_and_signal_within_a_second);
 	tcase_add_test(tests, a_thousand_failures_are_summarised);
 	tcase_add_test(tests, utf8_in_labels_variables_failures_and_results);
+	tcase_add_test(tests, texts_are_cut_between_characters);
+	tcase_add_test(tests, a_forked_child_is_told_to_open_a_client_of_its_own);
 	tcase_add_loop_test(tests, more_attempts_than_engines_come_to_an_end, 0, 2);
 	tcase_add_test(tests, broadcast_replies_come_in_target_order_with_engine_labels);
 	tcase_add_loop_test(
