@@ -2,6 +2,7 @@
  * waits for others, nothing is left. */
 #include "tests/support/support.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,7 +190,7 @@ static int fill(struct xc_task *task, const void *in, void *out)
 	return 0;
 }
 
-/* Submits a job with 200 MB of results and then takes none of them: stopped, or
+/* Submits a job with 200 MB of results and then takes hardly any of them: stopped, or
  * busy with something else until it reads a byte. */
 static void be_slow(bool stopped, int in)
 {
@@ -202,6 +203,10 @@ static void be_slow(bool stopped, int in)
 	result = xc_map_range_async(xc_balanced(own), fill, RESULTS, out, RESULT_BYTES, NULL, NULL);
 	if (!result)
 		_exit(2);
+	/* It is under way; the rest is more than what fits between here and there. */
+	while (xc_result_progress(result).done == 0)
+		if (xc_wait(result, 0.001, NULL) != -ETIMEDOUT)
+			_exit(6);
 	if (stopped)
 		raise(SIGSTOP);
 	if (read(in, &byte, 1) != 1)
