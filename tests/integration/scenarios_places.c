@@ -153,6 +153,50 @@ START_TEST(a_full_disk_is_named_and_a_cluster_lives_on_with_it)
 }
 END_TEST
 
+/* Work goes on; nobody new finds it; and when the last client goes, it does. */
+START_TEST(a_removed_directory_ends_the_cluster_with_its_last_client)
+{
+	struct xc_client *client, *late = NULL;
+	struct output output;
+
+	start_cluster(2);
+	client = open_client(2);
+	check_map(client); /* what it needs of the store it has */
+	RUN(&output, "rm", "-r", cluster_path("default"));
+	ck_assert_int_eq(output.status, 0);
+	assert_error(xc_open(&late, NULL, &err), XC_ENOCLUSTER, &err, "default");
+	for (double start = now(); now() < start + 2;)
+		check_map(client);
+	xc_close(client);
+	assert_nothing_left(10);
+}
+END_TEST
+
+START_TEST(too_few_descriptors_are_named_as_the_reason)
+{
+	struct output output;
+
+	RUN(&output, "sh", "-c", "ulimit -n 48; exec \"$1\" start -n 64", "sh", xcluster_command());
+	ck_assert_int_eq(output.status, 1);
+	ck_assert_msg(strstr(output.err, "ulimit -n") != NULL, "%s", output.err);
+	assert_nothing_left(0);
+}
+END_TEST
+
+START_TEST(output_that_is_lost_is_a_failure)
+{
+	struct output output;
+
+	start_cluster(1);
+	RUN(&output, "sh", "-c", "exec \"$1\" status >/dev/full", "sh", xcluster_command());
+	ck_assert_int_eq(output.status, 1);
+	ck_assert_msg(strstr(output.err, strerror(ENOSPC)) != NULL, "%s", output.err);
+	RUN(&output, "sh", "-c", "exec \"$1\" status >&-", "sh", xcluster_command());
+	ck_assert_int_eq(output.status, 0);
+	stop_cluster();
+}
+END_TEST
+
 enum victim { CONTROLLER, AGENT, AN_ENGINE, VICTIMS };
 
 /* The engine that the agent has started last, 0 while there is none. */
@@ -241,6 +285,9 @@ int main(void)
 	tcase_add_loop_test(tests, no_home_is_an_error_that_names_it, 0, 2);
 	tcase_add_test(tests, a_place_that_cannot_be_written_is_named);
 	tcase_add_test(tests, a_full_disk_is_named_and_a_cluster_lives_on_with_it);
+	tcase_add_test(tests, a_removed_directory_ends_the_cluster_with_its_last_client);
+	tcase_add_test(tests, too_few_descriptors_are_named_as_the_reason);
+	tcase_add_test(tests, output_that_is_lost_is_a_failure);
 	tcase_add_loop_test(tests, killed_while_64_engines_start, 0, 2 * VICTIMS);
 	return run_tests(suite);
 }
