@@ -17,7 +17,8 @@
  *    it held back to send together, inside any call that waits or asks.
  *  - A blocking call that a signal handler of the program interrupts cancels its
  *    job and returns -EINTR.
- *  - A client is of no use in a child made by fork; the child may exec, or exit.
+ *  - A client is of no use in a child made by fork: calls that wait or submit return
+ *    XC_ELOST there. The child may open one of its own, exec, or exit.
  *  - Sizes are in bytes, times in seconds (double); a negative time-out means
  *    "no limit".
  */
