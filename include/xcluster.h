@@ -619,7 +619,8 @@ XC_API int xc_cluster_start(struct xc_cluster **cluster, int n,
 /* Path of the connection file, for xc_open. Borrowed. */
 XC_API const char *xc_cluster_connection(const struct xc_cluster *cluster);
 
-/* Stops it and waits until nothing is left of it. NULL is taken. */
+/* Stops it and waits until nothing is left of it. NULL is taken. A child made by fork
+ * only lets go of it: it is its parent's. */
 XC_API int xc_cluster_stop(struct xc_cluster *cluster, struct xc_error *err);
 
 #ifdef __cplusplus
