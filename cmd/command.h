@@ -75,6 +75,7 @@ enum {
 const char *option_cluster_id(struct argp_state *state, char *arg);
 int option_int(struct argp_state *state, const char *name, const char *arg, int min, int max);
 double option_seconds(struct argp_state *state, const char *name, const char *arg);
+double option_heartbeat(struct argp_state *state, const char *arg);
 size_t option_size(struct argp_state *state, const char *name, const char *arg);
 int option_fd(struct argp_state *state, const char *name, const char *arg);
 

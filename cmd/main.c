@@ -1,4 +1,5 @@
 /* main.c: the table of subcommands. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,15 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+/* A text that has got lost is a failure; that nobody wants one is not. */
+static int finish(int status)
+{
+	if (fflush(stdout) == 0 || errno == EBADF)
+		return status;
+	complain("cannot write the output: %s", strerror(errno));
+	return status == STATUS_OK ? STATUS_FAILED : status;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
 	static char name[64];
@@ -52,7 +62,7 @@ static int run(const struct command *command, int argc, char **argv)
 	argv[0] = name;
 	/* Else getopt's sentences would say "xcluster" only. */
 	program_invocation_name = program_invocation_short_name = name;
-	return command->run(argc, argv);
+	return finish(command->run(argc, argv));
 }
 
 static int help(int argc, char **argv)

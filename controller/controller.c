@@ -258,6 +258,15 @@ static bool is_over(const struct state *state)
 	return state->stop_ns && (!state->agents || now_ns() - state->stop_ns > STOP_LIMIT_NS);
 }
 
+/* Nobody finds a cluster whose directory was removed: it ends with its last client. */
+static void check_place(struct state *state)
+{
+	struct stat st;
+
+	if (!state->clients && fstat(state->lock, &st) == 0 && st.st_nlink == 0)
+		state_stop(state, "its directory has been removed");
+}
+
 /* True if there was something to do. Only when all messages were read: a BEAT may
  * be among them. */
 static bool tick(struct state *state)
@@ -266,6 +275,7 @@ static bool tick(struct state *state)
 		return false;
 	state->last_tick_ns = now_ns();
 	peers_tick(state);
+	check_place(state);
 	if (++state->ticks % 100 == 0)
 		forgive_ignored(state);
 	return true;

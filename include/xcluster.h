@@ -17,7 +17,8 @@
  *    it held back to send together, inside any call that waits or asks.
  *  - A blocking call that a signal handler of the program interrupts cancels its
  *    job and returns -EINTR.
- *  - A client is of no use in a child made by fork; the child may exec, or exit.
+ *  - A client is of no use in a child made by fork: calls that wait or submit return
+ *    XC_ELOST there. The child may open one of its own, exec, or exit.
  *  - Sizes are in bytes, times in seconds (double); a negative time-out means
  *    "no limit".
  */
@@ -618,7 +619,8 @@ XC_API int xc_cluster_start(struct xc_cluster **cluster, int n,
 /* Path of the connection file, for xc_open. Borrowed. */
 XC_API const char *xc_cluster_connection(const struct xc_cluster *cluster);
 
-/* Stops it and waits until nothing is left of it. NULL is taken. */
+/* Stops it and waits until nothing is left of it. NULL is taken. A child made by fork
+ * only lets go of it: it is its parent's. */
 XC_API int xc_cluster_stop(struct xc_cluster *cluster, struct xc_error *err);
 
 #ifdef __cplusplus

@@ -167,7 +167,8 @@ int xci_batch_flush(struct xc_client *client)
 	batch->is_uneven = false;
 	r = xci_send(client, m.seq, header, msg_submit_pack(header, sizeof header, &m), frames, 3);
 	if (r < 0) {
-		xci_job_abandon(job, "it could not be sent: out of memory");
+		xci_job_abandon(job, r == XC_ELOST ? "it could not be sent by a child made by fork"
+						   : "it could not be sent: out of memory");
 		xci_job_forget(client, job);
 	}
 	return r;

@@ -140,6 +140,15 @@ void xci_sent_free(struct xc_client *client, uint64_t received)
 	}
 }
 
+/* N.B. in a child made by fork ZeroMQ says for ever that a signal has come. */
+static int judge(struct xc_client *client, int r)
+{
+	if (r != -EINTR || client->pid == getpid())
+		return r;
+	client->is_lost = client->is_inherited = true;
+	return XC_ELOST;
+}
+
 int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t size,
 	     zmq_msg_t *frames, int count)
 {
@@ -161,7 +170,7 @@ int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t 
 	}
 	DL_APPEND(client->sent, sent);
 	xci_loop_stir(client);
-	return message_send(client->dealer, NULL, header, size, frames, count);
+	return judge(client, message_send(client->dealer, NULL, header, size, frames, count));
 }
 
 void xci_acked(struct xc_client *client)
@@ -186,14 +195,15 @@ void xci_ack(struct xc_client *client)
 static int take_messages(struct xc_client *client, int most)
 {
 	struct message m;
-	int n = 0;
+	int n = 0, r = 0;
 
 	message_init(&m);
-	while (n < most && message_receive(client->dealer, &m, false, false) > 0) {
+	while (n < most && (r = message_receive(client->dealer, &m, false, false)) > 0) {
 		dispatch(client, &m);
 		n++;
 	}
 	message_fini(&m);
+	judge(client, r);
 	if (n > 0) {
 		xci_loop_stir(client);
 		client->heard_ns = now_ns();
@@ -272,6 +282,11 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 
 int xci_lost(struct xc_client *client, struct xc_error *err)
 {
+	if (client->is_inherited)
+		return error_set(err, XC_ELOST,
+				 "the client was opened by process %d, of which this one is a "
+				 "child: it needs an xc_open of its own",
+				 (int)client->pid);
 	if (client->pings > PINGS_MAX)
 		return error_set(err, XC_ELOST,
 				 "the controller of cluster \"%s\" (pid %d on %s) has not answered "
@@ -351,8 +366,8 @@ static int dial(struct xc_client *client, struct xc_error *err)
 	client->pidfd = pidfd_open(client->connection.pid, 0);
 	gethostname(host, sizeof host - 1);
 	return SEND_SIMPLE(client->dealer, NULL, hello_client, .protocol = PROTOCOL_VERSION,
-			   .session = { client->session, SESSION_SIZE }, .pid = getpid(),
-			   .host = span_of(host),
+			   .session = { client->session, SESSION_SIZE },
+			   .pid = (uint64_t)client->pid, .host = span_of(host),
 			   .name = { program_invocation_short_name,
 				     strnlen(program_invocation_short_name, 63) },
 			   .received = 0);
@@ -398,6 +413,7 @@ int xc_open(struct xc_client **out, const char *cluster, struct xc_error *err)
 		return error_set(err, -ENOMEM, "out of memory");
 	client->pidfd = client->store = client->loop = client->timer = -1;
 	client->weight = 1;
+	client->pid = getpid();
 	client->agent_count = -1; /* until the first roster */
 	client->all = (struct xc_view){ .client = client, .kind = VIEW_ALL };
 	client->balanced = (struct xc_view){ .client = client, .kind = VIEW_BALANCED };

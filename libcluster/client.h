@@ -157,6 +157,8 @@ struct xc_client {
 	int dealer_fd; /* ZeroMQ's, edge-triggered: see xci_pump */
 	int pidfd;     /* of the controller, -1 if it cannot be watched */
 	bool is_welcome, is_lost;
+	bool is_inherited; /* by a child made by fork: lost to it */
+	pid_t pid;	   /* of the process that opened it */
 	int refused_code;
 	char refused[256];
 	uint64_t credit, input_bytes;

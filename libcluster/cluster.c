@@ -37,6 +37,7 @@ struct xc_cluster {
 	char connection[CLUSTER_PATH_MAX];
 	int lifeline; /* the cluster ends when this is closed */
 	pid_t controller;
+	pid_t owner; /* the process that started it */
 };
 
 /* A run of the command. */
@@ -293,6 +294,7 @@ int xc_cluster_start(struct xc_cluster **out, int n, const struct xc_cluster_opt
 		goto fail;
 	}
 	cluster->lifeline = -1;
+	cluster->owner = getpid();
 	r = check(n, options, err);
 	if (r < 0)
 		goto fail;
@@ -352,11 +354,11 @@ static bool is_replaced(const struct xc_cluster *cluster)
 static int end(struct xc_cluster *cluster, struct xc_error *err)
 {
 	struct holders holders = HOLDERS_INIT;
-	bool replaced = is_replaced(cluster);
-	int r = replaced ? 0 : holders_find(&holders, cluster->dir);
+	bool is_ours = cluster->owner == getpid() && !is_replaced(cluster);
+	int r = is_ours ? holders_find(&holders, cluster->dir) : 0;
 
 	close(cluster->lifeline);
-	if (replaced)
+	if (!is_ours)
 		return 0;
 	if (r < 0)
 		return error_set(err, r, "cannot look for the processes of %s: %s", cluster->dir,

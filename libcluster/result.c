@@ -42,7 +42,9 @@ void xci_failure_describe(const struct xc_failure *f, int64_t item, char *text, 
 	if (n > 0 && (size_t)n < size && f->attempts > 1)
 		n += snprintf(text + n, size - (size_t)n, " after %d attempts", f->attempts);
 	if (n > 0 && (size_t)n < size && f->text[0])
-		snprintf(text + n, size - (size_t)n, ": %s", f->text);
+		n += snprintf(text + n, size - (size_t)n, ": %s", f->text);
+	if (n >= 0 && (size_t)n >= size)
+		text_trim(text);
 }
 
 const struct xc_failure *xci_result_first_failure(const struct xc_result *result)

@@ -105,6 +105,8 @@ static int send_job(struct xci_submission *s, struct xc_result *result, const ui
 		return 0;
 	result->job = NULL;
 	xci_job_forget(client, job);
+	if (r == XC_ELOST)
+		return xci_lost(client, err);
 	return error_set(err, r, "cannot send the job: %s", error_text(r));
 }
 
@@ -176,7 +178,7 @@ static int check(struct call *c, const char *name, struct xc_error *err)
 	if (!c->view)
 		return error_set(err, -EINVAL, "%s: view is NULL", name);
 	if (c->n < 0 || c->n > INT64_MAX / 4)
-		return error_set(err, -EINVAL, "%s: n must be from 0 to 2^61, not %lld", name,
+		return error_set(err, -EINVAL, "%s: n must be from 0 to 2^61 - 1, not %lld", name,
 				 (long long)c->n);
 	if (c->out_size > OUT_LIMIT)
 		return error_set(err, -EINVAL, "%s: out_size %zu is over 2^34 bytes an item", name,

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "proto/error.h"
+
 int64_t xc_task_index(const struct xc_task *task)
 {
 	return task->index;
@@ -60,10 +62,13 @@ int xc_task_return(struct xc_task *task, const void *data, size_t size)
 int xc_task_fail(struct xc_task *task, const char *format, ...)
 {
 	va_list ap;
+	int n;
 
 	va_start(ap, format);
-	vsnprintf(task->text, sizeof task->text, format, ap);
+	n = vsnprintf(task->text, sizeof task->text, format, ap);
 	va_end(ap);
+	if (n >= (int)sizeof task->text)
+		text_trim(task->text);
 	task->has_text = true;
 	return XC_TASK_FAILED;
 }

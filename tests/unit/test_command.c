@@ -81,6 +81,39 @@ START_TEST(test_sizes_and_times)
 }
 END_TEST
 
+/* Columns are as wide as their texts have characters, and nothing in them steers the
+ * terminal. */
+START_TEST(test_table)
+{
+	static const struct column columns[] = { { "LABEL", "label", NULL },
+						 { "N", "n", NULL },
+						 { NULL, NULL, NULL } };
+	json_t *list = json_pack("[{s:s,s:i},{s:s,s:i},{s:i}]", "label", "W\u00e4lder \u68ee\u6797",
+				 "n", 1, "label", "a\nb\x1b[31mc", "n", 2, "n", 3);
+	FILE *file = fopen(fixture_path("table"), "w+");
+	int saved = dup(1);
+	char text[256];
+	size_t n;
+
+	ck_assert(file && list && saved >= 0);
+	fflush(stdout);
+	ck_assert_int_eq(dup2(fileno(file), 1), 1);
+	format_table(list, columns);
+	fflush(stdout);
+	ck_assert_int_eq(dup2(saved, 1), 1);
+	close(saved);
+	rewind(file);
+	n = fread(text, 1, sizeof text - 1, file);
+	text[n] = '\0';
+	ck_assert_str_eq(text, "  LABEL      N\n"
+			       "  W\u00e4lder \u68ee\u6797  1\n"
+			       "  a?b?[31mc  2\n"
+			       "  -          3\n");
+	fclose(file);
+	json_decref(list);
+}
+END_TEST
+
 static long tail_of(const char *text, int lines)
 {
 	int fd;
@@ -155,6 +188,7 @@ int main(void)
 	tcase_add_test(tests, test_cgroup_paths);
 	tcase_add_test(tests, test_affinity);
 	tcase_add_test(tests, test_sizes_and_times);
+	tcase_add_test(tests, test_table);
 	tcase_add_test(tests, test_tail);
 	tcase_add_test(tests, test_log_lines);
 	suite_add_tcase(suite, tests);
