@@ -25,16 +25,18 @@ class Compiler:
                               capture_output=True, cwd=self.work)
         return '' if made.returncode == 0 else made.stderr or f'status {made.returncode}'
 
-    def check_c(self, text):
-        return self.run([self.cc, *C_FLAGS, '-fsyntax-only', '-xc', '-'], text)
+    def check(self, text, language='c'):
+        return self.run(self.command(language) + ['-fsyntax-only', '-x' + language, '-'], text)
 
-    def check_cpp(self, text):
-        return self.run([self.cxx, '-std=c++17', *STRICT, '-fsyntax-only', '-xc++', '-'], text)
+    def link(self, text, name, language='c'):
+        return self.run(self.command(language) +
+                        [*SANITIZE, '-O1', '-o', name, '-x' + language, '-', '-xnone',
+                         '-L' + self.libdir, '-lxcluster', '-lm', '-Wl,-rpath,' + self.libdir],
+                        text)
 
-    def link(self, text, name):
-        return self.run([self.cc, *C_FLAGS, *SANITIZE, '-O1', '-o', name, '-xc', '-', '-xnone',
-                         '-L' + self.libdir, '-lxcluster', '-lm',
-                         '-Wl,-rpath,' + self.libdir], text)
+    def command(self, language):
+        """The compiler and its flags."""
+        return [self.cc, *C_FLAGS] if language == 'c' else [self.cxx, '-std=c++17', *STRICT]
 
 
 def located(block, text):
@@ -55,9 +57,9 @@ def body_unit(bodies):
 def check_bodies(compiler, bodies):
     """Pairs of block and complaint. They are compiled together, and one by one only
     when something is wrong, as one may spoil the next."""
-    if not bodies or not compiler.check_c(body_unit(bodies)):
+    if not bodies or not compiler.check(body_unit(bodies)):
         return []
-    alone = [(block, compiler.check_c(body_unit([(block, code)]))) for block, code in bodies]
+    alone = [(block, compiler.check(body_unit([(block, code)]))) for block, code in bodies]
     return [(block, complaint) for block, complaint in alone if complaint]
 
 

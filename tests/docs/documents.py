@@ -9,7 +9,8 @@ In a fence stands what is in it:
                 of four engines. Named by its first line, as in /* fit.c: ..., it is
                 kept under that name, and the program under fit.
   c body        statements, compiled within a function, with prelude.h
-  cpp, python   a translation unit; a script, for its syntax
+  cpp           as c, if there is a C++ compiler
+  python        a script: its syntax
   sh            commands: their syntax, and the subcommands and options of xcluster
   sh run        as well, and run, in the directory of the programs before
   text          what the program or the commands in the block before print:
@@ -54,7 +55,7 @@ class Report:
 
 
 def is_program(block):
-    return block.kind == 'c' and re.search(r'^int main\(', block.text, re.M)
+    return re.search(r'^int main\(', block.text, re.M)
 
 
 def check_block(block, following, compiler, run):
@@ -62,10 +63,10 @@ def check_block(block, following, compiler, run):
     wanted = following if following and following.kind.startswith('text') else None
     if block.kind not in blocks.KINDS:
         return f'this is none of {", ".join(sorted(blocks.KINDS))}'
-    if block.kind == 'c':
+    if block.kind == 'cpp' and not compiler.cxx:
+        return None
+    if block.kind in ('c', 'cpp'):
         return run.program(block, wanted) if is_program(block) else run.source(block)
-    if block.kind == 'cpp':
-        return compiler.check_cpp(code.located(block, block.text)) if compiler.cxx else None
     if block.kind == 'python':
         try:
             compile('\n' * (block.line - 1) + block.text, block.path, 'exec')
@@ -112,11 +113,11 @@ def check_manual(path, shown, compiler, run, report):
         elif block.kind == 'c' and 'xcluster.h>' in block.text:
             report.check(block, check_block(block, None, compiler, run))
         elif block.kind == 'c':
-            report.check(block, compiler.check_c(header.comparison(block)))
+            report.check(block, compiler.check(header.comparison(block)))
 
 
 def documents_of(root):
-    patterns = ['README.md', 'docs/*.md', 'bench/README.md', 'docs/man/*.[137]']
+    patterns = ['README.md', 'docs/*.md', 'bench/README.md', 'tests/README.md', 'docs/man/*.[137]']
     return [os.path.relpath(path, root)
             for pattern in patterns for path in sorted(glob.glob(os.path.join(root, pattern)))]
 

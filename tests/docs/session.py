@@ -9,6 +9,7 @@ import code
 
 ENGINES = 4
 LIMIT = 60 # seconds of one program
+LANGUAGES = {'c': 'c', 'cpp': 'c++'}
 
 
 def masked(text, how):
@@ -95,7 +96,7 @@ class Session:
 
     def source(self, block):
         self.keep(block)
-        return self.compiler.check_c(code.located(block, block.text))
+        return self.compiler.check(code.located(block, block.text), LANGUAGES[block.kind])
 
     def keep(self, block):
         """Writes the text under the name that its first line gives it, if any."""
@@ -108,7 +109,8 @@ class Session:
     def program(self, block, wanted):
         self.programs += 1
         name = self.keep(block) or f'program{self.programs}'
-        complaint = self.compiler.link(code.located(block, block.text), name)
+        complaint = self.compiler.link(code.located(block, block.text), name,
+                                       LANGUAGES[block.kind])
         complaint = complaint or self.start()
         if complaint or (wanted and wanted.kind == 'text shown'):
             return complaint
