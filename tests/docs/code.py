@@ -66,7 +66,7 @@ def check_bodies(compiler, bodies):
 def statement_of(code):
     """The statement to compile for code within a line; None when it is a name, a
     command or anything else that is no C of this library."""
-    if not re.search(r'\bxc_\w+\(|^(options|stream)\.', code) or code.endswith(')()'):
+    if not re.search(r'\bxc_\w+\(|^(options|stream)\.\w+ = ', code) or code.endswith(')()'):
         return None
     if code.startswith(('#', '$', '.', '%')):
         return None
