@@ -51,9 +51,11 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t in_size, size
 				   .time_limit_ns = (uint64_t)(options->time_limit * 1e9) };
 	int r = xci_batch_flush(client);
 
+	if (r < 0) /* what is held back still needs what is known of it */
+		return error_set(err, r, "xc_apply: what was held back cannot be sent: %s",
+				 error_text(r));
 	xci_batch_forget(batch);
-	if (r == 0)
-		r = xci_ship(client, fn, options->function, &task, err);
+	r = xci_ship(client, fn, options->function, &task, err);
 	if (r < 0)
 		return r;
 	batch->frame_size = task_frame_pack(batch->frame, sizeof batch->frame, &task);
@@ -80,6 +82,28 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t in_size, size
 	return 0;
 }
 
+/* The job that the batch is going to be; NULL: no memory. */
+static struct xci_job *job_of(struct xc_client *client)
+{
+	const struct xci_batch *batch = &client->batch;
+	size_t size = (size_t)batch->count * sizeof *batch->members;
+	struct xci_job *job = calloc(1, sizeof *job);
+
+	if (!job)
+		return NULL;
+	job->id = ++client->last_job;
+	job->count = batch->count;
+	job->input_bytes = (uint64_t)batch->count * batch->in_size;
+	job->members = malloc(size);
+	if (!job->members || xci_job_add(client, job) < 0) {
+		free(job->members);
+		free(job);
+		return NULL;
+	}
+	memcpy(job->members, batch->members, size);
+	return job;
+}
+
 int xci_batch_flush(struct xc_client *client)
 {
 	struct xci_batch *batch = &client->batch;
@@ -91,39 +115,43 @@ int xci_batch_flush(struct xc_client *client)
 
 	if (!batch->count)
 		return 0;
-	job = calloc(1, sizeof *job);
-	if (!job || !(job->members = malloc((size_t)batch->count * sizeof *job->members))) {
-		free(job);
+	job = job_of(client);
+	if (!job)
 		return -ENOMEM;
+	m.seq = client->sent_seq + 1;
+	m.weight = client->weight;
+	m.ack = client->received;
+	m.job = job->id;
+	m.items = batch->count;
+	r = frame_copy(&frames[0], batch->frame, batch->frame_size);
+	zmq_msg_init(&frames[1]);
+	r |= frame_copy(&frames[2], batch->inputs, (size_t)batch->count * batch->in_size);
+	if (r == 0) {
+		r = xci_send(client, m.seq, header, msg_submit_pack(header, sizeof header, &m),
+			     frames, 3);
+	} else {
+		zmq_msg_close(&frames[0]);
+		zmq_msg_close(&frames[2]);
+		r = -ENOMEM;
 	}
-	job->id = ++client->last_job;
-	job->count = batch->count;
-	job->input_bytes = (uint64_t)batch->count * batch->in_size;
-	memcpy(job->members, batch->members, (size_t)batch->count * sizeof *job->members);
+	if (r < 0) { /* it stays here, to be sent the next time */
+		xci_job_forget(client, job);
+		return r;
+	}
+	xci_acked(client);
 	for (int64_t i = 0; i < job->count; i++) {
 		if (!job->members[i])
 			continue; /* destroyed meanwhile */
 		job->members[i]->job = job;
 		job->members[i]->index = i;
 	}
-	HASH_ADD(hh, client->jobs, id, sizeof job->id, job);
-	client->input_bytes += job->input_bytes;
-	m.seq = client->sent_seq + 1;
-	m.weight = client->weight;
-	m.ack = client->received;
-	xci_acked(client);
-	m.job = job->id;
-	m.items = batch->count;
-	frame_copy(&frames[0], batch->frame, batch->frame_size);
-	zmq_msg_init(&frames[1]);
-	frame_copy(&frames[2], batch->inputs, (size_t)batch->count * batch->in_size);
 	batch->count = 0;
-	r = xci_send(client, m.seq, header, msg_submit_pack(header, sizeof header, &m), frames, 3);
-	if (r < 0) {
-		xci_job_abandon(job, "it could not be sent: out of memory");
-		xci_job_forget(client, job);
-	}
-	return r;
+	return 0;
+}
+
+static bool is_full(const struct xci_batch *batch)
+{
+	return batch->count == BATCH_ITEMS || (size_t)batch->count * batch->in_size > BATCH_BYTES;
 }
 
 static bool has_room(void *argument)
@@ -142,7 +170,7 @@ struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const 
 	bool is_idle;
 	int r = 0;
 
-	if (!fits(batch, fn, in_size, out_size, options) || batch->count == 0) {
+	if (!fits(batch, fn, in_size, out_size, options) || batch->count == 0 || is_full(batch)) {
 		/* Also tells whether the store still has the program. */
 		r = reopen(client, fn, in_size, out_size, options, err);
 		if (r < 0)
@@ -174,9 +202,7 @@ struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const 
 	is_idle = client->singles < (int64_t)IDLE_PER_ENGINE * client->up;
 	client->singles++;
 	xci_loop_stir(client);
-	if (is_idle || batch->count == BATCH_ITEMS ||
-	    (size_t)batch->count * in_size > BATCH_BYTES ||
-	    now_ns() - batch->since_ns > BATCH_AGE_NS)
+	if (is_idle || is_full(batch) || now_ns() - batch->since_ns > BATCH_AGE_NS)
 		xci_pump(client, 0); /* sends it, and takes in what has arrived */
 	return result;
 }

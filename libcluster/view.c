@@ -24,7 +24,9 @@ static bool is_covered(const struct xc_client *client, int id)
 
 static int check_ids(struct xc_client *client, const int *ids, int n, struct xc_error *err)
 {
-	if (n < 1 || !ids)
+	if (!ids)
+		return error_set(err, -EINVAL, "ids is NULL: a view needs a list of engines");
+	if (n < 1)
 		return error_set(err, -EINVAL, "a view needs at least one engine");
 	for (int i = 0; i < n; i++) {
 		if (!is_covered(client, ids[i]))
