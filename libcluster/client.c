@@ -2,10 +2,12 @@
 #include "libcluster/client.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -13,11 +15,12 @@
 #include "proto/cluster_dir.h"
 #include "proto/error.h"
 
-#define OPEN_LIMIT_S  10
-#define ACK_RESULTS   64
-#define ACK_BYTES     (UINT64_C(1) << 20)
-#define PING_AFTER_NS UINT64_C(1000000000)
-#define PINGS_MAX     60 /* without an answer, one a second */
+#define OPEN_LIMIT_S	 10
+#define DIAL_DESCRIPTORS 12 /* of the socket, its threads and connections */
+#define ACK_RESULTS	 64
+#define ACK_BYTES	 (UINT64_C(1) << 20)
+#define PING_AFTER_NS	 UINT64_C(1000000000)
+#define PINGS_MAX	 60 /* without an answer, one a second */
 
 extern char *program_invocation_short_name;
 
@@ -362,12 +365,36 @@ static int wait_through(struct xc_client *client, double timeout, bool (*done)(v
 
 /* ---- Opening and closing ---------------------------------------------------------------- */
 
+/* libzmq ends the program when it finds too few descriptors for its threads, so it is
+ * seen to first that there are. */
+static int check_descriptors(struct xc_error *err)
+{
+	int fds[DIAL_DESCRIPTORS], n = 0, r = 0;
+
+	while (n < DIAL_DESCRIPTORS && r == 0) {
+		fds[n] = n ? fcntl(fds[0], F_DUPFD_CLOEXEC, 0) : eventfd(0, EFD_CLOEXEC);
+		if (fds[n] < 0)
+			r = error_set(err, -errno,
+				      "cannot make a socket, which takes %d descriptors: %s: raise "
+				      "the limit (ulimit -n), or close some",
+				      DIAL_DESCRIPTORS, strerror(errno));
+		else
+			n++;
+	}
+	while (n > 0)
+		close(fds[--n]);
+	return r;
+}
+
 static int dial(struct xc_client *client, struct xc_error *err)
 {
 	unsigned char route[ROUTE_SIZE];
 	int none = 0, linger = 0, r;
 	char host[256] = "";
 
+	r = check_descriptors(err);
+	if (r < 0)
+		return r;
 	randombytes_buf(client->session, sizeof client->session);
 	route_make(route, 'c', client->session);
 	client->context = zmq_ctx_new();
