@@ -14,6 +14,7 @@
 enum fault_mode {
 	FAULT_ONCE,	 /* the n-th fails, those after it do not */
 	FAULT_FROM_THEN, /* the n-th and all after it */
+	FAULT_FRAMES,	 /* the same, of frames of messages only */
 	FAULT_MODES,
 };
 
@@ -34,11 +35,11 @@ void fault_arm(bool armed);
 		value_;                                                                            \
 	})
 
-/* Calls `scenario` with the n-th allocation failing, in both modes, for n = 1, 2, ...
- * until it goes through without a failure: then it must return 0. Before that it
- * must return 0, -ENOMEM, or `other` (0: none), with a text in `err` that says why;
- * and no descriptor may be left open. `after` (may be NULL) is called each time,
- * with all the memory there is. */
+/* Calls `scenario` with the n-th allocation failing, in all modes, for n = 1, 2, ...
+ * (beyond 200 not each: items repeat) until it goes through without a failure: then it must return
+ * 0. Before that it must return 0, -ENOMEM, or `other` (0: none), with a text in `err` that says
+ * why; and no descriptor may be left open. `after` (may be NULL) is called each time, with all the
+ * memory there is. */
 void fault_every(const char *name, int (*scenario)(struct xc_error *err), int other,
 		 void (*after)(void));
 

@@ -68,13 +68,12 @@ static int taken(struct msg_result head, int64_t *tries)
 
 static void check_item(struct xc_result *result, int64_t i, int64_t value)
 {
-	const int64_t *data;
 	size_t size = 0;
+	const void *data = xc_result_item(result, i, &size);
 
-	data = xc_result_item(result, i, &size);
 	ck_assert_ptr_nonnull(data);
-	ck_assert_uint_eq(size, sizeof *data);
-	ck_assert_int_eq(*data, value);
+	ck_assert_uint_eq(size, sizeof value);
+	ck_assert_mem_eq(data, &value, size);
 }
 
 static int packed_map(struct xc_error *err)
