@@ -220,7 +220,9 @@ int xci_local_open(struct xc_cluster **own, char *path, size_t size, struct xc_e
 int xci_on_roster(struct xc_client *client, struct message *m);
 void xci_roster_free(struct xc_client *client);
 
-/* view.c: ids of the engines that a direct view covers now, to be freed. */
+/* view.c: the error of a call on a view that covers no engine now. */
+int xci_no_engine(const struct xc_view *view, struct xc_error *err);
+/* Ids of the engines that a direct view covers now, to be freed. */
 int xci_view_targets(const struct xc_view *view, uint32_t **ids, int *count, struct xc_error *err);
 
 /* ship.c */

@@ -57,9 +57,7 @@ static struct xci_submission builtin(const struct xc_view *view, enum builtin nu
 static struct xc_result *submit(struct xci_submission *s, struct xc_error *err)
 {
 	if (s->items == 0) {
-		error_set(err, XC_ENOENGINE,
-			  "no engine is up yet: call xc_wait_for_engines first, or add some with "
-			  "xcluster engines -n");
+		xci_no_engine(s->view, err);
 		zmq_msg_close(&s->payload);
 		return NULL;
 	}
@@ -261,7 +259,7 @@ struct xc_result *xc_scatter_async(const struct xc_view *view, const char *name,
 	}
 	k = xc_view_size(view);
 	if (k == 0) {
-		error_set(err, XC_ENOENGINE, "no engine is up yet: call xc_wait_for_engines first");
+		xci_no_engine(view, err);
 		return NULL;
 	}
 	return scatter(view, name, array, k, err);

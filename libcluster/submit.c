@@ -349,8 +349,7 @@ struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *fn, con
 	if (view->kind != VIEW_BALANCED)
 		c.n = xc_view_size(view);
 	if (c.n == 0) {
-		error_set(err, XC_ENOENGINE,
-			  "xc_apply: no engine is up yet: call xc_wait_for_engines first");
+		xci_no_engine(view, err);
 		return NULL;
 	}
 	if (frame_copy(&s.payload, in, in_size) < 0) {
