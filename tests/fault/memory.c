@@ -9,7 +9,7 @@
 
 #define ENGINES 2
 #define ITEMS	20
-#define MANY	700 /* more than one batch */
+#define MANY	1100 /* each half more than one batch */
 #define LARGE	5000
 
 static struct xc_client *client;
