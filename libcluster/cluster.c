@@ -370,13 +370,14 @@ static int end(struct xc_cluster *cluster, struct xc_error *err)
 	close(cluster->lifeline);
 	if (replaced)
 		return 0;
-	if (r < 0)
-		return error_set(err, r, "cannot look for the processes of %s: %s", cluster->dir,
-				 strerror(-r));
-	r = holders_finish(&holders, STOP_TIMEOUT, err);
-	holders_fini(&holders);
-	if (r == 0)
-		r = holders_end(cluster->dir, 0, err);
+	if (r < 0) { /* no memory, or no descriptors: there may be by now */
+		r = holders_end(cluster->dir, STOP_TIMEOUT, err);
+	} else {
+		r = holders_finish(&holders, STOP_TIMEOUT, err);
+		holders_fini(&holders);
+		if (r == 0)
+			r = holders_end(cluster->dir, 0, err);
+	}
 	if (r < 0)
 		return r;
 	r = cluster_dir_remove(cluster->dir, false);

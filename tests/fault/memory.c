@@ -483,6 +483,16 @@ static int event_loop(struct xc_error *err)
 	return 0;
 }
 
+/* It ends in any case: the end of this process would see to it, too. */
+static int private_cluster(struct xc_error *err)
+{
+	struct xc_cluster *cluster = NULL;
+	int r = FAULTY(xc_cluster_start(&cluster, 1, NULL, err));
+
+	ck_assert_int_eq(cluster != NULL, r == 0);
+	return r < 0 ? r : FAULTY(xc_cluster_stop(cluster, err));
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct xc_error *err);
@@ -513,6 +523,8 @@ static const struct {
 	{ "xc_engine_info", engine_info, 0 },
 	{ "views", views, 0 },
 	{ "xc_process", event_loop, 0 },
+	/* The JSON that the command prints is not read. */
+	{ "xc_cluster_start", private_cluster, XC_ENOCLUSTER },
 };
 #define SCENARIOS (sizeof scenarios / sizeof scenarios[0])
 
