@@ -19,7 +19,8 @@ const char *option_cluster_id(struct argp_state *state, char *arg)
 {
 	if (!cluster_id_is_valid(arg))
 		argp_error(state,
-			   "\"%.80s\" is no cluster id: 1 to 63 letters, digits, '.', '_' and '-', "
+			   "--cluster-id: \"%.80s\" is no cluster id: 1 to 63 letters, digits, "
+			   "'.', '_' and '-', "
 			   "not beginning with '.' or '-'",
 			   arg);
 	return arg;

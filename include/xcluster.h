@@ -9,6 +9,9 @@
  *    -errno, or one of XC_ERRORS. A call that returns a pointer returns NULL.
  *  - The last parameter, `err`, may be NULL. On failure it says what was tried,
  *    on what, why it failed and what to do. Outputs are written only on success.
+ *  - Without memory a call returns -ENOMEM, and the client is as before; a blocking
+ *    call has cancelled its job. What arrives and finds no memory is kept: calls that
+ *    wait return -ENOMEM; call again, and nothing is lost. Without descriptors: -EMFILE.
  *  - Calls block until the work is done. The `_async` form returns at once with
  *    a `struct xc_result *` that the caller owns and gives to xc_result_destroy.
  *  - The library starts no thread and installs no signal handler. A client and
@@ -369,7 +372,8 @@ struct xc_bytes {
  * text that counts them and quotes the first; XC_ECODE when fn cannot be
  * shipped; XC_ELOST; -EINVAL; -ENOMEM.
  *
- * xc_map_range: the items are the numbers start + i * step.
+ * xc_map_range: the items are the numbers start + i * step, all of which must be
+ * within int64_t (-EINVAL).
  * xc_map: the items are the n elements of `in_size` bytes at `in`.
  * xc_map_packed: the items are `items[i]`, of any length.
  * Inputs are copied before the call returns, also by the async forms; `out`
@@ -460,8 +464,8 @@ XC_API int xc_load(const struct xc_view *view, const char *path, struct xc_error
 /* ---- Results ----------------------------------------------------------- */
 
 /* Waits until every item has ended. Returns 0; XC_EFAILED when some ended
- * badly; -ETIMEDOUT; XC_ELOST; -EINTR when a signal handler of the program ran
- * (call again to go on waiting). */
+ * badly; -ETIMEDOUT; XC_ELOST; -EINTR when a signal handler of the program ran, and
+ * -ENOMEM (call again to go on waiting). */
 XC_API int xc_wait(struct xc_result *result, double timeout, struct xc_error *err);
 
 /* True when every item has ended, or can no longer as the cluster is lost or the
@@ -603,7 +607,7 @@ struct xc_cluster;
 struct xc_cluster_options {
 	const char *id;		/* NULL: a name of its own */
 	int threads_per_engine; /* 0: cores / n */
-	double engine_timeout;	/* seconds until all must be up; 0: 60 */
+	double engine_timeout;	/* seconds until all must be up, not negative; 0: 60 */
 	bool bind;		/* pin engines to cores */
 };
 

@@ -66,6 +66,9 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t out_size,
 	struct xci_batch *batch = &client->batch;
 	int r = xci_batch_flush(client);
 
+	if (r < 0) /* what is held back still needs what is known of it */
+		return error_set(err, r, "xc_apply: what was held back cannot be sent: %s",
+				 error_text(r));
 	xci_batch_forget(batch);
 	batch->options = *options;
 	batch->options.function = options->function ? strdup(options->function) : NULL;
@@ -77,8 +80,7 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t out_size,
 					   .step = 1,
 					   .apart = 1,
 					   .time_limit_ns = (uint64_t)(options->time_limit * 1e9) };
-	if (r == 0)
-		r = name_task(client, fn, err);
+	r = name_task(client, fn, err);
 	if (r < 0)
 		return r;
 	batch->fn = fn;
@@ -125,6 +127,28 @@ static int fill_frames(struct xci_batch *batch, zmq_msg_t *frames)
 	return 0;
 }
 
+/* The job that the batch is going to be; NULL: no memory. */
+static struct xci_job *job_of(struct xc_client *client)
+{
+	const struct xci_batch *batch = &client->batch;
+	size_t size = (size_t)batch->count * sizeof *batch->members;
+	struct xci_job *job = calloc(1, sizeof *job);
+
+	if (!job)
+		return NULL;
+	job->id = ++client->last_job;
+	job->count = batch->count;
+	job->input_bytes = batch->offsets[batch->count];
+	job->members = malloc(size);
+	if (!job->members || xci_job_add(client, job) < 0) {
+		free(job->members);
+		free(job);
+		return NULL;
+	}
+	memcpy(job->members, batch->members, size);
+	return job;
+}
+
 int xci_batch_flush(struct xc_client *client)
 {
 	struct xci_batch *batch = &client->batch;
@@ -136,42 +160,39 @@ int xci_batch_flush(struct xc_client *client)
 
 	if (!batch->count)
 		return 0;
-	job = calloc(1, sizeof *job);
-	if (!job || !(job->members = malloc((size_t)batch->count * sizeof *job->members)) ||
-	    fill_frames(batch, frames) < 0) {
-		if (job)
-			free(job->members);
-		free(job);
+	job = job_of(client);
+	if (!job)
 		return -ENOMEM;
+	r = fill_frames(batch, frames);
+	m = batch->submit;
+	m.seq = client->sent_seq + 1;
+	m.weight = client->weight;
+	m.ack = client->received;
+	m.job = job->id;
+	m.items = batch->count;
+	if (r == 0)
+		r = xci_send(client, m.seq, header, msg_submit_pack(header, sizeof header, &m),
+			     frames, 3);
+	if (r < 0) { /* it stays here, to be sent the next time */
+		xci_job_forget(client, job);
+		return r;
 	}
-	job->id = ++client->last_job;
-	job->count = batch->count;
-	job->input_bytes = zmq_msg_size(&frames[2]);
-	memcpy(job->members, batch->members, (size_t)batch->count * sizeof *job->members);
+	xci_acked(client);
 	for (int64_t i = 0; i < job->count; i++) {
 		if (!job->members[i])
 			continue; /* destroyed meanwhile */
 		job->members[i]->job = job;
 		job->members[i]->index = i;
 	}
-	HASH_ADD(hh, client->jobs, id, sizeof job->id, job);
-	client->input_bytes += job->input_bytes;
-	m = batch->submit;
-	m.seq = client->sent_seq + 1;
-	m.weight = client->weight;
-	m.ack = client->received;
-	xci_acked(client);
-	m.job = job->id;
-	m.items = batch->count;
 	batch->count = 0;
 	batch->is_uneven = false;
-	r = xci_send(client, m.seq, header, msg_submit_pack(header, sizeof header, &m), frames, 3);
-	if (r < 0) {
-		xci_job_abandon(job, r == XC_ELOST ? "it could not be sent by a child made by fork"
-						   : "it could not be sent: out of memory");
-		xci_job_forget(client, job);
-	}
-	return r;
+	return 0;
+}
+
+static bool is_full(const struct xci_batch *batch)
+{
+	return batch->count == BATCH_ITEMS ||
+	       (batch->count && batch->offsets[batch->count] > BATCH_BYTES);
 }
 
 /* Puts the input beside those that wait. */
@@ -201,7 +222,7 @@ struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const 
 	bool is_idle;
 	int r = 0;
 
-	if (!fits(batch, fn, out_size, options))
+	if (!fits(batch, fn, out_size, options) || is_full(batch))
 		r = reopen(client, fn, out_size, options, err);
 	else if (batch->count == 0) /* the store may have lost the program */
 		r = name_task(client, fn, err);
@@ -235,9 +256,7 @@ struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const 
 	xci_loop_stir(client);
 	if (is_idle && client->last_job % TAKE_IN_EVERY)
 		xci_batch_flush(client);
-	else if (is_idle || batch->count == BATCH_ITEMS ||
-		 batch->offsets[batch->count] > BATCH_BYTES ||
-		 now_ns() - batch->since_ns > BATCH_AGE_NS)
+	else if (is_idle || is_full(batch) || now_ns() - batch->since_ns > BATCH_AGE_NS)
 		xci_pump(client, 0); /* sends it, and takes in what has arrived */
 	return result;
 }

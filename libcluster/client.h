@@ -5,6 +5,8 @@
 #ifndef LIBCLUSTER_CLIENT_H
 #define LIBCLUSTER_CLIENT_H
 
+/* A hash table that cannot grow is an error of the call, not the end of the program. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "libcluster/channel.h"
@@ -183,6 +185,8 @@ struct xc_client {
 	struct xci_shipped *shipped;
 	struct xci_job *jobs;
 	struct xc_result *results;
+	struct message held; /* taken in, but memory was out: to be tried again */
+	bool is_held;	     /* held is valid */
 	struct xci_batch batch;
 	int64_t singles;	/* in flight */
 	int loop, timer;	/* what xc_fd returns, and its timer; -1 */
@@ -192,16 +196,21 @@ struct xc_client {
 /* client.c */
 /* Sends what is held back, takes in what has arrived; waits up to timeout_ms
  * (-1: no limit) for something if there is nothing. Returns the number of
- * messages, -EINTR, or XC_ELOST. */
+ * messages, -EINTR, XC_ELOST, or -ENOMEM: a message waits for memory. */
 int xci_pump(struct xc_client *client, int timeout_ms);
 /* Takes messages in until `done(argument)` or the time-out. */
 int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argument),
 	     void *argument);
 int xci_lost(struct xc_client *client, struct xc_error *err);
+/* The error of a wait that ended with `r`, in the name of `call`. */
+int xci_wait_failed(struct xc_client *client, const char *call, int r, struct xc_error *err);
 void xci_ack(struct xc_client *client);
 /* A message that says what has been received is on its way. */
 void xci_acked(struct xc_client *client);
-/* Numbers, keeps and sends a message; frames are consumed. */
+/* Puts a job on the list: 0, or -ENOMEM. */
+int xci_job_add(struct xc_client *client, struct xci_job *job);
+/* Numbers, keeps and sends a message; frames are consumed. After a failure it is as
+ * if it had not been called. */
 int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t size,
 	     zmq_msg_t *frames, int count);
 void xci_sent_free(struct xc_client *client, uint64_t received);
@@ -221,7 +230,9 @@ int xci_local_open(struct xc_cluster **own, char *path, size_t size, struct xc_e
 int xci_on_roster(struct xc_client *client, struct message *m);
 void xci_roster_free(struct xc_client *client);
 
-/* view.c: ids of the engines that a direct view covers now, to be freed. */
+/* view.c: the error of a call on a view that covers no engine now. */
+int xci_no_engine(const struct xc_view *view, struct xc_error *err);
+/* Ids of the engines that a direct view covers now, to be freed. */
 int xci_view_targets(const struct xc_view *view, uint32_t **ids, int *count, struct xc_error *err);
 
 /* ship.c */

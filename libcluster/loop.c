@@ -89,5 +89,5 @@ int xc_process(struct xc_client *client, struct xc_error *err)
 		else if (client->loop >= 0)
 			set_timer(client, client->pinged_ns != pinged);
 	}
-	return r == XC_ELOST ? xci_lost(client, err) : r;
+	return r < 0 ? xci_wait_failed(client, "xc_process", r, err) : 0;
 }

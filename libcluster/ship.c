@@ -59,6 +59,8 @@ int xci_store(struct xc_client *client, struct xc_error *err)
 		if (strcmp(agent->host, host) != 0)
 			continue;
 		fd = channel_connect(agent->store, agent->session, &last);
+		if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM) /* ours, not its */
+			return error_set(err, fd, "%s", last.text);
 		if (fd < 0)
 			continue;
 		client->store = fd;

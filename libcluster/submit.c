@@ -96,18 +96,22 @@ static int send_job(struct xci_submission *s, struct xc_result *result, const ui
 		free(job);
 		return error_set(err, -ENOMEM, "out of memory");
 	}
-	xci_acked(client);
-	HASH_ADD(hh, client->jobs, id, sizeof job->id, job);
-	client->input_bytes += job->input_bytes;
-	result->job = job;
+	if (xci_job_add(client, job) < 0) {
+		for (int i = 0; i < 3; i++)
+			zmq_msg_close(&frames[i]);
+		free(job);
+		return error_set(err, -ENOMEM, "out of memory");
+	}
 	r = xci_send(client, m.seq, header, size, frames, 3);
-	if (r == 0)
-		return 0;
-	result->job = NULL;
-	xci_job_forget(client, job);
-	if (r == XC_ELOST)
-		return xci_lost(client, err);
-	return error_set(err, r, "cannot send the job: %s", error_text(r));
+	if (r < 0) {
+		xci_job_forget(client, job);
+		if (r == XC_ELOST)
+			return xci_lost(client, err);
+		return error_set(err, r, "cannot send the job: %s", error_text(r));
+	}
+	xci_acked(client);
+	result->job = job;
+	return 0;
 }
 
 struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err)
@@ -119,16 +123,16 @@ struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err)
 
 	if ((s->view->kind != VIEW_BALANCED || s->view->count) && s->items > 0)
 		r = xci_view_targets(s->view, &targets, &count, err);
-	if (r == 0 && client->batch.count)
-		r = xci_batch_flush(client); /* the order of submission holds */
-	if (r == 0 && zmq_msg_size(&s->payload) > 0)
-		r = xci_wait(client, -1, has_credit, client);
-	if (r == 0 && client->is_lost)
-		r = XC_ELOST;
-	if (r == XC_ELOST)
-		xci_lost(client, err);
-	else if (r == -EINTR)
-		error_set(err, r, "interrupted");
+	if (r == 0) {
+		if (client->batch.count)
+			r = xci_batch_flush(client); /* the order of submission holds */
+		if (r == 0 && zmq_msg_size(&s->payload) > 0)
+			r = xci_wait(client, -1, has_credit, client);
+		if (r == 0 && client->is_lost)
+			r = XC_ELOST;
+		if (r < 0)
+			xci_wait_failed(client, "submitting", r, err);
+	}
 	if (r == 0) {
 		result = xci_result_new(client, s->items, s->out, s->task.out_size);
 		if (!result)
@@ -194,6 +198,20 @@ static int check(struct call *c, const char *name, struct xc_error *err)
 	return xci_options_check(c->options, err);
 }
 
+/* The numbers are int64_t, the last one, too. */
+static int check_range(const struct call *c, struct xc_error *err)
+{
+	int64_t step = c->options->step ? c->options->step : 1, last;
+
+	if (c->n == 0 || (!__builtin_mul_overflow(c->n - 1, step, &last) &&
+			  !__builtin_add_overflow(last, c->options->start, &last)))
+		return 0;
+	return error_set(err, -EINVAL,
+			 "xc_map_range: options.start %lld and step %lld lead beyond int64_t in "
+			 "%lld items",
+			 (long long)c->options->start, (long long)step, (long long)c->n);
+}
+
 /* Before they are copied. */
 static int check_bytes(const struct xc_client *client, const char *call, uint64_t size,
 		       struct xc_error *err)
@@ -230,7 +248,7 @@ struct xc_result *xc_map_range_async(const struct xc_view *view, xc_task_fn *fn,
 	struct call c = { view, fn, n, out, out_size, options };
 	struct xci_submission s = { .task.form = FORM_RANGE };
 
-	if (check(&c, "xc_map_range", err) < 0)
+	if (check(&c, "xc_map_range", err) < 0 || check_range(&c, err) < 0)
 		return NULL;
 	zmq_msg_init(&s.payload);
 	return submit(&c, &s, err);
@@ -332,8 +350,7 @@ struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *fn, con
 	if (view->kind != VIEW_BALANCED)
 		c.n = xc_view_size(view);
 	if (c.n == 0) {
-		error_set(err, XC_ENOENGINE,
-			  "xc_apply: no engine is up yet: call xc_wait_for_engines first");
+		xci_no_engine(view, err);
 		return NULL;
 	}
 	if (frame_copy(&s.payload, in, in_size) < 0) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 struct xc_client *guest;
+void (*guest_around)(bool before);
 
 static void *far;
 
@@ -68,7 +69,11 @@ static int take(int (*handler)(struct xc_client *client, struct message *m), con
 	frame_copy(&m.frames[1], b.data, b.size);
 	m.count = 2;
 	m.type = message_type(&m.fields, zmq_msg_data(&m.header), size);
+	if (guest_around)
+		guest_around(true);
 	r = handler(guest, &m);
+	if (guest_around)
+		guest_around(false);
 	message_fini(&m);
 	return r;
 }
