@@ -15,12 +15,14 @@
 static bool same_options(const struct xc_map_options *a, const struct xc_map_options *b)
 {
 	const char *f = a->function ? a->function : "", *g = b->function ? b->function : "";
+	const char *n = a->library ? a->library : "", *o = b->library ? b->library : "";
 	const char *l = a->label ? a->label : "", *k = b->label ? b->label : "";
 
 	return a->start == b->start && a->step == b->step && a->chunk == b->chunk &&
 	       a->max_attempts == b->max_attempts && a->priority == b->priority &&
 	       a->time_limit == b->time_limit && a->on_failure == b->on_failure &&
-	       a->at_most_once == b->at_most_once && strcmp(f, g) == 0 && strcmp(l, k) == 0;
+	       a->at_most_once == b->at_most_once && strcmp(f, g) == 0 && strcmp(l, k) == 0 &&
+	       strcmp(n, o) == 0;
 }
 
 static bool fits(const struct xci_batch *batch, xc_task_fn *fn, size_t in_size, size_t out_size,
@@ -33,8 +35,9 @@ static bool fits(const struct xci_batch *batch, xc_task_fn *fn, size_t in_size, 
 void xci_batch_forget(struct xci_batch *batch)
 {
 	free((char *)(uintptr_t)batch->options.function);
+	free((char *)(uintptr_t)batch->options.library);
 	free((char *)(uintptr_t)batch->options.label);
-	batch->options.function = batch->options.label = NULL;
+	batch->options.function = batch->options.library = batch->options.label = NULL;
 	batch->is_open = false;
 }
 
@@ -53,7 +56,7 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t in_size, size
 
 	xci_batch_forget(batch);
 	if (r == 0)
-		r = xci_ship(client, fn, options->function, &task, err);
+		r = xci_ship(client, fn, options, &task, err);
 	if (r < 0)
 		return r;
 	batch->frame_size = task_frame_pack(batch->frame, sizeof batch->frame, &task);
@@ -62,12 +65,14 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t in_size, size
 	batch->out_size = out_size;
 	batch->options = *options;
 	batch->options.function = options->function ? strdup(options->function) : NULL;
+	batch->options.library = options->library ? strdup(options->library) : NULL;
 	batch->options.label = options->label ? strdup(options->label) : NULL;
 	if (!batch->inputs)
 		batch->inputs = malloc(BATCH_BYTES + 1024);
 	if (!batch->members)
 		batch->members = malloc(BATCH_ITEMS * sizeof *batch->members);
 	if (!batch->inputs || !batch->members || (options->function && !batch->options.function) ||
+	    (options->library && !batch->options.library) ||
 	    (options->label && !batch->options.label))
 		return error_set(err, -ENOMEM, "out of memory");
 	batch->submit =

@@ -91,7 +91,8 @@ static int array_payload(struct xc_client *client, const struct xc_array *array,
 }
 
 /* The result's job uses them: they are let go of when it ends. */
-static void keep_objects(struct xc_result *result, unsigned char (*objects)[OBJECT_SIZE], int count)
+void xci_objects_keep(struct xc_result *result, const unsigned char (*objects)[OBJECT_SIZE],
+		      int count)
 {
 	result->objects = malloc((size_t)count * OBJECT_SIZE);
 	if (!result->objects)
@@ -123,7 +124,7 @@ struct xc_result *xc_push_async(const struct xc_view *view, const char *name,
 		s.object = object;
 	result = submit(&s, err);
 	if (result && is_object) {
-		keep_objects(result, &object, 1);
+		xci_objects_keep(result, (const unsigned char(*)[OBJECT_SIZE]) & object, 1);
 	} else if (is_object) {
 		xci_object_release(view->client, object);
 	}
@@ -201,7 +202,7 @@ static void hand_over(struct xc_client *client, struct xc_result *result, struct
 			xci_object_release(client, parts[i].object);
 	}
 	if (n > 0)
-		keep_objects(result, objects, n);
+		xci_objects_keep(result, (const unsigned char(*)[OBJECT_SIZE])objects, n);
 	free(objects);
 }
 
@@ -450,21 +451,21 @@ int xc_clear(const struct xc_view *view, const char *name, struct xc_error *err)
 	return xci_finish(submit(&s, e), e);
 }
 
-int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
+int xci_load(const struct xc_view *view, const char *call, struct xci_image *image,
+	     struct xc_error *err)
 {
-	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
 	struct xci_shipped *shipped;
 	struct xci_submission s;
 	bool is_new;
-	int r;
+	int r = check(view, call, NULL, err);
 
-	if (check(view, "xc_load", NULL, e) < 0)
-		return e->code;
-	if (!path || !*path)
-		return error_set(e, -EINVAL, "xc_load: path is NULL or empty");
-	shipped = xci_ship_library(view->client, path, &is_new, e);
+	if (r < 0) {
+		xci_image_destroy(image);
+		return r;
+	}
+	shipped = xci_ship_library(view->client, image, &is_new, err);
 	if (!shipped)
-		return e->code;
+		return err->code;
 	s = builtin(view, BUILTIN_LOAD, shipped->image->name);
 	s.task.object = (struct span){ shipped->image->hash, OBJECT_SIZE };
 	s.task.program = span_of(shipped->image->name);
@@ -472,10 +473,24 @@ int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
 		s.flags = JOB_EVERYWHERE;
 		s.object = shipped->image->hash;
 	}
-	r = xci_finish(submit(&s, e), e);
+	r = xci_finish(submit(&s, err), err);
 	if (r == 0)
 		xci_ship_last(view->client, shipped);
 	else if (is_new)
 		xci_ship_forget(view->client, shipped);
 	return r;
+}
+
+int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
+{
+	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
+	struct xci_image *image;
+
+	if (check(view, "xc_load", NULL, e) < 0)
+		return e->code;
+	if (!path || !*path)
+		return error_set(e, -EINVAL, "xc_load: path is NULL or empty");
+	if (xci_image_load(path, &image, e) < 0)
+		return e->code;
+	return xci_load(view, "xc_load", image, e);
 }
