@@ -32,10 +32,12 @@ static void end(void)
 static const char *source(const char *name, const char *format, ...) XC_PRINTF(2, 3);
 static const char *source(const char *name, const char *format, ...)
 {
-	const char *path = test_path("%s", name);
-	char text[8192];
+	static char paths[8][256];
+	static int next;
+	char text[8192], *path = paths[next++ % 8];
 	va_list ap;
 
+	snprintf(path, sizeof paths[0], "%s", test_path("%s", name));
 	va_start(ap, format);
 	vsnprintf(text, sizeof text, format, ap);
 	va_end(ap);
