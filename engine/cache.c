@@ -18,6 +18,7 @@
 #include "proto/cluster_dir.h"
 #include "proto/error.h"
 #include "proto/log.h"
+#include "proto/sealed.h"
 
 #define LIBRARY	   "library"
 #define LOCK	   "lock"
@@ -225,36 +226,6 @@ static bool are_unchanged(const char *list, size_t size)
 
 /* ---- Libraries ----------------------------------------------------------------------- */
 
-static int write_all(int fd, const void *bytes, size_t size)
-{
-	const char *at = bytes;
-
-	while (size > 0) {
-		ssize_t n = write(fd, at, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		at += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
-static int sealed_copy(const void *bytes, size_t size)
-{
-	int fd = memfd_create("xcluster-source", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	int r = fd < 0 ? -errno : write_all(fd, bytes, size);
-
-	if (r == 0 &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		r = -errno;
-	if (r < 0 && fd >= 0)
-		close(fd);
-	return r < 0 ? r : fd;
-}
-
 /* The whole file, mapped; *size 0 and NULL when there is none. */
 static const unsigned char *map_file(int fd, size_t *size)
 {
@@ -284,7 +255,7 @@ static int check_library(const unsigned char *bytes, size_t size)
 		return -ENOENT;
 	if (!are_unchanged((const char *)bytes + library, size - TAIL_SIZE - library))
 		return -ENOENT;
-	return sealed_copy(bytes, library);
+	return sealed_create("xcluster-source", &(struct span){ bytes, library }, 1);
 }
 
 int cache_load(const unsigned char key[CACHE_KEY_SIZE])
@@ -313,32 +284,26 @@ int cache_load(const unsigned char key[CACHE_KEY_SIZE])
 }
 
 /* Under another name first, so that nobody ever sees half of it. */
-static int store_library(const struct cache_entry *entry, const unsigned char *bytes, size_t size,
-			 const char *list, size_t list_size)
+static int store_library(const struct cache_entry *entry, struct span library, struct span list)
 {
-	char made[PATH_MAX], path[PATH_MAX];
+	uint64_t size = library.size;
 	unsigned char hash[HASH_SIZE];
+	struct span parts[] = { library, list, { &size, sizeof size }, { hash, sizeof hash } };
+	char made[PATH_MAX], path[PATH_MAX];
 	crypto_generichash_state state;
-	uint64_t library = size;
-	int fd, r;
+	int fd, r = 0;
 
 	crypto_generichash_init(&state, NULL, 0, sizeof hash);
-	crypto_generichash_update(&state, bytes, size);
-	crypto_generichash_update(&state, (const unsigned char *)list, list_size);
-	crypto_generichash_update(&state, (const unsigned char *)&library, sizeof library);
+	for (int i = 0; i < 3; i++)
+		crypto_generichash_update(&state, parts[i].data, parts[i].size);
 	crypto_generichash_final(&state, hash, sizeof hash);
 	snprintf(made, sizeof made, "%s/" WORK "/" LIBRARY ".new", entry->directory);
 	snprintf(path, sizeof path, "%s/" LIBRARY, entry->directory);
 	fd = open(made, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	r = write_all(fd, bytes, size);
-	if (r == 0)
-		r = write_all(fd, list, list_size);
-	if (r == 0)
-		r = write_all(fd, &library, sizeof library);
-	if (r == 0)
-		r = write_all(fd, hash, sizeof hash);
+	for (int i = 0; r == 0 && i < 4; i++)
+		r = write_whole(fd, parts[i]);
 	close(fd);
 	return r == 0 && rename(made, path) < 0 ? -errno : r;
 }
@@ -355,10 +320,11 @@ int cache_keep(const struct cache_entry *entry, const char *path, const char *de
 	if (file >= 0)
 		close(file);
 	if (bytes)
-		copy = sealed_copy(bytes, size);
+		copy = sealed_create("xcluster-source", &(struct span){ bytes, size }, 1);
 	if (bytes && copy >= 0 && list && !entry->is_temporary && list_files(list, dependencies) &&
 	    fflush(list) == 0)
-		r = store_library(entry, bytes, size, text, text_size);
+		r = store_library(entry, (struct span){ bytes, size },
+				  (struct span){ text, text_size });
 	if (r < 0)
 		log_line("what was compiled does not go into the cache: %s", strerror(-r));
 	if (list)
@@ -381,7 +347,7 @@ void cache_note_failure(const struct cache_entry *entry, const struct xc_error *
 	snprintf(path, sizeof path, "%s/" FAILURE, entry->directory);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd >= 0) {
-		if (write_all(fd, err, sizeof *err) < 0)
+		if (write_whole(fd, (struct span){ err, sizeof *err }) < 0)
 			unlink(path);
 		close(fd);
 	}

@@ -315,20 +315,44 @@ static bool is_error(const char *line, size_t length)
 	       has_word(line, length, "cannot find ") || has_word(line, length, "No space left");
 }
 
-static void gather(const char *output, bool any, char *text, size_t size)
+struct errors {
+	char *text;
+	size_t size, used;
+};
+
+/* False, and nothing added, when there is no room: the first is cut instead. */
+static bool add_error(struct errors *e, const char *place, int place_length, const char *line,
+		      int length)
 {
-	size_t used = 0;
+	size_t room = e->size - e->used;
+	int n = snprintf(e->text + e->used, room, "%s%.*s%s%.*s", e->used ? "; " : "", place_length,
+			 place, place_length ? " " : "", length, line);
+
+	if (e->used && (size_t)n >= room) {
+		e->text[e->used] = '\0';
+		return false;
+	}
+	e->used += (size_t)n < room ? (size_t)n : room - 1;
+	return true;
+}
+
+/* gfortran says where, shows the line, and then what: "Error: ...". */
+static void gather(const char *output, bool any, struct errors *e)
+{
+	const char *place = "";
+	int place_length = 0;
 
 	for (const char *at = output; *at;) {
-		size_t length = strcspn(at, "\n"), glue = used ? 2 : 0;
-		size_t room = size - 1 - used;
+		int length = (int)strcspn(at, "\n");
+		bool is_bare =
+			strncmp(at, "Error:", 6) == 0 || strncmp(at, "Fatal Error:", 12) == 0;
 
-		if (length > 0 && (any || is_error(at, length))) {
-			if (used && length + glue > room)
-				return;
-			used += (size_t)snprintf(text + used, size - used, "%s%.*s",
-						 glue ? "; " : "",
-						 (int)(length + glue > room ? room : length), at);
+		if (length > 0 && (any || is_error(at, (size_t)length)) &&
+		    !add_error(e, place, is_bare ? place_length : 0, at, length))
+			return;
+		if (length > 0 && at[length - 1] == ':' && *at != ' ') {
+			place = at;
+			place_length = length;
 		}
 		at += length + (at[length] == '\n');
 	}
@@ -336,8 +360,10 @@ static void gather(const char *output, bool any, char *text, size_t size)
 
 void compiler_errors(const struct compiler_output *out, char *text, size_t size)
 {
+	struct errors errors = { text, size, 0 };
+
 	text[0] = '\0';
-	gather(out->text, false, text, size);
+	gather(out->text, false, &errors);
 	if (!text[0])
-		gather(out->text, true, text, size);
+		gather(out->text, true, &errors);
 }

@@ -60,8 +60,6 @@ static int add_arguments(struct build *b)
 	span_copy(name, sizeof name, b->source->name);
 	for (size_t i = 0; i < sizeof first / sizeof first[0]; i++)
 		r |= words_add(&b->arguments, first[i]);
-	if (b->compiler.language == SOURCE_FORTRAN)
-		r |= words_add(&b->arguments, "-fno-diagnostics-show-caret");
 	for (size_t i = 0;
 	     b->compiler.language != SOURCE_FORTRAN && i < sizeof c_only / sizeof c_only[0]; i++)
 		r |= words_add(&b->arguments, c_only[i]);

@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "libcluster/client.h"
 #include "proto/error.h"
+#include "proto/sealed.h"
 #include "proto/source.h"
 
 #define FLAGS	   "-O2"
@@ -27,42 +27,19 @@ static int check_options(const char *call, const struct xc_source_options *o, st
 	return 0;
 }
 
-static int write_all(int fd, const void *bytes, size_t size)
+static int fill(struct xci_image *image, struct span header, struct span text, struct xc_error *err)
 {
-	const char *at = bytes;
-
-	while (size > 0) {
-		ssize_t n = write(fd, at, size);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		at += n;
-		size -= (size_t)n;
-	}
-	return 0;
-}
-
-static int fill(struct xci_image *image, const char *header, size_t size, struct span text,
-		struct xc_error *err)
-{
+	struct span parts[] = { header, text };
 	crypto_generichash_state state;
-	int r;
 
-	image->fd = memfd_create(image->name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	r = image->fd < 0 ? -errno : write_all(image->fd, header, size);
-	if (r == 0)
-		r = write_all(image->fd, text.data, text.size);
-	if (r == 0 && fcntl(image->fd, F_ADD_SEALS,
-			    F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-		r = -errno;
-	if (r < 0)
-		return error_set(err, r, "cannot make a copy of %s: %s", image->name, strerror(-r));
-	image->size = size + text.size;
+	image->fd = sealed_create(image->name, parts, 2);
+	if (image->fd < 0)
+		return error_set(err, image->fd, "cannot make a copy of %s: %s", image->name,
+				 strerror(-image->fd));
+	image->size = header.size + text.size;
 	crypto_generichash_init(&state, NULL, 0, sizeof image->hash);
-	crypto_generichash_update(&state, (const unsigned char *)header, size);
-	crypto_generichash_update(&state, text.data, text.size);
+	for (int i = 0; i < 2; i++)
+		crypto_generichash_update(&state, parts[i].data, parts[i].size);
 	crypto_generichash_final(&state, image->hash, sizeof image->hash);
 	return 0;
 }
@@ -92,7 +69,7 @@ static int image_make(const char *name, const char *folder, struct span text,
 		made->is_source = true;
 		snprintf(made->name, sizeof made->name, "%s", name);
 		size = source_header(header, SOURCE_HEADER_MAX, &source);
-		r = size ? fill(made, header, size, text, err)
+		r = size ? fill(made, (struct span){ header, size }, text, err)
 			 : error_set(err, -EINVAL,
 				     "%s: the compiler, its flags or the folder are over %d bytes, "
 				     "or hold a line end",

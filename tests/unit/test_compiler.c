@@ -165,7 +165,9 @@ START_TEST(test_errors)
 	expect(gcc, 200, "t.c:3:11: error: expected expression; t.c:4:9: error: 'u' undeclared");
 	expect(gcc, 50, "t.c:3:11: error: expected expression");
 	expect(gcc, 12, "t.c:3:11: e");
-	expect("t.f90:2:3: Error: Syntax\n", 200, "t.f90:2:3: Error: Syntax");
+	expect("t.f90:2:9:\n\n    2 | f = 'a' +\n      |         1\nError: Syntax error at (1)\n"
+	       "t.f90:3:1:\n\n    3 | x\n      | 1\nWarning: x\n",
+	       200, "t.f90:2:9: Error: Syntax error at (1)");
 	expect("/usr/bin/ld: cannot find -lnone\ncollect2: error: ld returned 1 exit status\n", 200,
 	       "/usr/bin/ld: cannot find -lnone");
 	/* Of what cannot be told apart, all. */
