@@ -25,6 +25,7 @@ int command_list(int argc, char **argv);
 int command_clean(int argc, char **argv);
 int command_logs(int argc, char **argv);
 int command_engines(int argc, char **argv);
+int command_exec(int argc, char **argv);
 int command_controller(int argc, char **argv);
 int command_engine(int argc, char **argv);
 int command_version(int argc, char **argv);
@@ -58,6 +59,11 @@ enum {
 	OPTION_ENGINE,
 	OPTION_LINES,
 	OPTION_AGENT_FD,
+	OPTION_ENGINES,
+	OPTION_CFLAGS,
+	OPTION_COMPILER,
+	OPTION_FILE,
+	OPTION_CACHE,
 };
 
 #define CLUSTER_ID_OPTION                                                                          \

@@ -18,6 +18,7 @@ static const struct command {
 	{ "clean", command_clean, "remove what dead clusters have left" },
 	{ "logs", command_logs, "show the logs of a cluster" },
 	{ "engines", command_engines, "add engines to a running cluster" },
+	{ "exec", command_exec, "run C statements on the engines of a cluster" },
 	{ "controller", command_controller, "run a controller in the foreground" },
 	{ "engine", command_engine, NULL },
 	{ "version", command_version, "print the version" },

@@ -326,8 +326,10 @@ enum xc_on_failure {
 
 /* Options of a job. All zero is the default; NULL is taken for that. */
 struct xc_map_options {
-	const char *function; /* a function of the library loaded last by xc_load, used
-				 when `fn` is NULL */
+	const char *function; /* used when `fn` is NULL: a function of the library or source
+				 that this client loaded last of those that define it */
+	const char *library;  /* with `function`: only of the one of this name, such as
+				 "libtasks.so" or "tasks.c", without folder */
 	int64_t start;	      /* ranges: item i gets start + i * step; */
 	int64_t step;	      /* 0 stands for 1 */
 	int64_t chunk;	      /* items handed out at a time; 0: by measured time */
@@ -460,6 +462,53 @@ XC_API int xc_clear(const struct xc_view *view, const char *name, struct xc_erro
  * that join later when the view is xc_all. Errors: XC_EFAILED with the engine
  * and the loader's words (a missing library is named), XC_ECODE. */
 XC_API int xc_load(const struct xc_view *view, const char *path, struct xc_error *err);
+
+/* ---- Source instead of a library ---------------------------------------- */
+
+/* How to compile. All zero is the default; NULL is taken for that. */
+struct xc_source_options {
+	const char *compiler; /* a command, with options if need be; NULL: what CC (CXX, FC)
+				 says in the engines' environment, else cc (c++, gfortran) */
+	const char *flags;    /* in words, quoted as for a shell; NULL: "-O2". Paths in it
+				 should be absolute. Libraries (-lfoo) as well */
+	double time_limit;    /* seconds the compiler may take; 0: 120 */
+};
+/* clang-format off */
+#ifdef __cplusplus
+#define XC_SOURCE_OPTIONS_INIT {}
+#else
+#define XC_SOURCE_OPTIONS_INIT { 0 }
+#endif
+/* clang-format on */
+
+/* Compiles the source file at `path` (.c; .cc, .cpp, .cxx; .f90 and other Fortran) on
+ * each host of the direct view, once, with that host's own compiler, and loads it there
+ * as xc_load does: its functions can be named in xc_map_options.function, and it is
+ * brought to engines that join later when the view is xc_all. In C++ such functions are
+ * extern "C", in Fortran bind(c). #include <xcluster.h> works on hosts that lack it;
+ * #include "..." is of the file's own folder where the host has that. Hosts keep what
+ * they have compiled; a change of text, flags, compiler or, in C and C++, of an included
+ * file has it compiled again. Blocks until all engines have it. Warnings go to the
+ * engines' logs. Errors: XC_ECODE with the compiler's words ("tasks.c:12:5: error: ..."),
+ * a compiler that is missing or was killed at the time limit, or a file that cannot be
+ * read; -EINVAL for a name of another kind, and as xc_load. */
+XC_API int xc_load_source(const struct xc_view *view, const char *path,
+			  const struct xc_source_options *options, struct xc_error *err);
+
+/* Runs C statements: once on each engine of a direct view, items in its order, or once on
+ * any engine of a balanced one. They stand in a task function, where `task` is the task
+ * (xc_task_array(task, "X") finds variables); the headers stdio, stdlib, string, math,
+ * stdint and xcluster.h are included, lines for the preprocessor may stand at the start.
+ * `return 3;` is a failure with code 3; without return all is well. They are compiled as by
+ * xc_load_source, and each text that was executed stays loaded until the engine ends.
+ * What they print is output of the item. Errors: XC_EFAILED when they failed, XC_ECODE
+ * with the compiler's words ("execute:1:8: error: ...", lines counted from the first
+ * statement), and as xc_apply. */
+XC_API int xc_execute(const struct xc_view *view, const char *statements,
+		      const struct xc_source_options *options, struct xc_error *err);
+XC_API struct xc_result *xc_execute_async(const struct xc_view *view, const char *statements,
+					  const struct xc_source_options *options,
+					  struct xc_error *err);
 
 /* ---- Results ----------------------------------------------------------- */
 

@@ -16,12 +16,14 @@
 static bool same_options(const struct xc_map_options *a, const struct xc_map_options *b)
 {
 	const char *f = a->function ? a->function : "", *g = b->function ? b->function : "";
+	const char *n = a->library ? a->library : "", *o = b->library ? b->library : "";
 	const char *l = a->label ? a->label : "", *k = b->label ? b->label : "";
 
 	return a->start == b->start && a->step == b->step && a->chunk == b->chunk &&
 	       a->max_attempts == b->max_attempts && a->priority == b->priority &&
 	       a->time_limit == b->time_limit && a->on_failure == b->on_failure &&
-	       a->at_most_once == b->at_most_once && strcmp(f, g) == 0 && strcmp(l, k) == 0;
+	       a->at_most_once == b->at_most_once && strcmp(f, g) == 0 && strcmp(l, k) == 0 &&
+	       strcmp(n, o) == 0;
 }
 
 static bool fits(const struct xci_batch *batch, xc_task_fn *fn, size_t out_size,
@@ -34,8 +36,9 @@ static bool fits(const struct xci_batch *batch, xc_task_fn *fn, size_t out_size,
 void xci_batch_forget(struct xci_batch *batch)
 {
 	free((char *)(uintptr_t)batch->options.function);
+	free((char *)(uintptr_t)batch->options.library);
 	free((char *)(uintptr_t)batch->options.label);
-	batch->options.function = batch->options.label = NULL;
+	batch->options.function = batch->options.library = batch->options.label = NULL;
 	batch->is_open = false;
 }
 
@@ -56,7 +59,7 @@ static int name_task(struct xc_client *client, xc_task_fn *fn, struct xc_error *
 	struct xci_batch *batch = &client->batch;
 
 	batch->frame_size = 0;
-	return xci_ship(client, fn, batch->options.function, &batch->task, err);
+	return xci_ship(client, fn, &batch->options, &batch->task, err);
 }
 
 /* From now on the batch is of tasks like this one. */
@@ -72,8 +75,10 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t out_size,
 	xci_batch_forget(batch);
 	batch->options = *options;
 	batch->options.function = options->function ? strdup(options->function) : NULL;
+	batch->options.library = options->library ? strdup(options->library) : NULL;
 	batch->options.label = options->label ? strdup(options->label) : NULL;
 	if (!has_buffers(batch) || (options->function && !batch->options.function) ||
+	    (options->library && !batch->options.library) ||
 	    (options->label && !batch->options.label))
 		return error_set(err, -ENOMEM, "out of memory");
 	batch->task = (struct task_frame){ .out_size = out_size,

@@ -1,5 +1,6 @@
 /* client.h: the client's state, shared by the library's parts: client.c
- * (session, pump), roster.c, view.c, ship.c (functions and objects), submit.c,
+ * (session, pump), roster.c, view.c, ship.c (functions and objects), library.c
+ * (functions by name), source.c (source text), submit.c,
  * batch.c, result.c, incoming.c (results arriving), ended.c (which items have
  * ended), stream.c, data.c, progress.c, loop.c (event loops of others). */
 #ifndef LIBCLUSTER_CLIENT_H
@@ -183,6 +184,10 @@ struct xc_client {
 	uint64_t store_looked_ns;
 	unsigned char store_session[SESSION_SIZE];
 	struct xci_shipped *shipped;
+	struct {
+		char function[256];
+		struct xci_shipped *of; /* borrowed; NULL: nothing is known */
+	} named;			/* looked up last */
 	struct xci_job *jobs;
 	struct xc_result *results;
 	struct message held; /* taken in, but memory was out: to be tried again */
@@ -237,12 +242,15 @@ int xci_view_targets(const struct xc_view *view, uint32_t **ids, int *count, str
 
 /* ship.c */
 /* Fills in kind, number, object, program, symbol; puts the image into the store
- * if need be. */
-int xci_ship(struct xc_client *client, xc_task_fn *fn, const char *function,
+ * if need be. Of the options: function, library. */
+int xci_ship(struct xc_client *client, xc_task_fn *fn, const struct xc_map_options *options,
 	     struct task_frame *task, struct xc_error *err);
-struct xci_shipped *xci_ship_library(struct xc_client *client, const char *path, bool *is_new,
-				     struct xc_error *err);
-/* Names are looked up in this library from now on. */
+/* The image, which is taken, among the libraries of this client, and in the store. */
+struct xci_shipped *xci_ship_library(struct xc_client *client, struct xci_image *image,
+				     bool *is_new, struct xc_error *err);
+/* Into the store, with a reference more. */
+int xci_image_put(struct xc_client *client, const struct xci_image *image, struct xc_error *err);
+/* Names are looked up in this library first from now on. */
 void xci_ship_last(struct xc_client *client, struct xci_shipped *shipped);
 void xci_ship_forget(struct xc_client *client, struct xci_shipped *shipped);
 int xci_store(struct xc_client *client, struct xc_error *err);
@@ -253,6 +261,15 @@ void xci_object_release(struct xc_client *client, const unsigned char *id);
 /* Those that the result's job was sent with. */
 void xci_objects_release(struct xc_result *result);
 void xci_ship_free(struct xc_client *client);
+
+/* library.c: the library, or source, that `function` is of: the one named `library`, else
+ * the one loaded last that defines it. */
+struct xci_shipped *xci_library_find(struct xc_client *client, const char *function,
+				     const char *library, struct xc_error *err);
+
+/* data.c: has the engines of a direct view load the image, which is taken. */
+int xci_load(const struct xc_view *view, const char *call, struct xci_image *image,
+	     struct xc_error *err);
 
 /* submit.c */
 struct xci_submission {

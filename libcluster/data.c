@@ -461,21 +461,21 @@ int xc_clear(const struct xc_view *view, const char *name, struct xc_error *err)
 	return xci_finish(submit(&s, e), e);
 }
 
-int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
+int xci_load(const struct xc_view *view, const char *call, struct xci_image *image,
+	     struct xc_error *err)
 {
-	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
 	struct xci_shipped *shipped;
 	struct xci_submission s;
 	bool is_new;
-	int r;
+	int r = check(view, call, NULL, err);
 
-	if (check(view, "xc_load", NULL, e) < 0)
-		return e->code;
-	if (!path || !*path)
-		return error_set(e, -EINVAL, "xc_load: path is NULL or empty");
-	shipped = xci_ship_library(view->client, path, &is_new, e);
+	if (r < 0) {
+		xci_image_destroy(image);
+		return r;
+	}
+	shipped = xci_ship_library(view->client, image, &is_new, err);
 	if (!shipped)
-		return e->code;
+		return err->code;
 	s = builtin(view, BUILTIN_LOAD, shipped->image->name);
 	s.task.object = (struct span){ shipped->image->hash, OBJECT_SIZE };
 	s.task.program = span_of(shipped->image->name);
@@ -483,10 +483,24 @@ int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
 		s.flags = JOB_EVERYWHERE;
 		s.object = shipped->image->hash;
 	}
-	r = xci_finish(submit(&s, e), e);
+	r = xci_finish(submit(&s, err), err);
 	if (r == 0)
 		xci_ship_last(view->client, shipped);
 	else if (is_new)
 		xci_ship_forget(view->client, shipped);
 	return r;
+}
+
+int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
+{
+	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
+	struct xci_image *image;
+
+	if (check(view, "xc_load", NULL, e) < 0)
+		return e->code;
+	if (!path || !*path)
+		return error_set(e, -EINVAL, "xc_load: path is NULL or empty");
+	if (xci_image_load(path, &image, e) < 0)
+		return e->code;
+	return xci_load(view, "xc_load", image, e);
 }

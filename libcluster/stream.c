@@ -154,7 +154,7 @@ static int submit(struct stream *s, struct part *part, struct xc_error *err)
 					.apart = 1,
 					.time_limit_ns = (uint64_t)(s->options->time_limit * 1e9) };
 	/* For each job: the store may have lost the program meanwhile. */
-	r = xci_ship(s->client, s->fn, s->options->function, &job.task, err);
+	r = xci_ship(s->client, s->fn, s->options, &job.task, err);
 	if (r < 0)
 		return r;
 	for (int64_t i = 0; i < g->count; i++) {

@@ -226,7 +226,7 @@ static int check_bytes(const struct xc_client *client, const char *call, uint64_
 
 static struct xc_result *submit(struct call *c, struct xci_submission *s, struct xc_error *err)
 {
-	if (xci_ship(c->view->client, c->fn, c->options->function, &s->task, err) < 0) {
+	if (xci_ship(c->view->client, c->fn, c->options, &s->task, err) < 0) {
 		zmq_msg_close(&s->payload);
 		return NULL;
 	}

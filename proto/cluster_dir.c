@@ -148,6 +148,24 @@ int cluster_dir_create(const char *id, char *path, size_t size, struct xc_error 
 	return r < 0 ? r : fit(path, size, snprintf(path, size, "%s", dir), "XCLUSTER_DIR", err);
 }
 
+int cluster_cache_create(char *path, size_t size, struct xc_error *err)
+{
+	char base[CLUSTER_PATH_MAX], dir[CLUSTER_PATH_MAX];
+	int r = cluster_base(base, sizeof base, err);
+
+	if (r == 0)
+		r = make_dir(base, false, err);
+	if (r == 0)
+		r = fit(dir, sizeof dir, snprintf(dir, sizeof dir, "%s/.cache", base),
+			"XCLUSTER_DIR", err);
+	if (r == 0)
+		r = make_dir(dir, true, err);
+	if (r == 0)
+		r = fit(path, size, snprintf(path, size, "%s/.cache/source", base), "XCLUSTER_DIR",
+			err);
+	return r < 0 ? r : make_dir(path, true, err);
+}
+
 static bool matches(const char *name, const char *const *patterns)
 {
 	for (; *patterns; patterns++)

@@ -9,10 +9,42 @@
 #include <unistd.h>
 
 #include "cmd/cores.h"
+#include "cmd/engine_list.h"
 #include "cmd/format.h"
 #include "cmd/tail.h"
 #include "proto/log.h"
 #include "tests/unit/fixture.h"
+
+static void expect_engines(const char *text, int n, const int *expected)
+{
+	struct xc_error err = XC_ERROR_INIT;
+	int *ids = NULL, count = 0;
+
+	ck_assert_msg(engine_list_parse(text, &ids, &count, &err) == 0, "%s", err.text);
+	ck_assert_int_eq(count, n);
+	ck_assert_mem_eq(ids, expected, (size_t)n * sizeof *ids);
+	free(ids);
+}
+
+START_TEST(test_engine_lists)
+{
+	static const char *const bad[] = { "",	    ",",	"1,",	       "-1", "1-",
+					   "2-1",   "1,,2",	"1 ",	       "+1", "a",
+					   "1-2-3", "0-100000", "99999999999", "1;2" };
+	struct xc_error err = XC_ERROR_INIT;
+	int *ids = NULL, count = 0;
+
+	expect_engines("0", 1, (const int[]){ 0 });
+	expect_engines("0,2-5", 5, (const int[]){ 0, 2, 3, 4, 5 });
+	expect_engines("7,3,7,2-3", 3, (const int[]){ 2, 3, 7 });
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		ck_assert_msg(engine_list_parse(bad[i], &ids, &count, &err) == -EINVAL, "%s",
+			      bad[i]);
+		ck_assert_ptr_nonnull(strstr(err.text, bad[i]));
+	}
+	ck_assert_ptr_null(ids);
+}
+END_TEST
 
 START_TEST(test_quotas)
 {
@@ -184,6 +216,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tests, fixture_begin, fixture_end);
+	tcase_add_test(tests, test_engine_lists);
 	tcase_add_test(tests, test_quotas);
 	tcase_add_test(tests, test_cgroup_paths);
 	tcase_add_test(tests, test_affinity);
