@@ -74,8 +74,7 @@ static void send_again(struct xc_client *client, uint64_t from)
 			zmq_msg_init(&frames[i]);
 			zmq_msg_copy(&frames[i], &sent->frames[i]);
 		}
-		message_send(client->dealer, NULL, sent->header, sent->header_size, frames,
-			     sent->count);
+		xci_post(client, sent->header, sent->header_size, frames, sent->count);
 	}
 }
 
@@ -92,7 +91,7 @@ static int on_pong(struct xc_client *client, struct message *m)
 	if (pong.received < client->sent_seq)
 		send_again(client, pong.received + 1);
 	if (pong.sent > client->received)
-		SEND_SIMPLE(client->dealer, NULL, resend, .from = client->received + 1);
+		POST(client, resend, .from = client->received + 1);
 	return 0;
 }
 
@@ -139,6 +138,13 @@ void xci_sent_free(struct xc_client *client, uint64_t received)
 	}
 }
 
+int xci_post(struct xc_client *client, const void *header, size_t size, zmq_msg_t *frames, int count)
+{
+	if (client->inside)
+		return xci_inline_post(client->inside, header, size, frames, count);
+	return message_send(client->dealer, NULL, header, size, frames, count);
+}
+
 int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t size,
 	     zmq_msg_t *frames, int count)
 {
@@ -160,7 +166,7 @@ int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t 
 	}
 	DL_APPEND(client->sent, sent);
 	xci_loop_stir(client);
-	return message_send(client->dealer, NULL, header, size, frames, count);
+	return xci_post(client, header, size, frames, count);
 }
 
 void xci_acked(struct xc_client *client)
@@ -176,10 +182,17 @@ void xci_ack(struct xc_client *client)
 	if (client->received - client->acked < ACK_RESULTS && client->unacked_bytes < ACK_BYTES)
 		return;
 	xci_acked(client);
-	SEND_SIMPLE(client->dealer, NULL, ack, .seq = client->received);
+	POST(client, ack, .seq = client->received);
 }
 
 /* ---- Pumping ------------------------------------------------------------------------ */
+
+static int receive(struct xc_client *client, struct message *m)
+{
+	if (client->inside)
+		return xci_inline_receive(client->inside, m);
+	return message_receive(client->dealer, m, false, false);
+}
 
 static int take_messages(struct xc_client *client)
 {
@@ -187,7 +200,7 @@ static int take_messages(struct xc_client *client)
 	int n = 0;
 
 	message_init(&m);
-	while (message_receive(client->dealer, &m, false, false) > 0) {
+	while (receive(client, &m) > 0) {
 		dispatch(client, &m);
 		n++;
 	}
@@ -213,7 +226,7 @@ void xci_check_counters(struct xc_client *client)
 		client->is_lost = true;
 		return;
 	}
-	SEND_SIMPLE(client->dealer, NULL, ping, .received = client->received);
+	POST(client, ping, .received = client->received);
 }
 
 static bool has_ended(const struct xc_client *client)
@@ -221,6 +234,16 @@ static bool has_ended(const struct xc_client *client)
 	struct pollfd controller = { .fd = client->pidfd, .events = POLLIN };
 
 	return client->pidfd >= 0 && poll(&controller, 1, 0) == 1;
+}
+
+/* Without work nothing is ever to come: who waits for it is told so. */
+static int pump_inside(struct xc_client *client, int timeout_ms)
+{
+	if (client->inside->running)
+		return -EDEADLK;
+	if (xci_inline_run(client->inside))
+		return take_messages(client);
+	return timeout_ms == 0 ? 0 : -ENOTSUP;
 }
 
 int xci_pump(struct xc_client *client, int timeout_ms)
@@ -234,6 +257,8 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 	n = take_messages(client);
 	if (n > 0 || client->is_lost)
 		return n > 0 ? n : XC_ELOST;
+	if (client->inside)
+		return pump_inside(client, timeout_ms);
 	if (timeout_ms == 0) {
 		client->is_lost = has_ended(client);
 		return client->is_lost ? XC_ELOST : 0;
@@ -259,6 +284,10 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 
 int xci_lost(struct xc_client *client, struct xc_error *err)
 {
+	if (client->inside)
+		return error_set(err, XC_ELOST,
+				 "the cluster of XCLUSTER=inline was ended by xc_shutdown, and with "
+				 "it what had not ended; close the client and open another");
 	if (client->pings > PINGS_MAX)
 		return error_set(err, XC_ELOST,
 				 "the controller of cluster \"%s\" (pid %d on %s) has not answered "
@@ -366,10 +395,23 @@ static int welcome(struct xc_client *client, struct xc_error *err)
 	return 0;
 }
 
+static int reach(struct xc_client *client, const char *cluster, struct xc_error *err)
+{
+	char path[CONNECTION_PATH_MAX];
+	int r = cluster ? 0 : xci_local_open(client, path, sizeof path, err);
+
+	if (client->inside)
+		return 0;
+	if (r == 0)
+		r = connection_find(cluster, path, sizeof path, err);
+	if (r >= 0)
+		r = connection_read(path, &client->connection, err);
+	return r < 0 ? r : dial(client, err);
+}
+
 int xc_open(struct xc_client **out, const char *cluster, struct xc_error *err)
 {
 	struct xc_client *client;
-	char path[CONNECTION_PATH_MAX];
 	int r;
 
 	if (!out)
@@ -385,13 +427,7 @@ int xc_open(struct xc_client **out, const char *cluster, struct xc_error *err)
 	client->all = (struct xc_view){ .client = client, .kind = VIEW_ALL };
 	client->balanced = (struct xc_view){ .client = client, .kind = VIEW_BALANCED };
 	client->heard_ns = now_ns();
-	r = cluster ? 0 : xci_local_open(&client->own, path, sizeof path, err);
-	if (r == 0)
-		r = connection_find(cluster, path, sizeof path, err);
-	if (r >= 0)
-		r = connection_read(path, &client->connection, err);
-	if (r == 0)
-		r = dial(client, err);
+	r = reach(client, cluster, err);
 	if (r == 0)
 		r = welcome(client, err);
 	if (r < 0) {
@@ -422,11 +458,11 @@ void xc_close(struct xc_client *client)
 {
 	int linger = 1000;
 
-	if (!client)
-		return;
-	if (client->is_welcome && !client->is_lost) {
+	if (!client || (client->inside && client->inside->running))
+		return; /* a task may not take its own client away */
+	if (client->is_welcome && !client->is_lost && !client->inside) {
 		zmq_setsockopt(client->dealer, ZMQ_LINGER, &linger, sizeof linger);
-		SEND_SIMPLE(client->dealer, NULL, bye, .id = 0);
+		POST(client, bye, .id = 0);
 	}
 	detach_results(client);
 	xci_ship_free(client);
@@ -452,6 +488,7 @@ void xc_close(struct xc_client *client)
 		zmq_close(client->dealer);
 	if (client->context)
 		zmq_ctx_term(client->context);
+	xci_inline_free(client->inside);
 	xc_cluster_stop(client->own, NULL);
 	free(client);
 }
@@ -469,6 +506,8 @@ static int wait_for_report(struct xc_client *client, struct xc_error *err)
 {
 	int r = wait_through(client, OPEN_LIMIT_S, is_reported, client);
 
+	if (r == -ENOTSUP)
+		return error_set(err, r, "XCLUSTER=inline does not do this: use a cluster");
 	if (r == -ETIMEDOUT)
 		return error_set(err, r, "the controller did not answer within %d s", OPEN_LIMIT_S);
 	return r < 0 ? xci_lost(client, err) : 0;
@@ -480,7 +519,10 @@ int xc_status_json(struct xc_client *client, char **json, struct xc_error *err)
 
 	if (!client || !json)
 		return error_set(err, -EINVAL, "xc_status_json: client or json is NULL");
-	SEND_SIMPLE(client->dealer, NULL, query, .id = ++client->last_query);
+	r = xci_inline_check(client->inside, "xc_status_json", err);
+	if (r < 0)
+		return r;
+	POST(client, query, .id = ++client->last_query);
 	r = wait_for_report(client, err);
 	if (r < 0)
 		return r;
@@ -497,7 +539,10 @@ int xc_shutdown(struct xc_client *client, struct xc_error *err)
 
 	if (!client)
 		return error_set(err, -EINVAL, "xc_shutdown: client is NULL");
-	SEND_SIMPLE(client->dealer, NULL, shutdown, .id = ++client->last_query);
+	r = xci_inline_check(client->inside, "xc_shutdown", err);
+	if (r < 0)
+		return r;
+	POST(client, shutdown, .id = ++client->last_query);
 	r = wait_for_report(client, err);
 	client->is_lost |= r == 0; /* it is ending: nothing more is to come */
 	return r;

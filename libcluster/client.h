@@ -9,6 +9,7 @@
 
 #include "libcluster/channel.h"
 #include "libcluster/image.h"
+#include "libcluster/inline.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
 #include "proto/task.h"
@@ -177,6 +178,8 @@ struct xc_client {
 	int64_t singles;	/* in flight */
 	int loop, timer;	/* what xc_fd returns, and its timer; -1 */
 	struct xc_cluster *own; /* of XCLUSTER=local; ends with the client */
+	/* XCLUSTER=inline: in place of a controller; owned. There is no socket then. */
+	struct xci_inline *inside;
 };
 
 /* client.c */
@@ -191,6 +194,17 @@ int xci_lost(struct xc_client *client, struct xc_error *err);
 void xci_ack(struct xc_client *client);
 /* A message that says what has been received is on its way. */
 void xci_acked(struct xc_client *client);
+/* Hands a message to the controller, or to what stands in for it; frames are consumed. */
+int xci_post(struct xc_client *client, const void *header, size_t size, zmq_msg_t *frames,
+	     int count);
+/* Packs and posts a message without frames. */
+#define POST(client, lower, ...)                                                                   \
+	({                                                                                         \
+		unsigned char header_[HEADER_MAX];                                                 \
+		size_t size_ = msg_##lower##_pack(header_, sizeof header_,                         \
+						  &(struct msg_##lower){ __VA_ARGS__ });           \
+		xci_post(client, header_, size_, NULL, 0);                                         \
+	})
 /* Numbers, keeps and sends a message; frames are consumed. */
 int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t size,
 	     zmq_msg_t *frames, int count);
@@ -204,8 +218,9 @@ void xci_check_counters(struct xc_client *client);
 void xci_loop_stir(struct xc_client *client);
 void xci_loop_free(struct xc_client *client);
 
-/* local.c: what XCLUSTER says: 1: `path` is the connection file to use; 0: nothing. */
-int xci_local_open(struct xc_cluster **own, char *path, size_t size, struct xc_error *err);
+/* local.c: what XCLUSTER says: 1: `path` is the connection file to use; 0: nothing, or
+ * that the client is its own cluster, which `inside` is then. */
+int xci_local_open(struct xc_client *client, char *path, size_t size, struct xc_error *err);
 
 /* roster.c */
 int xci_on_roster(struct xc_client *client, struct message *m);

@@ -73,7 +73,7 @@ static int array_payload(struct xc_client *client, const struct xc_array *array,
 	uint64_t size = (uint64_t)xc_array_size(array);
 	int r;
 
-	*is_object = size > CHANNEL_INLINE_MAX;
+	*is_object = size > CHANNEL_INLINE_MAX && !client->inside;
 	if (*is_object) {
 		r = xci_object_put(client, array->data, size, object, err);
 		if (r < 0)

@@ -82,7 +82,7 @@ static int check_hope(const struct xc_result *result, const char *call, struct x
 				 "%s: the client was closed before the job had ended", call);
 	if (result->client->is_lost)
 		return xci_lost(result->client, err);
-	return 0;
+	return xci_inline_check(result->client->inside, call, err);
 }
 
 /* One turn of waiting: 0 or -ETIMEDOUT to go on. */
@@ -274,6 +274,8 @@ int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err
 		return 0;
 	if (!client || client->is_lost)
 		return error_set(err, XC_ELOST, "xc_cancel: there is no connection any more");
+	if (xci_inline_check(client->inside, "xc_cancel", err) < 0)
+		return -EDEADLK;
 	if (result->is_single && !result->job)
 		xci_batch_flush(client);
 	if (!result->job)

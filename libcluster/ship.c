@@ -114,6 +114,8 @@ static int put_image(struct xc_client *client, struct xci_shipped *shipped, stru
 	char buffer[CHANNEL_MAX];
 	int fd, r;
 
+	if (client->inside)
+		return 0;
 	fd = xci_store(client, err); /* finds out, too, whether it is still there */
 	if (fd < 0)
 		return fd;
@@ -197,7 +199,10 @@ struct xci_shipped *xci_ship_library(struct xc_client *client, const char *path,
 		shipped = add(client, 0, image, err);
 	if (!shipped)
 		return NULL;
-	if (put_image(client, shipped, err) == 0)
+	if (client->inside && xci_inline_library(client->inside, shipped->image->hash,
+						 &shipped->image->info, path) < 0)
+		error_set(err, -ENOMEM, "out of memory");
+	else if (put_image(client, shipped, err) == 0)
 		return shipped;
 	if (*is_new)
 		xci_ship_forget(client, shipped);
@@ -233,6 +238,14 @@ int xci_ship(struct xc_client *client, xc_task_fn *fn, const char *function,
 				 function);
 	if (!fn && !function)
 		return error_set(err, -EINVAL, "no function: fn and options.function are NULL");
+	if (fn && client->inside) { /* it is here already */
+		static const unsigned char none[OBJECT_SIZE];
+
+		task->kind = FUNCTION_OFFSET;
+		task->number = (uint64_t)(uintptr_t)fn;
+		task->object = (struct span){ none, OBJECT_SIZE };
+		return 0;
+	}
 	if (fn) {
 		shipped = shipped_of(client, *(void **)&fn, err);
 		if (!shipped)
