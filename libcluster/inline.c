@@ -114,7 +114,10 @@ static int on_shutdown(struct xci_inline *in, struct reader *fields, zmq_msg_t *
 	int r = msg_shutdown_get(fields, &order);
 
 	(void)frames;
-	return r < 0 ? r : answer(in, order.id, "");
+	if (r == 0)
+		r = answer(in, order.id, "");
+	in->is_down = r == 0;
+	return r;
 }
 
 static const struct route {
@@ -134,10 +137,10 @@ int xci_inline_post(struct xci_inline *in, const void *header, size_t size, zmq_
 {
 	struct reader fields;
 	uint64_t type = message_type(&fields, header, size);
-	int r = -ENOTSUP;
+	int r = in->is_down ? XC_ELOST : -ENOTSUP;
 
 	for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
-		if (routes[i].type == type)
+		if (routes[i].type == type && !in->is_down)
 			r = routes[i].handler(in, &fields, frames);
 	for (int i = 0; i < count; i++)
 		zmq_msg_close(&frames[i]);

@@ -89,6 +89,7 @@ struct xci_inline {
 	struct inline_job *running;    /* while one of its items does */
 	struct inline_message *queue;  /* owned: to the client */
 	struct inline_library *libraries;
+	bool is_down; /* by SHUTDOWN */
 	uint64_t received, sent; /* last numbers of the client's, and of ours */
 	uint64_t started_ns;
 };

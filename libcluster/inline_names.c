@@ -133,6 +133,18 @@ int xci_inline_library(struct xci_inline *in, const unsigned char *id, const str
 	return 0;
 }
 
+/* The loader goes by names: a file built anew would be the old one to it. */
+static bool is_loaded_otherwise(const struct xci_inline *in, const struct inline_library *library)
+{
+	struct inline_library *other, *next;
+
+	HASH_ITER (hh, in->libraries, other, next) {
+		if (other != library && other->handle && strcmp(other->path, library->path) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* By its own path and not by a copy, so that debuggers find its source. */
 int inline_load(struct xci_inline *in, struct span id, struct span name, struct xc_error *err)
 {
@@ -144,6 +156,11 @@ int inline_load(struct xci_inline *in, struct span id, struct span name, struct 
 		return error_set(err, XC_ECODE, "library %s was not loaded", text);
 	if (library->handle)
 		return 0;
+	if (is_loaded_otherwise(in, library))
+		return error_set(err, XC_ECODE,
+				 "the file %s was rebuilt since this program loaded it, which "
+				 "XCLUSTER=inline cannot do twice: start the program again",
+				 library->path);
 	dlerror();
 	library->handle = dlopen(library->path, RTLD_NOW | RTLD_LOCAL);
 	return library->handle ? 0 : loader_refused(library->path, text, dlerror(), err);
