@@ -131,10 +131,11 @@ static char *report(const struct state *state)
 			 "id", state->connection.id, "host", text_json(state->connection.host),
 			 "pid", (int)getpid(), "version", XC_VERSION, "uptime",
 			 (double)(now_ns() - state->started_ns) / 1e9, "connection",
-			 text_json(state->connection.path), "rss", (json_int_t)memory_resident_bytes(), "engines",
-			 engines_json(state), "agents", agents_json(state), "clients", clients,
-			 "jobs", jobs, "queue", "items", items, "slices", slices, "memory",
-			 "inputs", inputs, "results", results);
+			 text_json(state->connection.path), "rss",
+			 (json_int_t)memory_resident_bytes(), "engines", engines_json(state),
+			 "agents", agents_json(state), "clients", clients, "jobs", jobs, "queue",
+			 "items", items, "slices", slices, "memory", "inputs", inputs, "results",
+			 results);
 	if (!root)
 		return NULL;
 	text = json_dumps(root, JSON_COMPACT);

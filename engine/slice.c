@@ -22,8 +22,7 @@ static const struct xc_array *on_array(struct xc_task *task, const char *name)
 
 	if (!array) {
 		names_list(task->runner, known, sizeof known);
-		xc_task_fail(task, TASK_NO_VARIABLE, name, task->engine,
-			     known);
+		xc_task_fail(task, TASK_NO_VARIABLE, name, task->engine, known);
 	}
 	return array;
 }
@@ -46,8 +45,7 @@ static int on_give(struct xc_task *task, const void *data, size_t size)
 	char *room;
 
 	if (e->now.task.out_size) {
-		xc_task_fail(task, TASK_FIXED_SIZE,
-			     (unsigned long long)e->now.task.out_size);
+		xc_task_fail(task, TASK_FIXED_SIZE, (unsigned long long)e->now.task.out_size);
 		return -EINVAL;
 	}
 	room = size > ARENA_SIZE / 2 ? NULL : piece_reserve(e, size + sizeof length);

@@ -333,7 +333,7 @@ struct xc_map_options {
 				 past it is killed and restarted */
 	enum xc_on_failure on_failure;
 	bool at_most_once; /* never run an item again whose engine was lost */
-	bool progress;	   /* xc_wait shows progress on stderr if a terminal */
+	bool progress;	   /* calls that wait show it on stderr if a terminal */
 	const char *label; /* shown by `xcluster status` */
 	int priority;	   /* of balanced jobs: higher ones go first, of all clients */
 };
@@ -584,8 +584,7 @@ struct xc_stream_options {
  * to `give`, both in this thread and with `argument`; waits until the end. They may
  * use the client, but not close it. Items go to the engines in jobs of bounded
  * size, so xc_task_index is 0 in all of them; on a direct view each such job is
- * divided as by xc_map. Of `options`, `start`, `step` and `progress` say nothing
- * here. With XC_STOP nothing more is taken after a failure, and what was taken is
+ * divided as by xc_map. Of `options`, `start` and `step` say nothing here. With XC_STOP nothing more is taken after a failure, and what was taken is
  * cancelled. Every item taken is given once, unless an error ends the stream.
  *
  * Returns 0 when all items ended well; XC_EFAILED when some did not (the text

@@ -138,7 +138,8 @@ void xci_sent_free(struct xc_client *client, uint64_t received)
 	}
 }
 
-int xci_post(struct xc_client *client, const void *header, size_t size, zmq_msg_t *frames, int count)
+int xci_post(struct xc_client *client, const void *header, size_t size, zmq_msg_t *frames,
+	     int count)
 {
 	if (client->inside)
 		return xci_inline_post(client->inside, header, size, frames, count);
@@ -285,9 +286,10 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 int xci_lost(struct xc_client *client, struct xc_error *err)
 {
 	if (client->inside)
-		return error_set(err, XC_ELOST,
-				 "the cluster of XCLUSTER=inline was ended by xc_shutdown, and with "
-				 "it what had not ended; close the client and open another");
+		return error_set(
+			err, XC_ELOST,
+			"the cluster of XCLUSTER=inline was ended by xc_shutdown, and with "
+			"it what had not ended; close the client and open another");
 	if (client->pings > PINGS_MAX)
 		return error_set(err, XC_ELOST,
 				 "the controller of cluster \"%s\" (pid %d on %s) has not answered "

@@ -10,6 +10,7 @@
 #include "libcluster/channel.h"
 #include "libcluster/image.h"
 #include "libcluster/inline.h"
+#include "libcluster/progress.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
 #include "proto/task.h"
@@ -20,7 +21,8 @@ enum xci_engine_state { XCI_STARTING, XCI_UP, XCI_DOWN, XCI_GONE };
 
 struct xci_engine {
 	enum xci_engine_state state;
-	char *reason; /* owned, or NULL */
+	char *reason;	   /* owned, or NULL */
+	uint64_t heard_ns; /* of it, by a RESULT */
 };
 
 struct xci_agent {
@@ -111,7 +113,8 @@ struct xc_result {
 	int64_t items, done, failed;
 	bool is_ready, is_single; /* is_single: a member of a batch */
 	bool progress;
-	bool is_condemned; /* XC_CANCEL_RUNNING was asked for */
+	struct xci_meter meter; /* that shows it */
+	bool is_condemned;	/* XC_CANCEL_RUNNING was asked for */
 	void *out;
 	size_t out_size;
 	uint64_t start_ns, end_ns, busy_ns;
@@ -302,7 +305,7 @@ void xci_job_forget(struct xc_client *client, struct xci_job *job);
 /* Ends what has not ended of a job of which no more will come. */
 void xci_job_abandon(struct xci_job *job, const char *why);
 
-/* progress.c: shows where a result stands on a terminal; `last`: for good. */
-void xci_progress_show(struct xc_result *result, bool last);
+/* progress.c: shows on a terminal where a result stands, if that was asked for. */
+void xci_progress_show(struct xc_result *result);
 
 #endif

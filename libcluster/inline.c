@@ -175,10 +175,11 @@ int xci_inline_check(const struct xci_inline *in, const char *call, struct xc_er
 {
 	if (!in || !in->running)
 		return 0;
-	return error_set(err, -EDEADLK,
-			 "%s: a task calls the client that runs it, which tasks cannot do: they run "
-			 "in other processes, where this client is not, but for XCLUSTER=inline",
-			 call);
+	return error_set(
+		err, -EDEADLK,
+		"%s: a task calls the client that runs it, which tasks cannot do: they run "
+		"in other processes, where this client is not, but for XCLUSTER=inline",
+		call);
 }
 
 /* ---- Opening and closing ----------------------------------------------------------------- */

@@ -67,9 +67,9 @@ struct inline_job {
 	bool *only;		  /* owned; by engine; NULL: all */
 	xc_task_fn *fn;
 	bool is_resolved;
-	struct xc_error err;	    /* why fn is NULL */
-	struct inline_value *value; /* of a push that brings all engines the same */
-	_Atomic uint64_t cancel;    /* as its tasks see it: 1 when cancelled */
+	struct xc_error err;		  /* why fn is NULL */
+	struct inline_value *value;	  /* of a push that brings all engines the same */
+	_Atomic uint64_t cancel;	  /* as its tasks see it: 1 when cancelled */
 	struct inline_run *reruns, *rest; /* owned; of a balanced job */
 	bool is_runnable;
 	struct inline_job *prev, *next; /* of those with work to hand out */
@@ -89,7 +89,7 @@ struct xci_inline {
 	struct inline_job *running;    /* while one of its items does */
 	struct inline_message *queue;  /* owned: to the client */
 	struct inline_library *libraries;
-	bool is_down; /* by SHUTDOWN */
+	bool is_down;		 /* by SHUTDOWN */
 	uint64_t received, sent; /* last numbers of the client's, and of ours */
 	uint64_t started_ns;
 };

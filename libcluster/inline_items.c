@@ -29,7 +29,7 @@ struct piece {
 	struct failure_run last; /* failure: grows while items end alike */
 	size_t last_at;
 	char last_text[FAILURE_TEXT_MAX + 1];
-	bool gave; /* an item has a result of any length */
+	bool gave;    /* an item has a result of any length */
 	size_t given; /* bytes of the running item's */
 	int64_t failed, again;
 	bool is_late; /* the item after these was over its time limit */
@@ -114,8 +114,7 @@ static int on_give(struct xc_task *task, const void *data, size_t size)
 	char *room;
 
 	if (piece->job->task.out_size) {
-		xc_task_fail(task, TASK_FIXED_SIZE,
-			     (unsigned long long)piece->job->task.out_size);
+		xc_task_fail(task, TASK_FIXED_SIZE, (unsigned long long)piece->job->task.out_size);
 		return -EINVAL;
 	}
 	room = size > SIZE_MAX / 2 ? NULL : give(piece, size);
@@ -445,9 +444,11 @@ static void charge_late(struct piece *piece, int64_t item)
 void inline_run_items(struct xci_inline *in, struct inline_run *work, struct inline_engine *engine)
 {
 	struct inline_job *job = work->job;
-	struct piece piece = {
-		.in = in, .job = job, .engine = engine, .first = work->first, .attempt = work->attempt
-	};
+	struct piece piece = { .in = in,
+			       .job = job,
+			       .engine = engine,
+			       .first = work->first,
+			       .attempt = work->attempt };
 	int64_t count = job->chunk && job->chunk < work->count ? job->chunk : work->count, rest;
 	struct input inputs;
 	uint64_t busy_ns = 0;

@@ -206,7 +206,9 @@ void inline_requeue(struct xci_inline *in, struct inline_job *job, int64_t first
 		lose(in, job, first, count, attempt);
 		return;
 	}
-	*run = (struct inline_run){ .job = job, .first = first, .count = count, .attempt = attempt };
+	*run = (struct inline_run){
+		.job = job, .first = first, .count = count, .attempt = attempt
+	};
 	if (job->pinned)
 		DL_PREPEND(engine->pinned, run);
 	else if (attempt > 1)
@@ -425,7 +427,8 @@ static void cancel_part(struct xci_inline *in, struct inline_job *job, int64_t f
 
 		hit.count = (end < to ? end : to) - hit.first;
 		DL_DELETE(job->rest, run);
-		inline_requeue(in, job, hit.first + hit.count, end - hit.first - hit.count, 1, NULL);
+		inline_requeue(in, job, hit.first + hit.count, end - hit.first - hit.count, 1,
+			       NULL);
 		inline_requeue(in, job, run->first, hit.first - run->first, 1, NULL);
 		free(run);
 		update_runnable(in, job);

@@ -44,12 +44,12 @@ static json_t *jobs_json(const struct xci_inline *in, json_int_t *items, json_in
 		*items += job->items - job->ended;
 		*inputs += (json_int_t)zmq_msg_size(&job->payload);
 		json_array_append_new(
-			list, json_pack("{s:I,s:s,s:o,s:I,s:I,s:I,s:I,s:s}", "id",
-					(json_int_t)job->id, "client", "", "label",
-					text_json(job->label), "items", (json_int_t)job->items,
-					"done", (json_int_t)job->ended, "failed",
-					(json_int_t)job->failed, "running", (json_int_t)0, "state",
-					job->cancelled ? "cancelled" : "running"));
+			list,
+			json_pack("{s:I,s:s,s:o,s:I,s:I,s:I,s:I,s:s}", "id", (json_int_t)job->id,
+				  "client", "", "label", text_json(job->label), "items",
+				  (json_int_t)job->items, "done", (json_int_t)job->ended, "failed",
+				  (json_int_t)job->failed, "running", (json_int_t)0, "state",
+				  job->cancelled ? "cancelled" : "running"));
 	}
 	return list;
 }

@@ -96,8 +96,7 @@ static int wait_a_little(struct xc_result *result, const char *call, double step
 	if (result->progress && step > 0.1)
 		step = 0.1;
 	r = xci_wait(result->client, step, done, argument);
-	if (result->progress)
-		xci_progress_show(result, result->is_ready);
+	xci_progress_show(result);
 	if (r == XC_ELOST)
 		return xci_lost(result->client, err);
 	if (r == -EINTR)
@@ -107,8 +106,8 @@ static int wait_a_little(struct xc_result *result, const char *call, double step
 	return r;
 }
 
-int xci_result_wait(struct xc_result *result, const char *call, double timeout,
-		    bool (*done)(void *argument), void *argument, struct xc_error *err)
+static int wait_until(struct xc_result *result, const char *call, double timeout,
+		      bool (*done)(void *argument), void *argument, struct xc_error *err)
 {
 	uint64_t limit = UINT64_MAX;
 
@@ -137,6 +136,16 @@ int xci_result_wait(struct xc_result *result, const char *call, double timeout,
 	return 0;
 }
 
+int xci_result_wait(struct xc_result *result, const char *call, double timeout,
+		    bool (*done)(void *argument), void *argument, struct xc_error *err)
+{
+	int r = wait_until(result, call, timeout, done, argument, err);
+
+	if (r < 0 && r != -ETIMEDOUT)
+		xci_meter_close(&result->meter); /* others may write now */
+	return r;
+}
+
 int xc_wait(struct xc_result *result, double timeout, struct xc_error *err)
 {
 	int r;
@@ -144,6 +153,8 @@ int xc_wait(struct xc_result *result, double timeout, struct xc_error *err)
 	if (!result)
 		return error_set(err, -EINVAL, "xc_wait: result is NULL");
 	r = xci_result_wait(result, "xc_wait", timeout, is_ready, result, err);
+	if (r == 0)
+		xci_progress_show(result);
 	return r < 0 ? r : xci_result_outcome(result, err);
 }
 
@@ -322,6 +333,7 @@ void xc_result_destroy(struct xc_result *result)
 
 	if (!result)
 		return;
+	xci_meter_close(&result->meter);
 	if (result->client)
 		detach(result);
 	LL_FOREACH_SAFE (result->failures, failure, next_failure) {

@@ -67,8 +67,8 @@ static void note_end(const char *what, struct xc_result *result, bool engines)
 	if (engines && p.failed <= 1)
 		note("  error: %s\n  summary of %d: %s", r ? err.text : "", length, text);
 	else /* which of several comes first is by chance */
-		note("  error: %.*s\n  summary: %.*s", (int)strcspn(r ? err.text : "", ";"), err.text,
-		     (int)strcspn(text, "("), text);
+		note("  error: %.*s\n  summary: %.*s", (int)strcspn(r ? err.text : "", ";"),
+		     err.text, (int)strcspn(text, "("), text);
 }
 
 static void note_bytes(const char *what, const void *data, size_t size)
@@ -251,8 +251,8 @@ static void run_lengths(void)
 	result = xc_map_packed_async(xc_balanced(client), upper, items, 4, NULL, 0, NULL, &err);
 	note_end("packed", result, false);
 	xc_result_destroy(result);
-	note("packed facts: %d", xc_map_packed(xc_balanced(client), facts, items, 4, fact,
-					       sizeof fact[0], NULL, &err));
+	note("packed facts: %d",
+	     xc_map_packed(xc_balanced(client), facts, items, 4, fact, sizeof fact[0], NULL, &err));
 	for (int i = 0; i < 4; i++)
 		note("  %d: %d %d %d %d", i, (int)fact[i][0], (int)fact[i][1], (int)fact[i][2],
 		     (int)fact[i][3]);
@@ -271,8 +271,8 @@ static void run_applies(void)
 	struct xc_map_options options = { .max_attempts = 4 };
 	int ends = 0, r;
 
-	note("apply on all: %d", xc_apply(xc_all(client), engine_of, NULL, 0, engines,
-					  sizeof engines[0], NULL, &err));
+	note("apply on all: %d",
+	     xc_apply(xc_all(client), engine_of, NULL, 0, engines, sizeof engines[0], NULL, &err));
 	for (int i = 0; i < ENGINES; i++)
 		note("  engine %d", engines[i]);
 	r = xc_apply(xc_all(client), facts, "xyz", 3, fact, sizeof fact[0], NULL, &err);
@@ -343,8 +343,7 @@ static void run_data(void)
 		rows[i / 2][i % 2] = i;
 	for (int i = 0; i < BIG; i++)
 		big[i] = i * 0.5;
-	note("push: %d %d",
-	     xc_push(xc_all(client), "small", XC_SCALAR(XC_I32, &scalar), &err),
+	note("push: %d %d", xc_push(xc_all(client), "small", XC_SCALAR(XC_I32, &scalar), &err),
 	     xc_push(xc_all(client), "big", XC_ARRAY_F64(big, BIG), &err));
 	scalar = 8;
 	note("pull: %d", xc_pull(xc_all(client), "small", arrays, &err));
@@ -356,8 +355,8 @@ static void run_data(void)
 	note_bytes("big", whole.data, (size_t)xc_array_size(&whole));
 	xc_array_free(&whole);
 	note("scatter: %d", xc_scatter(xc_all(client), "part", XC_ARRAY_F64(rows, ROWS, 2), &err));
-	note("sums: %d", xc_apply(xc_all(client), sum_of_part, NULL, 0, sums, sizeof sums[0], NULL,
-				  &err));
+	note("sums: %d",
+	     xc_apply(xc_all(client), sum_of_part, NULL, 0, sums, sizeof sums[0], NULL, &err));
 	note_bytes("sums", sums, sizeof sums);
 	note("parts: %d", xc_pull(xc_all(client), "part", arrays, &err));
 	for (int i = 0; i < ENGINES; i++) {
@@ -387,16 +386,16 @@ static void run_libraries(void)
 	int out[ENGINES] = { 0 };
 	double roots[5];
 
-	note("no library: %d", xc_apply(xc_all(client), NULL, NULL, 0, out, sizeof out[0],
-					&options, &err));
+	note("no library: %d",
+	     xc_apply(xc_all(client), NULL, NULL, 0, out, sizeof out[0], &options, &err));
 	note("  %s", err.text);
 	note("load: %d", xc_load(xc_all(client), test_path("libinline.so"), &err));
-	note("version: %d", xc_apply(xc_all(client), NULL, NULL, 0, out, sizeof out[0], &options,
-				     &err));
+	note("version: %d",
+	     xc_apply(xc_all(client), NULL, NULL, 0, out, sizeof out[0], &options, &err));
 	note_bytes("versions", out, sizeof out);
 	options.function = "root";
-	note("root: %d", xc_map_range(xc_balanced(client), NULL, 5, roots, sizeof roots[0],
-				      &options, &err));
+	note("root: %d",
+	     xc_map_range(xc_balanced(client), NULL, 5, roots, sizeof roots[0], &options, &err));
 	note_bytes("roots", roots, sizeof roots);
 	options.function = "nowhere";
 	result = xc_apply_async(xc_all(client), NULL, NULL, 0, out, sizeof out[0], &options, &err);
@@ -419,8 +418,8 @@ static void run_stops(void)
 	enum { N = 2000 };
 	static int64_t out[N];
 	struct xc_map_options options = { .on_failure = XC_STOP, .chunk = 1 };
-	struct xc_result *result = xc_map_range_async(xc_all(client), square, N, out,
-						      sizeof out[0], &options, &err);
+	struct xc_result *result =
+		xc_map_range_async(xc_all(client), square, N, out, sizeof out[0], &options, &err);
 	double wait = 0.3, none[20] = { 0 };
 	const struct xc_view *one;
 	struct xc_result *before;
@@ -500,8 +499,8 @@ static void run_streams(void)
 		is_noted = false;
 		memset(given, 0, sizeof given);
 		note("stream without end: %d",
-		     xc_map_stream(xc_all(client), upper, next_item, give_item, &left, &stream, NULL,
-				   &err));
+		     xc_map_stream(xc_all(client), upper, next_item, give_item, &left, &stream,
+				   NULL, &err));
 		note("  %s", strstr(err.text, "ended by give") ? "ended by give" : err.text);
 	}
 }
@@ -510,8 +509,8 @@ static void run_next(void)
 {
 	enum { N = 300 };
 	int64_t out[N], item, sum = 0, n = 0;
-	struct xc_result *result = xc_map_range_async(xc_balanced(client), square, N, out,
-						      sizeof out[0], NULL, &err);
+	struct xc_result *result =
+		xc_map_range_async(xc_balanced(client), square, N, out, sizeof out[0], NULL, &err);
 
 	while (xc_next(result, XC_ANY_ORDER, LIMIT, &item, &err) == 1) {
 		sum += item * (1 + xc_item_state(result, item));
@@ -528,8 +527,8 @@ static void run_loop(void)
 {
 	enum { N = 300 };
 	int64_t out[N], item, n = 0;
-	struct xc_result *result = xc_map_range_async(xc_balanced(client), square, N, out,
-						      sizeof out[0], NULL, &err);
+	struct xc_result *result =
+		xc_map_range_async(xc_balanced(client), square, N, out, sizeof out[0], NULL, &err);
 	struct pollfd fd = { .fd = xc_fd(client), .events = POLLIN };
 	double start = now();
 	int r = 1;
@@ -597,8 +596,8 @@ static void run_views(void)
 /* Who has been told to end says so to whoever asks. */
 static void run_end(void)
 {
-	struct xc_result *result = xc_map_range_async(xc_balanced(client), square, 0, NULL, 0, NULL,
-						      &err);
+	struct xc_result *result =
+		xc_map_range_async(xc_balanced(client), square, 0, NULL, 0, NULL, &err);
 	int64_t out;
 	char *text;
 
@@ -606,7 +605,8 @@ static void run_end(void)
 	     xc_map_range(xc_all(client), NULL, 1, &out, sizeof out, NULL, &err));
 	note("shutdown: %d", xc_shutdown(client, &err));
 	note("wait: %d", xc_wait(result, 0, &err));
-	note("submit: %d", xc_map_range(xc_balanced(client), square, 1, &out, sizeof out, NULL, &err));
+	note("submit: %d",
+	     xc_map_range(xc_balanced(client), square, 1, &out, sizeof out, NULL, &err));
 	note("apply: %d", xc_apply(xc_balanced(client), square, &out, 8, &out, 8, NULL, &err));
 	note("status: %d", xc_status_json(client, &text, &err));
 	note("process: %d", xc_process(client, &err));
@@ -649,8 +649,8 @@ static void compare(const char *cluster, const char *within)
 		if (cluster[i] == '\n')
 			line = cluster + i + 1;
 	ck_assert_msg(!cluster[i] && !within[i], "on a cluster:\n%.*s\ninline:\n%.*s",
-		      (int)strcspn(line, "\n"), line,
-		      (int)strcspn(within + (line - cluster), "\n"), within + (line - cluster));
+		      (int)strcspn(line, "\n"), line, (int)strcspn(within + (line - cluster), "\n"),
+		      within + (line - cluster));
 }
 
 static void compile_libraries(void)
@@ -659,7 +659,8 @@ static void compile_libraries(void)
 
 	compile_source("libinline.so", "tasks.c", "-shared -fPIC -DVERSION=77");
 	compile_source("libneeded.so", "needed.c", "-shared -fPIC -DVERSION=5");
-	snprintf(flags, sizeof flags, "-shared -fPIC -DNEEDS -DVERSION=5 -L'%s' -lneeded", test_dir());
+	snprintf(flags, sizeof flags, "-shared -fPIC -DNEEDS -DVERSION=5 -L'%s' -lneeded",
+		 test_dir());
 	compile_source("libneeding.so", "tasks.c", flags);
 	ck_assert_int_eq(remove(test_path("libneeded.so")), 0);
 }

@@ -91,8 +91,8 @@ START_TEST(test_engines)
 	const struct xc_view *view;
 	int out[8], ids[ENGINES];
 	int64_t items[ENGINES];
-	struct xc_result *result = xc_map_range_async(xc_balanced(client), note, 6, out, sizeof *out,
-						      &options, &err);
+	struct xc_result *result =
+		xc_map_range_async(xc_balanced(client), note, 6, out, sizeof *out, &options, &err);
 
 	ck_assert_int_eq(xc_wait(result, -1, &err), 0);
 	ck_assert_mem_eq(out, ((int[]){ 0, 0, 1, 1, 2, 2 }), 6 * sizeof *out);
@@ -236,8 +236,8 @@ static int give_much(struct xc_task *task, const void *in, void *out)
 /* More than a piece holds. */
 START_TEST(test_large_results)
 {
-	struct xc_result *result = begin_map(xc_balanced(client), give_much, 0, 50,
-					     (struct xc_map_options){ 0 });
+	struct xc_result *result =
+		begin_map(xc_balanced(client), give_much, 0, 50, (struct xc_map_options){ 0 });
 	size_t size;
 
 	ck_assert_int_eq(xc_wait(result, -1, &err), 0);
