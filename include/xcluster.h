@@ -12,7 +12,8 @@
  *  - Calls block until the work is done. The `_async` form returns at once with
  *    a `struct xc_result *` that the caller owns and gives to xc_result_destroy.
  *  - The library starts no thread and installs no signal handler. A client and
- *    everything made from it belong to one thread at a time. Work in flight
+ *    everything made from it belong to one thread at a time; tasks cannot use it,
+ *    wherever they run. Work in flight
  *    moves on in the cluster by itself; the client learns of it, and sends what
  *    it held back to send together, inside any call that waits or asks.
  *  - A blocking call that a signal handler of the program interrupts cancels its
@@ -198,6 +199,13 @@ struct xc_result;
  * XCLUSTER=local:N starts a private cluster of N engines (XCLUSTER=local: one for
  * each core this process may use), as xc_cluster_start does, for this client
  * alone; xc_close ends it.
+ * XCLUSTER=inline:N starts nothing: tasks run in this process and thread, as if on N
+ * engines (XCLUSTER=inline: one), with the same results and failures, within calls
+ * that wait (those that only ask, as xc_is_ready and xc_process, run items for some
+ * 10 ms, or one that takes longer). For debuggers, and where nothing may be started.
+ * What ends an engine (a crash, exit) ends the program; a time limit is applied when
+ * the item returns; calls of a task to the client are refused with -EDEADLK. See
+ * xcluster(7).
  * Waits at most 10 s for the controller's welcome. Errors: XC_ENOCLUSTER,
  * XC_EPROTO, -EACCES (a connection file that others can read), -ETIMEDOUT, -EINVAL
  * (XCLUSTER is not understood). */

@@ -1,7 +1,8 @@
 /* client.h: the client's state, shared by the library's parts: client.c
  * (session, pump), roster.c, view.c, ship.c (functions and objects), submit.c,
  * batch.c, result.c, incoming.c (results arriving), ended.c (which items have
- * ended), stream.c, data.c, progress.c, loop.c (event loops of others). */
+ * ended), stream.c, data.c, progress.c, loop.c (event loops of others), inline*.c (no
+ * cluster at all). */
 #ifndef LIBCLUSTER_CLIENT_H
 #define LIBCLUSTER_CLIENT_H
 
