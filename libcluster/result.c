@@ -153,7 +153,7 @@ int xc_wait(struct xc_result *result, double timeout, struct xc_error *err)
 	if (!result)
 		return error_set(err, -EINVAL, "xc_wait: result is NULL");
 	r = xci_result_wait(result, "xc_wait", timeout, is_ready, result, err);
-	if (r == 0)
+	if (r == 0 && result->meter.is_open)
 		xci_progress_show(result);
 	return r < 0 ? r : xci_result_outcome(result, err);
 }
