@@ -13,9 +13,9 @@
  *    a `struct xc_result *` that the caller owns and gives to xc_result_destroy.
  *  - The library starts no thread and installs no signal handler. A client and
  *    everything made from it belong to one thread at a time; tasks cannot use it,
- *    wherever they run. Work in flight
- *    moves on in the cluster by itself; the client learns of it, and sends what
- *    it held back to send together, inside any call that waits or asks.
+ *    wherever they run. Work in flight moves on in the cluster by itself; the
+ *    client learns of it, and sends what it held back to send together, inside
+ *    any call that waits or asks.
  *  - A blocking call that a signal handler of the program interrupts cancels its
  *    job and returns -EINTR.
  *  - A client is of no use in a child made by fork; the child may exec, or exit.
@@ -592,8 +592,9 @@ struct xc_stream_options {
  * to `give`, both in this thread and with `argument`; waits until the end. They may
  * use the client, but not close it. Items go to the engines in jobs of bounded
  * size, so xc_task_index is 0 in all of them; on a direct view each such job is
- * divided as by xc_map. Of `options`, `start` and `step` say nothing here. With XC_STOP nothing more is taken after a failure, and what was taken is
- * cancelled. Every item taken is given once, unless an error ends the stream.
+ * divided as by xc_map. Of `options`, `start` and `step` say nothing here. With
+ * XC_STOP nothing more is taken after a failure, and what was taken is cancelled.
+ * Every item taken is given once, unless an error ends the stream.
  *
  * Returns 0 when all items ended well; XC_EFAILED when some did not (the text
  * counts them and quotes the first); -ECANCELED when `give` ended it; what `next`
