@@ -138,19 +138,33 @@ static int input_check(const struct input *in, uint64_t count)
 	return input_offset(in, (int64_t)count) - base == in->payload.size ? 0 : XC_EPROTO;
 }
 
-/* ZeroMQ hands out bytes at any address; elements need their alignment. */
-static int input_align(struct engine *e, struct input *in)
+static int scratch_reserve(struct engine *e, size_t size)
 {
+	if (e->scratch_size >= size)
+		return 0;
+	free(e->scratch);
+	e->scratch_size = 0;
+	e->scratch = aligned_alloc(64, (size + 63) & ~(size_t)63);
+	if (!e->scratch)
+		return -ENOMEM;
+	e->scratch_size = size;
+	return 0;
+}
+
+/* ZeroMQ hands out bytes at any address; elements need their alignment. Inputs that
+ * were submitted one by one are aligned like any, also when they came packed. */
+static int input_align(struct engine *e, struct input *in, int64_t count)
+{
+	if (in->task->form == FORM_PACKED && in->task->apart) {
+		if (scratch_reserve(e, input_largest(in, count)) < 0)
+			return -ENOMEM;
+		in->scratch = e->scratch;
+		return 0;
+	}
 	if ((uintptr_t)in->payload.data % input_alignment(in->task) == 0 || in->payload.size == 0)
 		return 0;
-	if (e->scratch_size < in->payload.size) {
-		free(e->scratch);
-		e->scratch_size = 0;
-		e->scratch = aligned_alloc(64, (in->payload.size + 63) & ~(size_t)63);
-		if (!e->scratch)
-			return -ENOMEM;
-		e->scratch_size = in->payload.size;
-	}
+	if (scratch_reserve(e, in->payload.size) < 0)
+		return -ENOMEM;
 	memcpy(e->scratch, in->payload.data, in->payload.size);
 	in->payload.data = e->scratch;
 	return 0;
@@ -366,7 +380,7 @@ void slice_run(struct engine *e, struct message *m)
 		err = e->now.err;
 	else if (input_check(&in, (uint64_t)header.count) < 0)
 		error_set(&err, XC_EPROTO, "the items' bytes do not fit the job");
-	else if (input_align(e, &in) < 0)
+	else if (input_align(e, &in, header.count) < 0)
 		error_set(&err, -ENOMEM, "out of memory for the items' bytes");
 	if (err.code)
 		refuse_items(e, &header, &err);

@@ -62,7 +62,8 @@ struct inline_job {
 	char label[64];
 	zmq_msg_t frame, payload; /* owned */
 	struct task_frame task;	  /* points into frame */
-	void *aligned;		  /* owned: the payload where its place would not do */
+	void *aligned;		  /* owned: the payload where its place would not do, or
+				     room for one packed item */
 	struct span input;	  /* the payload, where it is */
 	bool *only;		  /* owned; by engine; NULL: all */
 	xc_task_fn *fn;

@@ -360,6 +360,7 @@ static struct input inputs_of(const struct inline_job *job, int64_t first)
 		in.payload.data = data + (size_t)first * job->task.in_size;
 	if (job->task.form != FORM_PACKED)
 		return in;
+	in.scratch = job->aligned;
 	memcpy(&begin, data + 8 * first, 8);
 	in.offsets.data = data + 8 * first;
 	in.payload.data = data + 8 * ((size_t)job->items + 1) + begin;

@@ -274,6 +274,13 @@ static int place_input(struct inline_job *job)
 	char *data = zmq_msg_data(&job->payload);
 
 	job->input = (struct span){ data, size };
+	if (job->task.form == FORM_PACKED && job->task.apart) {
+		struct input in = { .offsets = job->input };
+
+		size = input_largest(&in, job->items);
+		job->aligned = aligned_alloc(64, (size + 64) & ~(size_t)63);
+		return job->aligned ? 0 : -ENOMEM;
+	}
 	if (size == 0 || (uintptr_t)data % input_alignment(&job->task) == 0)
 		return 0;
 	job->aligned = aligned_alloc(64, (size + 63) & ~(size_t)63);

@@ -12,6 +12,8 @@ struct input {
 	const struct task_frame *task; /* borrowed, as the bytes are */
 	struct span offsets, payload;
 	int64_t first;
+	void *scratch; /* borrowed: aligned room for any of them, if packed but submitted
+			  one by one: then they are aligned like any */
 };
 
 static inline uint64_t input_offset(const struct input *in, int64_t i)
@@ -30,6 +32,19 @@ static inline size_t input_alignment(const struct task_frame *task)
 	if (task->form != FORM_STRIDED && task->form != FORM_SAME)
 		return 1;
 	return alignment < 64 ? alignment : 64;
+}
+
+/* The most bytes that one of so many packed items has. */
+static inline size_t input_largest(const struct input *in, int64_t count)
+{
+	size_t largest = 0;
+
+	for (int64_t i = 0; i < count; i++) {
+		uint64_t size = input_offset(in, i + 1) - input_offset(in, i);
+
+		largest = size > largest ? size : largest;
+	}
+	return largest;
 }
 
 /* Input of the i-th item of these, and its size; NULL if it has none. `number`:
@@ -55,7 +70,10 @@ static inline const void *input_at(const struct input *in, int64_t i, int64_t *n
 	default:
 		offset = input_offset(in, i) - input_offset(in, 0);
 		*size = (size_t)(input_offset(in, i + 1) - input_offset(in, i));
-		return *size ? payload + offset : NULL;
+		if (!*size)
+			return NULL;
+		return task->apart ? memcpy(in->scratch, payload + offset, *size)
+				   : payload + offset;
 	}
 }
 

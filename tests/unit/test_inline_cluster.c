@@ -225,6 +225,22 @@ START_TEST(test_alignment)
 }
 END_TEST
 
+/* Single ones of several sizes go as one packed job, each where its elements may be. */
+START_TEST(test_alignment_of_single_ones)
+{
+	static const char in[64];
+	struct xc_result *results[60];
+
+	for (size_t i = 0; i < 60; i++) {
+		results[i] = xc_apply_async(xc_balanced(client), is_aligned, in,
+					    i % 3 ? 64 : 3 + i % 7, NULL, 0, NULL, &err);
+		ck_assert_msg(results[i] != NULL, "%s", err.text);
+	}
+	for (size_t i = 0; i < 60; i++)
+		finish(results[i], 0);
+}
+END_TEST
+
 static int give_much(struct xc_task *task, const void *in, void *out)
 {
 	static char text[300000];
@@ -274,6 +290,7 @@ int main(void)
 	tcase_add_test(tests, test_cancel_of_a_batch);
 	tcase_add_test(tests, test_values);
 	tcase_add_test(tests, test_alignment);
+	tcase_add_test(tests, test_alignment_of_single_ones);
 	tcase_add_test(tests, test_large_results);
 	tcase_add_test(tests, test_unknown_messages);
 	return unit_run(tests);
