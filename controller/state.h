@@ -15,7 +15,6 @@
 
 #define LOST_ATTEMPTS  3 /* runs of an item whose engine went away */
 #define ENGINE_SLICES  2 /* in the hands of an engine */
-#define CREDIT_BYTES   (UINT64_C(256) << 20)
 #define WINDOW_BYTES   (UINT64_C(4) << 20) /* results sent, not acknowledged */
 #define HELD_BYTES_MAX (UINT64_C(8) << 20) /* results kept; above, no new slices */
 

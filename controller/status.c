@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "controller/state.h"
+#include "proto/memory.h"
 
 static const char *engine_word(const struct engine *engine)
 {
@@ -113,18 +114,6 @@ static json_t *jobs_json(const struct state *state, json_int_t *items, json_int_
 	return list;
 }
 
-static json_int_t resident_bytes(void)
-{
-	long pages = 0;
-	FILE *f = fopen("/proc/self/statm", "re");
-
-	if (f && fscanf(f, "%*s %ld", &pages) != 1)
-		pages = 0;
-	if (f)
-		fclose(f);
-	return (json_int_t)pages * sysconf(_SC_PAGESIZE);
-}
-
 static char *report(const struct state *state)
 {
 	json_int_t items = 0, slices = 0, inputs = 0, results = 0;
@@ -142,10 +131,11 @@ static char *report(const struct state *state)
 			 "id", state->connection.id, "host", text_json(state->connection.host),
 			 "pid", (int)getpid(), "version", XC_VERSION, "uptime",
 			 (double)(now_ns() - state->started_ns) / 1e9, "connection",
-			 text_json(state->connection.path), "rss", resident_bytes(), "engines",
-			 engines_json(state), "agents", agents_json(state), "clients", clients,
-			 "jobs", jobs, "queue", "items", items, "slices", slices, "memory",
-			 "inputs", inputs, "results", results);
+			 text_json(state->connection.path), "rss",
+			 (json_int_t)memory_resident_bytes(), "engines", engines_json(state),
+			 "agents", agents_json(state), "clients", clients, "jobs", jobs, "queue",
+			 "items", items, "slices", slices, "memory", "inputs", inputs, "results",
+			 results);
 	if (!root)
 		return NULL;
 	text = json_dumps(root, JSON_COMPACT);

@@ -42,8 +42,7 @@ static int run_pull(struct xc_task *task, const void *in, void *out)
 	size = ARRAY_HEADER_SIZE + (uint64_t)xc_array_size(array);
 	room = piece_reserve(e, size + sizeof size);
 	if (!room) {
-		xc_task_fail(task, "no room for %llu bytes of \"%s\"", (unsigned long long)size,
-			     name);
+		xc_task_fail(task, TASK_NO_PULL, (unsigned long long)size, name);
 		return -ENOMEM;
 	}
 	memcpy(room, &size, sizeof size);

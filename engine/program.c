@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "engine/copies.h"
+#include "libcluster/loader.h"
 #include "proto/elf.h"
 #include "proto/error.h"
 
@@ -181,43 +182,11 @@ static int check(struct program *p, const struct image *image, struct xc_error *
 	return check_libc(p, err);
 }
 
-/* Appends up to `length` bytes of text. */
-static void append(char *to, size_t size, const char *text, size_t length)
-{
-	size_t used = strlen(to);
-
-	snprintf(to + used, size - used, "%.*s", (int)length, text);
-}
-
-/* The loader's words, with the program's name in place of its path. */
-static void translate(const struct program *p, const char *words, char *text, size_t size)
-{
-	const char *at;
-
-	text[0] = 0;
-	while ((at = strstr(words, p->path)) != NULL) {
-		append(text, size, words, (size_t)(at - words));
-		append(text, size, p->name, strlen(p->name));
-		words = at + strlen(p->path);
-	}
-	append(text, size, words, strlen(words));
-}
-
 static int refuse_load(const struct program *p, const char *words, struct xc_error *err)
 {
-	const char *missing = strstr(words, ": cannot open shared object file");
-	char text[512];
-
 	if (p->info.sanitizer && !p->info.sanitizer_name && strstr(words, "undefined symbol: __"))
 		return refuse_sanitizer(p, err);
-	if (missing && strncmp(words, p->path, strlen(p->path)) != 0)
-		return error_set(
-			err, XC_ECODE,
-			"%.*s is missing on this host: %s needs it; install it, or put its "
-			"folder into LD_LIBRARY_PATH and start the engines again",
-			(int)(missing - words), words, p->name);
-	translate(p, words, text, sizeof text);
-	return error_set(err, XC_ECODE, "cannot load %s: %s", p->name, text);
+	return loader_refused(p->path, p->name, words, err);
 }
 
 static int load(struct program *p, const struct image *image, struct xc_error *err)
@@ -286,20 +255,8 @@ void *program_function(struct program *program, uint64_t offset, struct xc_error
 
 void *program_symbol(struct program *program, const char *symbol, struct xc_error *err)
 {
-	void *address = dlsym(program->handle, symbol);
-	struct link_map *map = NULL;
-	Dl_info info;
-
-	/* dlsym also looks through the libraries that this one needs. */
-	if (address && dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) &&
-	    map == program->map &&
-	    elf_is_executable(&program->info, (uintptr_t)address - map->l_addr))
-		return address;
-	error_set(err, XC_ECODE,
-		  "%s exports no function %s: check the name, and that it is neither static nor "
-		  "hidden",
-		  program->name, symbol);
-	return NULL;
+	return loader_symbol(program->handle, program->map, &program->info, program->name, symbol,
+			     err);
 }
 
 void program_close(struct program *program)

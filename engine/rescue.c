@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "engine/host.h"
+#include "libcluster/task.h"
 #include "proto/error.h"
 #include "proto/log.h"
 #include "proto/task.h"
@@ -160,8 +161,7 @@ void slot_rescue(struct slot *slot, int status, bool restarting)
 		snprintf(text, sizeof text, "exited with status %d", code);
 	}
 	if (cause == DOWN_TIME)
-		snprintf(text, sizeof text, "ran past its time limit of %g s",
-			 (double)page.limit_ns / 1e9);
+		snprintf(text, sizeof text, TASK_OVER_TIME, (double)page.limit_ns / 1e9);
 	else if (cause == DOWN_STOPPED)
 		snprintf(text, sizeof text, "the engine was stopped by a signal for over 1 s");
 	if (!restarting && !slot->agent->stopping)

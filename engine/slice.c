@@ -6,16 +6,12 @@
 
 #include "engine/runner.h"
 #include "proto/error.h"
+#include "proto/input.h"
 #include "proto/log.h"
 
 #define PIECE_BYTES   (UINT64_C(1) << 20)
 #define CLAIM_MAX     256
 #define CLAIM_LONG_NS 20000 /* a claim aims at this much work */
-
-struct input {
-	struct span offsets, payload; /* of the slice */
-	const struct msg_slice *header;
-};
 
 /* ---- What the task handle does --------------------------------------------- */
 
@@ -26,8 +22,7 @@ static const struct xc_array *on_array(struct xc_task *task, const char *name)
 
 	if (!array) {
 		names_list(task->runner, known, sizeof known);
-		xc_task_fail(task, "no variable \"%s\" on engine %d: %s", name, task->engine,
-			     known);
+		xc_task_fail(task, TASK_NO_VARIABLE, name, task->engine, known);
 	}
 	return array;
 }
@@ -38,7 +33,7 @@ static int on_set(struct xc_task *task, const char *name, const struct xc_array 
 	int r = names_set_array(task->runner, name, array, &err);
 
 	if (r < 0)
-		xc_task_fail(task, "xc_task_set \"%s\": %s", name, err.text);
+		xc_task_fail(task, TASK_NOT_SET, name, err.text);
 	return r;
 }
 
@@ -50,13 +45,12 @@ static int on_give(struct xc_task *task, const void *data, size_t size)
 	char *room;
 
 	if (e->now.task.out_size) {
-		xc_task_fail(task, "xc_task_return: this job's results have a fixed size, %llu",
-			     (unsigned long long)e->now.task.out_size);
+		xc_task_fail(task, TASK_FIXED_SIZE, (unsigned long long)e->now.task.out_size);
 		return -EINVAL;
 	}
 	room = size > ARENA_SIZE / 2 ? NULL : piece_reserve(e, size + sizeof length);
 	if (!room) {
-		xc_task_fail(task, "xc_task_return: no room for %zu bytes", size);
+		xc_task_fail(task, TASK_NO_ROOM, size);
 		return -ENOMEM;
 	}
 	memcpy(room, &length, sizeof length);
@@ -119,19 +113,11 @@ static void resolve_frame(struct engine *e, zmq_msg_t *frame)
 
 /* ---- Inputs ------------------------------------------------------------------ */
 
-static uint64_t offset_at(const struct input *in, int64_t i)
-{
-	uint64_t offset;
-
-	memcpy(&offset, (const char *)in->offsets.data + 8 * i, sizeof offset);
-	return offset;
-}
-
 /* Do the frames hold what the header says? */
-static int input_check(struct engine *e, const struct input *in)
+static int input_check(const struct input *in, uint64_t count)
 {
-	const struct task_frame *task = &e->now.task;
-	uint64_t count = (uint64_t)in->header->count, base;
+	const struct task_frame *task = in->task;
+	uint64_t base;
 
 	switch (task->form) {
 	case FORM_RANGE:
@@ -145,11 +131,11 @@ static int input_check(struct engine *e, const struct input *in)
 	}
 	if (in->offsets.size != 8 * (count + 1))
 		return XC_EPROTO;
-	base = offset_at(in, 0);
+	base = input_offset(in, 0);
 	for (uint64_t i = 0; i < count; i++)
-		if (offset_at(in, (int64_t)i) > offset_at(in, (int64_t)i + 1))
+		if (input_offset(in, (int64_t)i) > input_offset(in, (int64_t)i + 1))
 			return XC_EPROTO;
-	return offset_at(in, (int64_t)count) - base == in->payload.size ? 0 : XC_EPROTO;
+	return input_offset(in, (int64_t)count) - base == in->payload.size ? 0 : XC_EPROTO;
 }
 
 static int scratch_reserve(struct engine *e, size_t size)
@@ -165,67 +151,23 @@ static int scratch_reserve(struct engine *e, size_t size)
 	return 0;
 }
 
-static size_t largest_item(const struct input *in)
-{
-	size_t largest = 0;
-
-	for (int64_t i = 0; i < in->header->count; i++) {
-		uint64_t size = offset_at(in, i + 1) - offset_at(in, i);
-
-		largest = size > largest ? size : largest;
-	}
-	return largest;
-}
-
 /* ZeroMQ hands out bytes at any address; elements need their alignment. Inputs that
  * were submitted one by one are aligned like any, also when they came packed. */
-static int input_align(struct engine *e, struct input *in)
+static int input_align(struct engine *e, struct input *in, int64_t count)
 {
-	const struct task_frame *task = &e->now.task;
-	size_t size = task->in_size ? task->in_size : 1;
-	size_t alignment = size & (~size + 1);
-
-	if (task->form == FORM_PACKED && task->apart)
-		return scratch_reserve(e, largest_item(in));
-	if (task->form != FORM_STRIDED && task->form != FORM_SAME)
+	if (in->task->form == FORM_PACKED && in->task->apart) {
+		if (scratch_reserve(e, input_largest(in, count)) < 0)
+			return -ENOMEM;
+		in->scratch = e->scratch;
 		return 0;
-	if (alignment > 64)
-		alignment = 64;
-	if ((uintptr_t)in->payload.data % alignment == 0 || in->payload.size == 0)
+	}
+	if ((uintptr_t)in->payload.data % input_alignment(in->task) == 0 || in->payload.size == 0)
 		return 0;
 	if (scratch_reserve(e, in->payload.size) < 0)
 		return -ENOMEM;
 	memcpy(e->scratch, in->payload.data, in->payload.size);
 	in->payload.data = e->scratch;
 	return 0;
-}
-
-static const void *input_of(const struct engine *e, const struct input *in, int64_t i,
-			    int64_t *number, size_t *size)
-{
-	const struct task_frame *task = &e->now.task;
-	const char *payload = in->payload.data;
-	uint64_t offset;
-
-	switch (task->form) {
-	case FORM_RANGE:
-		*number = (int64_t)((uint64_t)task->start +
-				    (uint64_t)(in->header->first + i) * (uint64_t)task->step);
-		*size = sizeof *number;
-		return number;
-	case FORM_STRIDED:
-		*size = task->in_size;
-		return task->in_size ? payload + (size_t)i * task->in_size : NULL;
-	case FORM_SAME:
-		*size = task->in_size;
-		return task->in_size ? payload : NULL;
-	default:
-		offset = offset_at(in, i) - offset_at(in, 0);
-		*size = (size_t)(offset_at(in, i + 1) - offset_at(in, i));
-		if (!*size)
-			return NULL;
-		return task->apart ? memcpy(e->scratch, payload + offset, *size) : payload + offset;
-	}
 }
 
 /* ---- Items --------------------------------------------------------------------- */
@@ -247,13 +189,13 @@ static void run_item(struct engine *e, struct xc_task *task, const struct input 
 	struct page *page = e->page;
 	uint64_t out_size = e->now.task.out_size;
 	int64_t number;
-	const void *input = input_of(e, in, i, &number, &task->in_size);
+	const void *input = input_at(in, i, &number, &task->in_size);
 	void *out = NULL;
 	int code;
 
 	if (out_size)
 		out = e->arena + page->piece.payload + (uint64_t)(i - page->piece.first) * out_size;
-	task->index = e->now.task.apart ? 0 : in->header->first + i;
+	task->index = e->now.task.apart ? 0 : in->first + i;
 	task->has_text = false;
 	e->given = 0;
 	code = e->now.fn(task, input, out);
@@ -266,7 +208,7 @@ static void run_item(struct engine *e, struct xc_task *task, const struct input 
 	if (!out_size && !e->given)
 		give_nothing(e);
 	if (code != 0)
-		piece_fail(e, in->header->first + i, 1, code, task->attempt,
+		piece_fail(e, in->first + i, 1, code, task->attempt,
 			   task->has_text ? task->text : "");
 	piece_commit(e);
 }
@@ -333,8 +275,8 @@ static void clear_results(struct engine *e, int64_t first, int64_t end)
 		       (uint64_t)(end - first) * out_size);
 }
 
-static uint64_t run_claim(struct engine *e, struct xc_task *task, const struct input *in,
-			  int64_t first, int64_t n, uint64_t start)
+static uint64_t run_claim(struct engine *e, struct xc_task *task, const struct msg_slice *header,
+			  const struct input *in, int64_t first, int64_t n, uint64_t start)
 {
 	struct page *page = e->page;
 	bool limited = e->now.task.time_limit_ns != 0;
@@ -344,7 +286,7 @@ static uint64_t run_claim(struct engine *e, struct xc_task *task, const struct i
 	clear_results(e, first, first + n);
 	for (int64_t i = first; i < first + n; i++) {
 		if (!piece_can_fail(e)) {
-			renew_piece(e, in->header, i);
+			renew_piece(e, header, i);
 			atomic_store_explicit(&page->item, i, memory_order_relaxed);
 			clear_results(e, i, first + n);
 		}
@@ -376,7 +318,7 @@ static void run_items(struct engine *e, const struct msg_slice *header, struct i
 		n = claim_next(page, header->slice, want, &first);
 		if (n == 0)
 			break;
-		end = run_claim(e, &task, in, first, n, start);
+		end = run_claim(e, &task, header, in, first, n, start);
 		if (n == e->now.want)
 			e->now.want = learn(e->now.want, end - start);
 		start = end;
@@ -408,7 +350,7 @@ static void announce(struct engine *e, const struct msg_slice *header)
 void slice_run(struct engine *e, struct message *m)
 {
 	struct msg_slice header;
-	struct input in = { .header = &header };
+	struct input in = { .task = &e->now.task };
 	struct xc_error err = XC_ERROR_INIT;
 
 	if (msg_slice_get(&m->fields, &header) < 0 || header.count < 1 ||
@@ -426,6 +368,7 @@ void slice_run(struct engine *e, struct message *m)
 			  "results of over %llu bytes an item are not possible",
 			  (unsigned long long)ARENA_SIZE / 2);
 	}
+	in.first = header.first;
 	in.offsets = (struct span){ zmq_msg_data(&m->frames[1]), zmq_msg_size(&m->frames[1]) };
 	in.payload = (struct span){ zmq_msg_data(&m->frames[2]), zmq_msg_size(&m->frames[2]) };
 	claim_begin(e->page, header.slice, header.count);
@@ -435,9 +378,9 @@ void slice_run(struct engine *e, struct message *m)
 	}
 	if (!e->now.fn)
 		err = e->now.err;
-	else if (input_check(e, &in) < 0)
+	else if (input_check(&in, (uint64_t)header.count) < 0)
 		error_set(&err, XC_EPROTO, "the items' bytes do not fit the job");
-	else if (input_align(e, &in) < 0)
+	else if (input_align(e, &in, header.count) < 0)
 		error_set(&err, -ENOMEM, "out of memory for the items' bytes");
 	if (err.code)
 		refuse_items(e, &header, &err);

@@ -15,9 +15,10 @@
  *  - Calls block until the work is done. The `_async` form returns at once with
  *    a `struct xc_result *` that the caller owns and gives to xc_result_destroy.
  *  - The library starts no thread and installs no signal handler. A client and
- *    everything made from it belong to one thread at a time. Work in flight
- *    moves on in the cluster by itself; the client learns of it, and sends what
- *    it held back to send together, inside any call that waits or asks.
+ *    everything made from it belong to one thread at a time; tasks cannot use it,
+ *    wherever they run. Work in flight moves on in the cluster by itself; the
+ *    client learns of it, and sends what it held back to send together, inside
+ *    any call that waits or asks.
  *  - A blocking call that a signal handler of the program interrupts cancels its
  *    job and returns -EINTR.
  *  - A client is of no use in a child made by fork: calls that wait or submit return
@@ -202,6 +203,13 @@ struct xc_result;
  * XCLUSTER=local:N starts a private cluster of N engines (XCLUSTER=local: one for
  * each core this process may use), as xc_cluster_start does, for this client
  * alone; xc_close ends it.
+ * XCLUSTER=inline:N starts nothing: tasks run in this process and thread, as if on N
+ * engines (XCLUSTER=inline: one), with the same results and failures, within calls
+ * that wait (those that only ask, as xc_is_ready and xc_process, run items for some
+ * 10 ms, or one that takes longer). For debuggers, and where nothing may be started.
+ * What ends an engine (a crash, exit) ends the program; a time limit is applied when
+ * the item returns; calls of a task to the client are refused with -EDEADLK. See
+ * xcluster(7).
  * Waits at most 10 s for the controller's welcome. Errors: XC_ENOCLUSTER,
  * XC_EPROTO, -EACCES (a connection file that others can read), -ETIMEDOUT, -EINVAL
  * (XCLUSTER is not understood). */
@@ -339,7 +347,7 @@ struct xc_map_options {
 				 past it is killed and restarted */
 	enum xc_on_failure on_failure;
 	bool at_most_once; /* never run an item again whose engine was lost */
-	bool progress;	   /* xc_wait shows progress on stderr if a terminal */
+	bool progress;	   /* calls that wait show it on stderr if a terminal */
 	const char *label; /* shown by `xcluster status` */
 	int priority;	   /* of balanced jobs: higher ones go first, of all clients */
 };
@@ -638,9 +646,9 @@ struct xc_stream_options {
  * to `give`, both in this thread and with `argument`; waits until the end. They may
  * use the client, but not close it. Items go to the engines in jobs of bounded
  * size, so xc_task_index is 0 in all of them; on a direct view each such job is
- * divided as by xc_map. Of `options`, `start`, `step` and `progress` say nothing
- * here. With XC_STOP nothing more is taken after a failure, and what was taken is
- * cancelled. Every item taken is given once, unless an error ends the stream.
+ * divided as by xc_map. Of `options`, `start` and `step` say nothing here. With
+ * XC_STOP nothing more is taken after a failure, and what was taken is cancelled.
+ * Every item taken is given once, unless an error ends the stream.
  *
  * Returns 0 when all items ended well; XC_EFAILED when some did not (the text
  * counts them and quotes the first); -ECANCELED when `give` ended it; what `next`

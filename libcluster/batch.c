@@ -218,6 +218,15 @@ static bool has_room(void *argument)
 	return client->input_bytes < client->credit;
 }
 
+/* Takes in what has arrived, too, but where that would run items. */
+static void send_now(struct xc_client *client)
+{
+	if (client->inside)
+		xci_batch_flush(client);
+	else
+		xci_pump(client, 0);
+}
+
 struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const void *in,
 				size_t in_size, void *out, size_t out_size,
 				const struct xc_map_options *options, struct xc_error *err)
@@ -225,8 +234,10 @@ struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const 
 	struct xci_batch *batch = &client->batch;
 	struct xc_result *result;
 	bool is_idle;
-	int r = 0;
+	int r = xci_inline_check(client->inside, "xc_apply", err);
 
+	if (r < 0)
+		return NULL;
 	if (!fits(batch, fn, out_size, options) || is_full(batch))
 		r = reopen(client, fn, out_size, options, err);
 	else if (batch->count == 0) /* the store may have lost the program */
@@ -262,6 +273,6 @@ struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const 
 	if (is_idle && client->last_job % TAKE_IN_EVERY)
 		xci_batch_flush(client);
 	else if (is_idle || is_full(batch) || now_ns() - batch->since_ns > BATCH_AGE_NS)
-		xci_pump(client, 0); /* sends it, and takes in what has arrived */
+		send_now(client);
 	return result;
 }

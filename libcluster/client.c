@@ -79,8 +79,7 @@ static void send_again(struct xc_client *client, uint64_t from)
 			zmq_msg_init(&frames[i]);
 			zmq_msg_copy(&frames[i], &sent->frames[i]);
 		}
-		message_send(client->dealer, NULL, sent->header, sent->header_size, frames,
-			     sent->count);
+		xci_post(client, sent->header, sent->header_size, frames, sent->count);
 	}
 }
 
@@ -97,7 +96,7 @@ static int on_pong(struct xc_client *client, struct message *m)
 	if (pong.received < client->sent_seq)
 		send_again(client, pong.received + 1);
 	if (pong.sent > client->received)
-		SEND_SIMPLE(client->dealer, NULL, resend, .from = client->received + 1);
+		POST(client, resend, .from = client->received + 1);
 	return 0;
 }
 
@@ -152,6 +151,14 @@ static int judge(struct xc_client *client, int r)
 	return XC_ELOST;
 }
 
+int xci_post(struct xc_client *client, const void *header, size_t size, zmq_msg_t *frames,
+	     int count)
+{
+	if (client->inside)
+		return xci_inline_post(client->inside, header, size, frames, count);
+	return judge(client, message_send(client->dealer, NULL, header, size, frames, count));
+}
+
 int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t size,
 	     zmq_msg_t *frames, int count)
 {
@@ -172,7 +179,7 @@ int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t 
 		zmq_msg_init(&sent->frames[i]);
 		zmq_msg_copy(&sent->frames[i], &frames[i]);
 	}
-	r = judge(client, message_send(client->dealer, NULL, header, size, frames, count));
+	r = xci_post(client, header, size, frames, count);
 	if (r < 0) { /* the number goes to the next one */
 		client->sent_seq = seq - 1;
 		for (int i = 0; i < count; i++)
@@ -206,7 +213,7 @@ void xci_ack(struct xc_client *client)
 		return;
 	if (client->received - client->acked < ACK_RESULTS && client->unacked_bytes < ACK_BYTES)
 		return;
-	if (SEND_SIMPLE(client->dealer, NULL, ack, .seq = client->received) == 0)
+	if (POST(client, ack, .seq = client->received) == 0)
 		xci_acked(client);
 }
 
@@ -229,6 +236,13 @@ static bool try_held(struct xc_client *client)
 	return true;
 }
 
+static int receive(struct xc_client *client, struct message *m)
+{
+	if (client->inside)
+		return xci_inline_receive(client->inside, m);
+	return message_receive(client->dealer, m, false, false);
+}
+
 /* At most `most` of those that have arrived. */
 static int take_messages(struct xc_client *client, int most)
 {
@@ -240,8 +254,7 @@ static int take_messages(struct xc_client *client, int most)
 		return -ENOMEM;
 	n = was_held;
 	message_init(&m);
-	while (n < most && !client->is_held &&
-	       (r = message_receive(client->dealer, &m, false, false)) > 0) {
+	while (n < most && !client->is_held && (r = receive(client, &m)) > 0) {
 		n++;
 		if (dispatch(client, &m) != -ENOMEM)
 			continue;
@@ -271,7 +284,7 @@ void xci_check_counters(struct xc_client *client)
 		client->is_lost = true;
 		return;
 	}
-	SEND_SIMPLE(client->dealer, NULL, ping, .received = client->received);
+	POST(client, ping, .received = client->received);
 }
 
 /* Looks at the controller's process, but not at each call. */
@@ -301,6 +314,16 @@ static int last_words(struct xc_client *client)
 	return XC_ELOST;
 }
 
+/* Without work nothing is ever to come: who waits for it is told so. */
+static int pump_inside(struct xc_client *client, int timeout_ms)
+{
+	if (client->inside->running)
+		return -EDEADLK;
+	if (xci_inline_run(client->inside))
+		return take_messages(client, INT_MAX);
+	return timeout_ms == 0 ? 0 : -ENOTSUP;
+}
+
 /* N.B. the dealer's descriptor tells of what arrives while nobody calls: any call on
  * the socket, also one that sends, may take its signal away. So nothing is sent
  * between the receive that found nothing and the poll. */
@@ -315,6 +338,8 @@ static int pump(struct xc_client *client, int timeout_ms, int most)
 	n = take_messages(client, most);
 	if (n != 0 || client->is_lost)
 		return n != 0 ? n : XC_ELOST;
+	if (client->inside)
+		return pump_inside(client, timeout_ms);
 	if (timeout_ms == 0)
 		return look(client);
 	if (timeout_ms < 0 || timeout_ms > 1000)
@@ -340,6 +365,11 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 
 int xci_lost(struct xc_client *client, struct xc_error *err)
 {
+	if (client->inside)
+		return error_set(
+			err, XC_ELOST,
+			"the cluster of XCLUSTER=inline was ended by xc_shutdown, and with "
+			"it what had not ended; close the client and open another");
 	if (client->is_inherited)
 		return error_set(err, XC_ELOST,
 				 "the client was opened by process %d, of which this one is a "
@@ -490,10 +520,23 @@ static int welcome(struct xc_client *client, struct xc_error *err)
 	return 0;
 }
 
+static int reach(struct xc_client *client, const char *cluster, struct xc_error *err)
+{
+	char path[CONNECTION_PATH_MAX];
+	int r = cluster ? 0 : xci_local_open(client, path, sizeof path, err);
+
+	if (client->inside)
+		return 0;
+	if (r == 0)
+		r = connection_find(cluster, path, sizeof path, err);
+	if (r >= 0)
+		r = connection_read(path, &client->connection, err);
+	return r < 0 ? r : dial(client, err);
+}
+
 int xc_open(struct xc_client **out, const char *cluster, struct xc_error *err)
 {
 	struct xc_client *client;
-	char path[CONNECTION_PATH_MAX];
 	int r;
 
 	if (!out)
@@ -510,13 +553,7 @@ int xc_open(struct xc_client **out, const char *cluster, struct xc_error *err)
 	client->all = (struct xc_view){ .client = client, .kind = VIEW_ALL };
 	client->balanced = (struct xc_view){ .client = client, .kind = VIEW_BALANCED };
 	client->heard_ns = now_ns();
-	r = cluster ? 0 : xci_local_open(&client->own, path, sizeof path, err);
-	if (r == 0)
-		r = connection_find(cluster, path, sizeof path, err);
-	if (r >= 0)
-		r = connection_read(path, &client->connection, err);
-	if (r == 0)
-		r = dial(client, err);
+	r = reach(client, cluster, err);
 	if (r == 0)
 		r = welcome(client, err);
 	if (r < 0) {
@@ -547,11 +584,11 @@ void xc_close(struct xc_client *client)
 {
 	int linger = 1000;
 
-	if (!client)
-		return;
-	if (client->is_welcome && !client->is_lost) {
+	if (!client || (client->inside && client->inside->running))
+		return; /* a task may not take its own client away */
+	if (client->is_welcome && !client->is_lost && !client->inside) {
 		zmq_setsockopt(client->dealer, ZMQ_LINGER, &linger, sizeof linger);
-		SEND_SIMPLE(client->dealer, NULL, bye, .id = 0);
+		POST(client, bye, .id = 0);
 	}
 	detach_results(client);
 	xci_ship_free(client);
@@ -580,6 +617,7 @@ void xc_close(struct xc_client *client)
 		zmq_close(client->dealer);
 	if (client->context)
 		zmq_ctx_term(client->context);
+	xci_inline_free(client->inside);
 	xc_cluster_stop(client->own, NULL);
 	free(client);
 }
@@ -593,10 +631,19 @@ static bool is_reported(void *argument)
 	return client->reported == client->last_query;
 }
 
+static int check_question(struct xc_client *client, const char *call, struct xc_error *err)
+{
+	if (client->is_lost)
+		return xci_lost(client, err);
+	return xci_inline_check(client->inside, call, err);
+}
+
 static int wait_for_report(struct xc_client *client, struct xc_error *err)
 {
 	int r = wait_through(client, OPEN_LIMIT_S, is_reported, client);
 
+	if (r == -ENOTSUP)
+		return error_set(err, r, "XCLUSTER=inline does not do this: use a cluster");
 	if (r == -ETIMEDOUT)
 		return error_set(err, r, "the controller did not answer within %d s", OPEN_LIMIT_S);
 	return r < 0 ? xci_wait_failed(client, "waiting for the controller's report", r, err) : 0;
@@ -608,7 +655,10 @@ int xc_status_json(struct xc_client *client, char **json, struct xc_error *err)
 
 	if (!client || !json)
 		return error_set(err, -EINVAL, "xc_status_json: client or json is NULL");
-	r = SEND_SIMPLE(client->dealer, NULL, query, .id = ++client->last_query);
+	r = check_question(client, "xc_status_json", err);
+	if (r < 0)
+		return r;
+	r = POST(client, query, .id = ++client->last_query);
 	r = r < 0 ? xci_wait_failed(client, "xc_status_json", r, err)
 		  : wait_for_report(client, err);
 	if (r < 0)
@@ -626,7 +676,10 @@ int xc_shutdown(struct xc_client *client, struct xc_error *err)
 
 	if (!client)
 		return error_set(err, -EINVAL, "xc_shutdown: client is NULL");
-	r = SEND_SIMPLE(client->dealer, NULL, shutdown, .id = ++client->last_query);
+	r = check_question(client, "xc_shutdown", err);
+	if (r < 0)
+		return r;
+	r = POST(client, shutdown, .id = ++client->last_query);
 	r = r < 0 ? xci_wait_failed(client, "xc_shutdown", r, err) : wait_for_report(client, err);
 	client->is_lost |= r == 0; /* it is ending: nothing more is to come */
 	return r;

@@ -2,7 +2,8 @@
  * (session, pump), roster.c, view.c, ship.c (functions and objects), library.c
  * (functions by name), source.c (source text), submit.c,
  * batch.c, result.c, incoming.c (results arriving), ended.c (which items have
- * ended), stream.c, data.c, progress.c, loop.c (event loops of others). */
+ * ended), stream.c, data.c, progress.c, loop.c (event loops of others), inline*.c (no
+ * cluster at all). */
 #ifndef LIBCLUSTER_CLIENT_H
 #define LIBCLUSTER_CLIENT_H
 
@@ -12,6 +13,8 @@
 
 #include "libcluster/channel.h"
 #include "libcluster/image.h"
+#include "libcluster/inline.h"
+#include "libcluster/progress.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
 #include "proto/task.h"
@@ -24,7 +27,8 @@ enum xci_engine_state { XCI_STARTING, XCI_UP, XCI_DOWN, XCI_GONE };
 
 struct xci_engine {
 	enum xci_engine_state state;
-	char *reason; /* owned, or NULL */
+	char *reason;	   /* owned, or NULL */
+	uint64_t heard_ns; /* of it, by a RESULT */
 };
 
 struct xci_agent {
@@ -115,7 +119,8 @@ struct xc_result {
 	int64_t items, done, failed;
 	bool is_ready, is_single; /* is_single: a member of a batch */
 	bool progress;
-	bool is_condemned; /* XC_CANCEL_RUNNING was asked for */
+	struct xci_meter meter; /* that shows it */
+	bool is_condemned;	/* XC_CANCEL_RUNNING was asked for */
 	void *out;
 	size_t out_size;
 	uint64_t start_ns, end_ns, busy_ns;
@@ -196,6 +201,8 @@ struct xc_client {
 	int64_t singles;	/* in flight */
 	int loop, timer;	/* what xc_fd returns, and its timer; -1 */
 	struct xc_cluster *own; /* of XCLUSTER=local; ends with the client */
+	/* XCLUSTER=inline: in place of a controller; owned. There is no socket then. */
+	struct xci_inline *inside;
 };
 
 /* client.c */
@@ -214,6 +221,17 @@ void xci_ack(struct xc_client *client);
 void xci_acked(struct xc_client *client);
 /* Puts a job on the list: 0, or -ENOMEM. */
 int xci_job_add(struct xc_client *client, struct xci_job *job);
+/* Hands a message to the controller, or to what stands in for it; frames are consumed. */
+int xci_post(struct xc_client *client, const void *header, size_t size, zmq_msg_t *frames,
+	     int count);
+/* Packs and posts a message without frames. */
+#define POST(client, lower, ...)                                                                   \
+	({                                                                                         \
+		unsigned char header_[HEADER_MAX];                                                 \
+		size_t size_ = msg_##lower##_pack(header_, sizeof header_,                         \
+						  &(struct msg_##lower){ __VA_ARGS__ });           \
+		xci_post(client, header_, size_, NULL, 0);                                         \
+	})
 /* Numbers, keeps and sends a message; frames are consumed. After a failure it is as
  * if it had not been called. */
 int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t size,
@@ -228,8 +246,9 @@ void xci_check_counters(struct xc_client *client);
 void xci_loop_stir(struct xc_client *client);
 void xci_loop_free(struct xc_client *client);
 
-/* local.c: what XCLUSTER says: 1: `path` is the connection file to use; 0: nothing. */
-int xci_local_open(struct xc_cluster **own, char *path, size_t size, struct xc_error *err);
+/* local.c: what XCLUSTER says: 1: `path` is the connection file to use; 0: nothing, or
+ * that the client is its own cluster, which `inside` is then. */
+int xci_local_open(struct xc_client *client, char *path, size_t size, struct xc_error *err);
 
 /* roster.c */
 int xci_on_roster(struct xc_client *client, struct message *m);
@@ -325,7 +344,7 @@ void xci_job_forget(struct xc_client *client, struct xci_job *job);
 /* Ends what has not ended of a job of which no more will come. */
 void xci_job_abandon(struct xci_job *job, const char *why);
 
-/* progress.c: shows where a result stands on a terminal; `last`: for good. */
-void xci_progress_show(struct xc_result *result, bool last);
+/* progress.c: shows on a terminal where a result stands, if that was asked for. */
+void xci_progress_show(struct xc_result *result);
 
 #endif

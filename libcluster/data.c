@@ -72,7 +72,7 @@ static int array_payload(struct xc_client *client, const struct xc_array *array,
 	uint64_t size = (uint64_t)xc_array_size(array);
 	int r;
 
-	*is_object = size > CHANNEL_INLINE_MAX;
+	*is_object = size > CHANNEL_INLINE_MAX && !client->inside;
 	if (zmq_msg_init_size(frame, ARRAY_HEADER_SIZE + (*is_object ? 0 : size)) < 0) {
 		zmq_msg_init(frame);
 		return error_set(err, -ENOMEM, "no memory for an array of %llu bytes",
@@ -502,5 +502,10 @@ int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
 		return error_set(e, -EINVAL, "xc_load: path is NULL or empty");
 	if (xci_image_load(path, &image, e) < 0)
 		return e->code;
+	if (view && view->client->inside &&
+	    xci_inline_library(view->client->inside, image->hash, &image->info, path) < 0) {
+		xci_image_destroy(image);
+		return error_set(e, -ENOMEM, "xc_load: out of memory");
+	}
 	return xci_load(view, "xc_load", image, e);
 }

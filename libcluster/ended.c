@@ -222,6 +222,8 @@ int xc_next(struct xc_result *result, enum xc_order order, double timeout, int64
 	}
 	if (r < 0)
 		return r;
+	if (!result->is_ready || result->meter.is_open)
+		xci_progress_show(result);
 	if (asked.r < 0)
 		return error_set(err, asked.r, "xc_next: no memory for which items have ended");
 	if (asked.r == 1)

@@ -370,6 +370,8 @@ int xci_on_result(struct xc_client *client, struct message *m)
 	a.failures = (struct span){ zmq_msg_data(&m->frames[0]), zmq_msg_size(&m->frames[0]) };
 	a.payload = (struct span){ zmq_msg_data(&m->frames[1]), zmq_msg_size(&m->frames[1]) };
 	a.now = now_ns();
+	if (a.head.engine >= 0 && a.head.engine < client->engine_count)
+		client->engines[a.head.engine].heard_ns = a.now;
 	if (job && job->members)
 		r = take_batch(job, &a);
 	else if (job && job->single)

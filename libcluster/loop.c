@@ -54,7 +54,7 @@ int xc_fd(struct xc_client *client)
 	client->loop = epoll_create1(EPOLL_CLOEXEC);
 	client->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	r = client->loop < 0 || client->timer < 0 ? -errno : 0;
-	if (r == 0)
+	if (r == 0 && !client->inside)
 		r = watch(client, client->dealer_fd);
 	if (r == 0)
 		r = watch(client, client->timer);
@@ -79,8 +79,14 @@ int xc_process(struct xc_client *client, struct xc_error *err)
 	 * then makes the socket's descriptor readable. */
 	do
 		r = xci_pump(client, 0);
-	while (r > 0);
-	if (r == 0) {
+	while (r > 0 && !client->inside);
+	if (client->inside) {
+		if (r == -EDEADLK)
+			return xci_inline_check(client->inside, "xc_process", err);
+		if (r >= 0 && client->loop >= 0)
+			set_timer(client, xci_inline_has_work(client->inside));
+		r = r > 0 ? 0 : r;
+	} else if (r == 0) {
 		uint64_t pinged = client->pinged_ns;
 
 		xci_check_counters(client);

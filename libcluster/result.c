@@ -85,7 +85,7 @@ static int check_hope(const struct xc_result *result, const char *call, struct x
 				 "%s: the client was closed before the job had ended", call);
 	if (result->client->is_lost)
 		return xci_lost(result->client, err);
-	return 0;
+	return xci_inline_check(result->client->inside, call, err);
 }
 
 /* One turn of waiting: 0 or -ETIMEDOUT to go on. */
@@ -105,13 +105,12 @@ static int wait_a_little(struct xc_result *result, const char *call, double step
 	if (result->progress && step > 0.1)
 		step = 0.1;
 	r = xci_wait(result->client, step, done, argument);
-	if (result->progress)
-		xci_progress_show(result, result->is_ready);
+	xci_progress_show(result);
 	return r < 0 && r != -ETIMEDOUT ? xci_wait_failed(result->client, call, r, err) : r;
 }
 
-int xci_result_wait(struct xc_result *result, const char *call, double timeout,
-		    bool (*done)(void *argument), void *argument, struct xc_error *err)
+static int wait_until(struct xc_result *result, const char *call, double timeout,
+		      bool (*done)(void *argument), void *argument, struct xc_error *err)
 {
 	uint64_t limit = UINT64_MAX;
 
@@ -144,6 +143,16 @@ int xci_result_wait(struct xc_result *result, const char *call, double timeout,
 	return 0;
 }
 
+int xci_result_wait(struct xc_result *result, const char *call, double timeout,
+		    bool (*done)(void *argument), void *argument, struct xc_error *err)
+{
+	int r = wait_until(result, call, timeout, done, argument, err);
+
+	if (r < 0 && r != -ETIMEDOUT)
+		xci_meter_close(&result->meter); /* others may write now */
+	return r;
+}
+
 int xc_wait(struct xc_result *result, double timeout, struct xc_error *err)
 {
 	int r;
@@ -151,6 +160,8 @@ int xc_wait(struct xc_result *result, double timeout, struct xc_error *err)
 	if (!result)
 		return error_set(err, -EINVAL, "xc_wait: result is NULL");
 	r = xci_result_wait(result, "xc_wait", timeout, is_ready, result, err);
+	if (r == 0 && result->meter.is_open)
+		xci_progress_show(result);
 	return r < 0 ? r : xci_result_outcome(result, err);
 }
 
@@ -282,6 +293,8 @@ int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err
 		return 0;
 	if (!client || client->is_lost)
 		return error_set(err, XC_ELOST, "xc_cancel: there is no connection any more");
+	if (xci_inline_check(client->inside, "xc_cancel", err) < 0)
+		return -EDEADLK;
 	if (result->is_single && !result->job)
 		xci_batch_flush(client);
 	if (!result->job)
@@ -329,6 +342,7 @@ void xc_result_destroy(struct xc_result *result)
 
 	if (!result)
 		return;
+	xci_meter_close(&result->meter);
 	if (result->client)
 		detach(result);
 	LL_FOREACH_SAFE (result->failures, failure, next_failure) {

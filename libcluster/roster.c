@@ -162,6 +162,8 @@ static const char *first_failure(const struct need *need)
 {
 	const struct xc_client *client = need->client;
 
+	if (client->inside)
+		return "XCLUSTER=inline:N has N engines, and one without N";
 	for (int i = 0; i < client->engine_count; i++)
 		if (client->engines[i].state == XCI_GONE && client->engines[i].reason &&
 		    (i >= need->count || !need->was_gone[i]))
@@ -197,8 +199,11 @@ static bool is_settled(void *argument)
 static int settle(struct need *need, double timeout, struct xc_error *err)
 {
 	struct xc_client *client = need->client;
-	int r = xci_pump(client, 0);
+	int r = xci_inline_check(client->inside, "xc_wait_for_engines", err);
 
+	if (r < 0)
+		return r;
+	r = xci_pump(client, 0);
 	if (r >= 0)
 		r = note_gone(need);
 	if (r >= 0)

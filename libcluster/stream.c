@@ -46,6 +46,8 @@ struct stream {
 	bool has_ended;	    /* nothing more is taken */
 	int ended_code;	    /* what next returned then */
 	int64_t failed;
+	uint64_t start_ns;
+	struct xci_meter meter;	 /* if progress was asked for */
 	struct xc_failure first; /* of the failures; its text is not kept */
 	char first_text[400];
 };
@@ -290,9 +292,21 @@ static int64_t give(struct stream *s, struct xc_error *err)
 
 static int wait_for_news(struct stream *s, bool wait, struct xc_error *err)
 {
-	int r = xci_pump(s->client, wait ? 1000 : 0);
+	int r = xci_pump(s->client, !wait ? 0 : s->options->progress ? 100 : 1000);
 
 	return r < 0 ? xci_wait_failed(s->client, "xc_map_stream", r, err) : 0;
+}
+
+static void show_progress(struct stream *s, bool last)
+{
+	struct xci_standing standing = { .items = -1,
+					 .done = s->taken - s->open_items,
+					 .failed = s->failed,
+					 .left = s->open_items,
+					 .start_ns = s->start_ns };
+
+	if (s->options->progress)
+		xci_meter_draw(&s->meter, s->client, &standing, last);
 }
 
 static int run(struct stream *s, struct xc_error *err)
@@ -307,6 +321,7 @@ static int run(struct stream *s, struct xc_error *err)
 			r = send_gathered(s, err);
 		if (r == 0)
 			r = give(s, err);
+		show_progress(s, false);
 		if (r >= 0 && (s->parts || !s->has_ended))
 			r = wait_for_news(s, r == 0 && !can_take(s), err);
 		if (r < 0)
@@ -379,7 +394,11 @@ int xc_map_stream(const struct xc_view *view, xc_task_fn *fn, xc_next_fn *next, 
 		s.window.window_items = WINDOW_ITEMS;
 	if (!s.window.window_bytes)
 		s.window.window_bytes = WINDOW_BYTES;
+	s.start_ns = now_ns();
 	r = run(&s, e);
+	if (r == 0)
+		show_progress(&s, true);
+	xci_meter_close(&s.meter);
 	while (s.parts)
 		part_free(&s, s.parts); /* cancels what has not ended */
 	free(s.gathered.items);

@@ -119,9 +119,9 @@ struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err)
 	struct xc_client *client = s->view->client;
 	uint32_t *targets = NULL;
 	struct xc_result *result = NULL;
-	int count = 0, r = 0;
+	int count = 0, r = xci_inline_check(client->inside, "the submission", err);
 
-	if ((s->view->kind != VIEW_BALANCED || s->view->count) && s->items > 0)
+	if (r == 0 && s->items > 0 && (s->view->kind != VIEW_BALANCED || s->view->count))
 		r = xci_view_targets(s->view, &targets, &count, err);
 	if (r == 0) {
 		if (client->batch.count)

@@ -6,6 +6,14 @@
 
 #include "xcluster.h"
 
+/* What tasks are told, wherever they run. */
+#define TASK_NO_VARIABLE "no variable \"%s\" on engine %d: %s"
+#define TASK_NOT_SET	 "xc_task_set \"%s\": %s"
+#define TASK_FIXED_SIZE	 "xc_task_return: this job's results have a fixed size, %llu"
+#define TASK_NO_ROOM	 "xc_task_return: no room for %zu bytes"
+#define TASK_NO_PULL	 "no room for %llu bytes of \"%s\""
+#define TASK_OVER_TIME	 "ran past its time limit of %g s"
+
 struct xc_task_ops {
 	const struct xc_array *(*array)(struct xc_task *task, const char *name);
 	int (*set)(struct xc_task *task, const char *name, const struct xc_array *array);

@@ -18,6 +18,8 @@
  * names of 255. */
 #define HEADER_MAX 4096
 
+#define CREDIT_BYTES (UINT64_C(256) << 20) /* WELCOME_CLIENT.credit */
+
 enum role {
 	ROLE_NEW = 1, /* has not said hello */
 	ROLE_CLIENT = 2,

@@ -70,10 +70,11 @@ START_TEST(a_named_cluster_wins)
 }
 END_TEST
 
-static const char *const bad[] = { "local:",	"local:0",  "local:-1",
-				   "local:2x",	"local: 2", "local:99999999999999999999",
-				   "remote",	"LOCAL:2",  "locally",
-				   "local:5000" };
+static const char *const bad[] = { "local:",	 "local:0",    "local:-1",
+				   "local:2x",	 "local: 2",   "local:99999999999999999999",
+				   "remote",	 "LOCAL:2",    "locally",
+				   "local:5000", "inline:",    "inline:0",
+				   "inlined",	 "inline:4097" };
 #define BAD ((int)(sizeof bad / sizeof bad[0]))
 
 START_TEST(a_value_that_is_not_understood)

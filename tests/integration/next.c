@@ -199,11 +199,11 @@ START_TEST(first_failure_keeps_what_is_there)
 	ck_assert_int_eq(item, 20);
 	stage_release();
 	assert_error(xc_wait(result, LIMIT, &err), XC_EFAILED, &err, "the twentieth");
-	ck_assert_int_ge(ok, 15);
+	/* All below it but what other engines may have in their hands. */
+	ck_assert_int_ge(ok, 20 - 2 * (ENGINES - 1) - 1);
 	for (item = 0; item < N; item++) {
 		int state = xc_item_state(result, item);
 
-		ck_assert(item >= 20 || state == XC_OK);
 		ck_assert(item == 20 || state == XC_OK || state == XC_CANCELLED);
 		ck_assert(out[item] == (state == XC_OK ? 'y' : 0));
 	}

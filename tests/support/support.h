@@ -65,6 +65,10 @@ json_t *xcluster_json(const char *const argv[]);
 #define XCLUSTER_JSON(...)                                                                         \
 	xcluster_json((const char *const[]){ xcluster_command(), __VA_ARGS__, NULL })
 
+/* Compiles SOURCE of tests/integration/programs to PROGRAM in the test's directory, as
+ * the engines are built. */
+void compile_source(const char *program, const char *source, const char *flags);
+
 /* A program in the background, leader of a process group of its own, with
  * pipes to its stdin and from its stdout. */
 struct program {

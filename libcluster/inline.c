@@ -1,0 +1,260 @@
+/* inline.c: a controller and its engines within the client: messages in and out. */
+#include "libcluster/inline.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "proto/error.h"
+
+#define ROSTER_ROOM 24 /* bytes of an engine in a ROSTER, at most */
+
+/* ---- To the client --------------------------------------------------------------- */
+
+int inline_send(struct xci_inline *in, const void *header, size_t size, zmq_msg_t *frames,
+		int count)
+{
+	struct inline_message *entry = malloc(sizeof *entry);
+	int r = entry ? 0 : -ENOMEM;
+
+	if (r == 0) {
+		message_init(&entry->message);
+		r = frame_copy(&entry->message.header, header, size);
+	}
+	for (int i = 0; i < count; i++) {
+		if (r == 0)
+			zmq_msg_move(&entry->message.frames[i], &frames[i]);
+		zmq_msg_close(&frames[i]);
+	}
+	if (r < 0) {
+		if (entry)
+			message_fini(&entry->message);
+		free(entry);
+		return r;
+	}
+	entry->message.count = count;
+	DL_APPEND(in->queue, entry);
+	return 0;
+}
+
+int xci_inline_receive(struct xci_inline *in, struct message *m)
+{
+	struct inline_message *entry = in->queue;
+
+	if (!entry)
+		return 0;
+	DL_DELETE(in->queue, entry);
+	message_fini(m);
+	message_move(m, &entry->message);
+	message_fini(&entry->message);
+	free(entry);
+	return 1;
+}
+
+/* Packs and queues a message without frames. */
+#define SAY(in, lower, ...)                                                                        \
+	({                                                                                         \
+		unsigned char header_[HEADER_MAX];                                                 \
+		size_t size_ = msg_##lower##_pack(header_, sizeof header_,                         \
+						  &(struct msg_##lower){ __VA_ARGS__ });           \
+		inline_send(in, header_, size_, NULL, 0);                                          \
+	})
+
+/* ---- From the client --------------------------------------------------------------- */
+
+/* Nothing is lost on the way, and nothing is kept to be sent again. */
+static int on_ack(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames)
+{
+	(void)in;
+	(void)fields;
+	(void)frames;
+	return 0;
+}
+
+static int on_ping(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames)
+{
+	(void)fields;
+	(void)frames;
+	return SAY(in, pong, .received = in->received, .sent = in->sent);
+}
+
+static int answer(struct xci_inline *in, uint64_t id, const char *text)
+{
+	unsigned char header[HEADER_MAX];
+	struct msg_report report = { .id = id };
+	zmq_msg_t frame;
+
+	if (frame_copy(&frame, text, strlen(text)) < 0)
+		return -ENOMEM;
+	return inline_send(in, header, msg_report_pack(header, sizeof header, &report), &frame, 1);
+}
+
+static int on_query(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames)
+{
+	struct msg_query query;
+	char *text;
+	int r = msg_query_get(fields, &query);
+
+	(void)frames;
+	if (r < 0)
+		return r;
+	text = inline_status(in);
+	if (!text)
+		return -ENOMEM;
+	r = answer(in, query.id, text);
+	free(text);
+	return r;
+}
+
+static int on_shutdown(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames)
+{
+	struct msg_shutdown order;
+	int r = msg_shutdown_get(fields, &order);
+
+	(void)frames;
+	if (r == 0)
+		r = answer(in, order.id, "");
+	in->is_down = r == 0;
+	return r;
+}
+
+static const struct route {
+	enum message_type type;
+	int (*handler)(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames);
+} routes[] = {
+	{ MSG_SUBMIT, inline_on_submit },
+	{ MSG_CANCEL, inline_on_cancel },
+	{ MSG_ACK, on_ack },
+	{ MSG_PING, on_ping },
+	{ MSG_QUERY, on_query },
+	{ MSG_SHUTDOWN, on_shutdown },
+};
+
+int xci_inline_post(struct xci_inline *in, const void *header, size_t size, zmq_msg_t *frames,
+		    int count)
+{
+	struct reader fields;
+	uint64_t type = message_type(&fields, header, size);
+	int r = in->is_down ? XC_ELOST : -ENOTSUP;
+
+	for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
+		if (routes[i].type == type && !in->is_down)
+			r = routes[i].handler(in, &fields, frames);
+	for (int i = 0; i < count; i++)
+		zmq_msg_close(&frames[i]);
+	return r;
+}
+
+/* ---- Running -------------------------------------------------------------------------- */
+
+bool xci_inline_has_work(const struct xci_inline *in)
+{
+	for (int i = 0; i < in->count; i++)
+		if (in->engines[i].pinned)
+			return true;
+	return in->runnable != NULL;
+}
+
+bool xci_inline_run(struct xci_inline *in)
+{
+	struct inline_engine *engine;
+	struct inline_run work;
+
+	if (!inline_next(in, &work, &engine))
+		return false;
+	in->running = work.job;
+	inline_run_items(in, &work, engine);
+	in->running = NULL;
+	inline_job_settle(in, work.job);
+	return true;
+}
+
+int xci_inline_check(const struct xci_inline *in, const char *call, struct xc_error *err)
+{
+	if (!in || !in->running)
+		return 0;
+	return error_set(
+		err, -EDEADLK,
+		"%s: a task calls the client that runs it, which tasks cannot do: they run "
+		"in other processes, where this client is not, but for XCLUSTER=inline",
+		call);
+}
+
+/* ---- Opening and closing ----------------------------------------------------------------- */
+
+static int welcome(struct xci_inline *in)
+{
+	unsigned char session[SESSION_SIZE];
+
+	randombytes_buf(session, sizeof session);
+	return SAY(in, welcome_client, .controller = { session, SESSION_SIZE },
+		   .credit = CREDIT_BYTES);
+}
+
+/* All engines are up; there is no agent, as there is no store. */
+static int roster(struct xci_inline *in)
+{
+	unsigned char header[HEADER_MAX];
+	struct msg_roster m = { .starting = 0 };
+	zmq_msg_t frames[2];
+	struct writer w;
+	unsigned char *bytes = malloc((size_t)in->count * ROSTER_ROOM);
+	int r;
+
+	if (!bytes)
+		return -ENOMEM;
+	writer_init(&w, bytes, (size_t)in->count * ROSTER_ROOM);
+	for (int i = 0; i < in->count; i++) {
+		put_u64(&w, (uint64_t)i);
+		put_u64(&w, 1); /* up */
+		put_i64(&w, -1);
+		put_str(&w, span_of(""));
+	}
+	r = frame_copy(&frames[0], bytes, w.used);
+	zmq_msg_init(&frames[1]);
+	free(bytes);
+	if (r < 0)
+		return r;
+	return inline_send(in, header, msg_roster_pack(header, sizeof header, &m), frames, 2);
+}
+
+struct xci_inline *xci_inline_new(int engines)
+{
+	struct xci_inline *in = calloc(1, sizeof *in);
+
+	if (!in)
+		return NULL;
+	in->engines = calloc((size_t)engines, sizeof *in->engines);
+	in->count = in->engines ? engines : 0;
+	in->started_ns = now_ns();
+	for (int i = 0; i < in->count; i++)
+		in->engines[i].id = i;
+	if (!in->engines || welcome(in) < 0 || roster(in) < 0) {
+		xci_inline_free(in);
+		return NULL;
+	}
+	return in;
+}
+
+void xci_inline_free(struct xci_inline *in)
+{
+	struct inline_message *entry, *next_entry;
+	struct inline_job *job, *next_job;
+
+	if (!in)
+		return;
+	HASH_ITER (hh, in->jobs, job, next_job) {
+		inline_job_free(in, job);
+	}
+	for (int i = 0; i < in->count; i++)
+		inline_unset(&in->engines[i], "");
+	free(in->engines);
+	DL_FOREACH_SAFE (in->queue, entry, next_entry) {
+		message_fini(&entry->message);
+		free(entry);
+	}
+	inline_libraries_free(in);
+	free(in);
+}
