@@ -55,6 +55,13 @@ def read_inline(path, shown):
             for number, line in prose(path) for code in re.findall(r'`([^`]+)`', line)]
 
 
+def read_unfenced(path, shown):
+    """Commands that are only indented, where nothing looks at them."""
+    return [Block(shown, number, 'indented', line.strip())
+            for number, line in prose(path)
+            if re.match(r' {4}(\$ )?(xcluster|XCLUSTER\w*=\S*|cc|\./\w+) ', line)]
+
+
 def read_links(path, shown):
     """Links to what is not on the net."""
     return [Block(shown, number, 'link', target)

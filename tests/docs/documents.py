@@ -89,6 +89,8 @@ def check_markdown(path, shown, compiler, run, report):
         else:
             for name in re.findall(r'\b(?:xc_|XC_(?!TEST_))\w+', span.text):
                 report.check(span, '' if name in names else f'{name} is not in xcluster.h')
+    for command in blocks.read_unfenced(path, shown):
+        report.check(command, 'a command belongs into a fence')
     for link in blocks.read_links(path, shown):
         report.check(link, blocks.complaint_of_link(path, link.text))
     complaints = {}

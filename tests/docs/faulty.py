@@ -46,6 +46,9 @@ def wanted_places(root, shown):
                 if fenced and wrong and not line.startswith('```text'):
                     places.add(f'{shown}:{number + 1}')
                 wrong = False
+            elif not fenced and wrong and line.startswith('    '):
+                places.add(f'{shown}:{number}')
+                wrong = False
             elif not fenced and line.startswith('Wrong'):
                 wrong = '`' not in line and '](' not in line
                 if not wrong:
