@@ -113,7 +113,7 @@ static const struct route {
 	{ MSG_RESULT, xci_on_result },	    { MSG_ROSTER, xci_on_roster },
 	{ MSG_WELCOME_CLIENT, on_welcome }, { MSG_REFUSED, on_refused },
 	{ MSG_REPORT, on_report },	    { MSG_PONG, on_pong },
-	{ MSG_RESEND, on_resend },
+	{ MSG_RESEND, on_resend },	    { MSG_ANSWER, xci_on_answer },
 };
 
 static void dispatch(struct xc_client *client, struct message *m)
@@ -465,7 +465,7 @@ static bool is_reported(void *argument)
 	return client->reported == client->last_query;
 }
 
-static int wait_for_report(struct xc_client *client, struct xc_error *err)
+int xci_wait_for_report(struct xc_client *client, struct xc_error *err)
 {
 	int r = wait_through(client, OPEN_LIMIT_S, is_reported, client);
 
@@ -481,7 +481,7 @@ int xc_status_json(struct xc_client *client, char **json, struct xc_error *err)
 	if (!client || !json)
 		return error_set(err, -EINVAL, "xc_status_json: client or json is NULL");
 	SEND_SIMPLE(client->dealer, NULL, query, .id = ++client->last_query);
-	r = wait_for_report(client, err);
+	r = xci_wait_for_report(client, err);
 	if (r < 0)
 		return r;
 	if (!client->report)
@@ -498,7 +498,7 @@ int xc_shutdown(struct xc_client *client, struct xc_error *err)
 	if (!client)
 		return error_set(err, -EINVAL, "xc_shutdown: client is NULL");
 	SEND_SIMPLE(client->dealer, NULL, shutdown, .id = ++client->last_query);
-	r = wait_for_report(client, err);
+	r = xci_wait_for_report(client, err);
 	client->is_lost |= r == 0; /* it is ending: nothing more is to come */
 	return r;
 }

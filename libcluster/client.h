@@ -1,7 +1,8 @@
 /* client.h: the client's state, shared by the library's parts: client.c
  * (session, pump), roster.c, view.c, ship.c (functions and objects), submit.c,
  * batch.c, result.c, incoming.c (results arriving), ended.c (which items have
- * ended), stream.c, data.c, progress.c, loop.c (event loops of others). */
+ * ended), stream.c, data.c, progress.c, loop.c (event loops of others), control.c
+ * (orders for engines). */
 #ifndef LIBCLUSTER_CLIENT_H
 #define LIBCLUSTER_CLIENT_H
 
@@ -15,7 +16,7 @@
 
 #define FAILURES_KEPT 10000
 
-enum xci_engine_state { XCI_STARTING, XCI_UP, XCI_DOWN, XCI_GONE };
+enum xci_engine_state { XCI_STARTING, XCI_UP, XCI_DOWN, XCI_GONE, XCI_CLOSING, XCI_SHUT };
 
 struct xci_engine {
 	enum xci_engine_state state;
@@ -40,6 +41,7 @@ struct xc_view {
 /* An image that tasks come from, and whether the store has it from us. */
 struct xci_shipped {
 	uintptr_t key; /* 0: a library loaded by path */
+	char *path;    /* that was given for it last; owned, or NULL */
 	struct xci_image *image;
 	bool is_put;
 	struct xci_shipped *prev, *next;
@@ -110,7 +112,6 @@ struct xc_result {
 	int64_t items, done, failed;
 	bool is_ready, is_single; /* is_single: a member of a batch */
 	bool progress;
-	bool is_condemned; /* XC_CANCEL_RUNNING was asked for */
 	void *out;
 	size_t out_size;
 	uint64_t start_ns, end_ns, busy_ns;
@@ -160,8 +161,9 @@ struct xc_client {
 	int pings; /* without an answer */
 	struct xci_sent *sent;
 	uint64_t last_job, last_query, last_object;
-	uint64_t reported; /* id of the REPORT that came last */
-	char *report;	   /* its text, owned */
+	uint64_t reported;	/* id of the REPORT that came last */
+	char *report;		/* its text, owned */
+	struct xc_error answer; /* of the ANSWER that came last */
 	struct xci_engine *engines;
 	int engine_count, up, covered; /* covered: up, or starting again */
 	uint64_t starting;
@@ -199,6 +201,12 @@ void xci_sent_free(struct xc_client *client, uint64_t received);
 /* Asks whether the counters still agree when nothing has come for a while. */
 void xci_check_counters(struct xc_client *client);
 
+/* Waits for the REPORT or ANSWER to what was asked last. */
+int xci_wait_for_report(struct xc_client *client, struct xc_error *err);
+
+/* control.c */
+int xci_on_answer(struct xc_client *client, struct message *m);
+
 /* loop.c */
 /* xc_process has something to do though the socket may not say so. */
 void xci_loop_stir(struct xc_client *client);
@@ -221,6 +229,10 @@ int xci_ship(struct xc_client *client, xc_task_fn *fn, const char *function,
 	     struct task_frame *task, struct xc_error *err);
 struct xci_shipped *xci_ship_library(struct xc_client *client, const char *path, bool *is_new,
 				     struct xc_error *err);
+/* The library that was loaded last from this path, or else is there now (is_new);
+ * NULL when there is none. Puts nothing into the store. */
+struct xci_shipped *xci_ship_find(struct xc_client *client, const char *path, bool *is_new,
+				  struct xc_error *err);
 /* Names are looked up in this library from now on. */
 void xci_ship_last(struct xc_client *client, struct xci_shipped *shipped);
 void xci_ship_forget(struct xc_client *client, struct xci_shipped *shipped);

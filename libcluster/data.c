@@ -1,4 +1,4 @@
-/* data.c: variables on engines: push, pull, scatter, gather, clear, load. */
+/* data.c: variables on engines: push, pull, scatter, gather, clear; load and unload. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -476,6 +476,32 @@ int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
 	if (r == 0)
 		xci_ship_last(view->client, shipped);
 	else if (is_new)
+		xci_ship_forget(view->client, shipped);
+	return r;
+}
+
+int xc_unload(const struct xc_view *view, const char *path, struct xc_error *err)
+{
+	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
+	struct xci_shipped *shipped;
+	struct xci_submission s;
+	bool is_new;
+	int r;
+
+	if (check(view, "xc_unload", NULL, e) < 0)
+		return e->code;
+	if (!path || !*path)
+		return error_set(e, -EINVAL, "xc_unload: path is NULL or empty");
+	shipped = xci_ship_find(view->client, path, &is_new, e);
+	if (!shipped)
+		return e->code;
+	s = builtin(view, BUILTIN_UNLOAD, shipped->image->name);
+	s.task.object = (struct span){ shipped->image->hash, OBJECT_SIZE };
+	s.task.program = span_of(shipped->image->name);
+	if (view->kind == VIEW_ALL)
+		s.flags = JOB_FORGET;
+	r = xci_finish(submit(&s, e), e);
+	if (is_new || (r == 0 && view->kind == VIEW_ALL))
 		xci_ship_forget(view->client, shipped);
 	return r;
 }

@@ -26,7 +26,9 @@ int xc_task_attempt(const struct xc_task *task)
 
 bool xc_task_is_cancelled(const struct xc_task *task)
 {
-	return atomic_load_explicit(task->cancel, memory_order_relaxed) == task->cancel_value;
+	uint64_t word = atomic_load_explicit(task->cancel, memory_order_relaxed);
+
+	return word == task->cancel_value || word == task->cancel_item;
 }
 
 const struct xc_array *xc_task_array(struct xc_task *task, const char *name)
@@ -55,6 +57,15 @@ int xc_task_return(struct xc_task *task, const void *data, size_t size)
 		return -EINVAL;
 	}
 	return task->ops->give(task, data, size);
+}
+
+int xc_task_cleanup(struct xc_task *task, void (*fn)(void *argument), void *argument)
+{
+	if (!fn) {
+		xc_task_fail(task, "xc_task_cleanup: fn is NULL");
+		return -EINVAL;
+	}
+	return task->ops->cleanup(task, fn, argument);
 }
 
 int xc_task_fail(struct xc_task *task, const char *format, ...)
