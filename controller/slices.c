@@ -387,7 +387,7 @@ static void charge(struct state *state, struct slice *slice, int64_t item, enum 
 	struct job *job = slice->job;
 
 	/* Its attempt does not count. N.B. the kill may have hit the item of another job. */
-	if (cause == DOWN_CANCELLED && job->pinned && slice->engine->state == ENGINE_CLOSING)
+	if (cause == DOWN_CANCELLED && job->pinned && slice->engine->state >= ENGINE_CLOSING)
 		job_end_items(state, job, item, 1, XC_CANCELLED, 0, slice->attempt,
 			      slice->engine->id, slice->engine->reason);
 	else if (cause == DOWN_CANCELLED &&

@@ -120,7 +120,7 @@ enum engine_state {
 	ENGINE_DOWN, /* its next process is being started */
 	ENGINE_GONE,
 	ENGINE_CLOSING, /* being shut down: gets nothing more */
-	ENGINE_SHUT,
+	ENGINE_SHUT,	/* N.B. these two are the last: see charge */
 };
 
 struct engine {

@@ -510,7 +510,7 @@ XC_API int xc_load(const struct xc_view *view, const char *path, struct xc_error
  * until it is loaded again. From xc_all it is also not brought to engines that join
  * later. `path` is as given to xc_load, or that of the same file. Threads that the
  * library started must have ended. Engines that do not have it succeed. Errors:
- * XC_EFAILED with the engine, XC_ECODE and -errno when there is no such library. */
+ * XC_EFAILED with the engine, XC_ECODE when there is no such library. */
 XC_API int xc_unload(const struct xc_view *view, const char *path, struct xc_error *err);
 
 /* ---- Results ----------------------------------------------------------- */

@@ -28,7 +28,7 @@ bool xc_task_is_cancelled(const struct xc_task *task)
 {
 	uint64_t word = atomic_load_explicit(task->cancel, memory_order_relaxed);
 
-	return word == task->cancel_value || word == task->cancel_item;
+	return word && (word == task->cancel_value || word == task->cancel_item);
 }
 
 const struct xc_array *xc_task_array(struct xc_task *task, const char *name)

@@ -60,6 +60,9 @@ void run_command(struct output *output, const char *const argv[]);
 #define RUN(output, ...)      run_command(output, (const char *const[]){ __VA_ARGS__, NULL })
 #define XCLUSTER(output, ...) RUN(output, xcluster_command(), __VA_ARGS__)
 
+/* Compiles SOURCE of tests/integration/programs to PROGRAM in the test's directory. */
+void compile(const char *program, const char *source, const char *flags);
+
 /* `xcluster ... --json`, expected to succeed; to be given to json_decref. */
 json_t *xcluster_json(const char *const argv[]);
 #define XCLUSTER_JSON(...)                                                                         \
