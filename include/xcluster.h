@@ -601,7 +601,8 @@ XC_API const void *xc_result_item(struct xc_result *result, int64_t i, size_t *s
  * returns the number of engines. */
 XC_API int xc_result_engines(struct xc_result *result, int *ids, int64_t *items, int max);
 
-/* Cancels what has not ended; does not wait. */
+/* Cancels what has not ended; does not wait. One of many xc_apply_async is cancelled
+ * alone, also when it went to an engine together with others. */
 XC_API int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err);
 
 /* Forgets a result; cancels what has not ended. NULL is taken. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/cores.h"
+#include "cmd/engine_list.h"
 #include "cmd/format.h"
 #include "cmd/tail.h"
 #include "proto/log.h"
@@ -143,6 +144,47 @@ START_TEST(test_log_lines)
 }
 END_TEST
 
+START_TEST(test_engine_lists)
+{
+	static const struct {
+		const char *text, *ids; /* or a part of the error */
+	} table[] = { { "0", "0" },
+		      { "3,1", "3 1" },
+		      { "0,2-5", "0 2 3 4 5" },
+		      { "7-7,6", "7 6" },
+		      { "", "!no list" },
+		      { "1,", "!no list" },
+		      { ",1", "!no list" },
+		      { "-1", "!no list" },
+		      { "1-", "!no list" },
+		      { "1 2", "!no list" },
+		      { "a", "!no list" },
+		      { "99999999999", "!no list" },
+		      { "5-2", "!5-2 goes down" },
+		      { "1,0-3", "!engine 1 is named twice" },
+		      { "0-16777215", "!more than 65536" } };
+	struct xc_error err = XC_ERROR_INIT;
+	struct engine_list list = { 0 };
+	char got[100] = "";
+	size_t used = 0;
+	int r;
+
+	r = engine_list_parse(&list, table[_i].text, &err);
+	if (table[_i].ids[0] == '!') {
+		ck_assert_int_eq(r, -EINVAL);
+		ck_assert_msg(strstr(err.text, table[_i].ids + 1) != NULL, "%s", err.text);
+		ck_assert(!list.ids && !list.count);
+		return;
+	}
+	ck_assert_msg(r == 0, "%s", err.text);
+	for (int i = 0; i < list.count; i++)
+		used += (size_t)snprintf(got + used, sizeof got - used, "%s%d", i ? " " : "",
+					 list.ids[i]);
+	ck_assert_str_eq(got, table[_i].ids);
+	engine_list_fini(&list);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("command");
@@ -151,6 +193,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tests, fixture_begin, fixture_end);
+	tcase_add_loop_test(tests, test_engine_lists, 0, 15);
 	tcase_add_test(tests, test_quotas);
 	tcase_add_test(tests, test_cgroup_paths);
 	tcase_add_test(tests, test_affinity);
