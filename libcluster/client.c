@@ -2,6 +2,7 @@
 #include "libcluster/client.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -181,13 +182,14 @@ void xci_ack(struct xc_client *client)
 
 /* ---- Pumping ------------------------------------------------------------------------ */
 
-static int take_messages(struct xc_client *client)
+/* At most `most` of those that have arrived. */
+static int take_messages(struct xc_client *client, int most)
 {
 	struct message m;
 	int n = 0;
 
 	message_init(&m);
-	while (message_receive(client->dealer, &m, false, false) > 0) {
+	while (n < most && message_receive(client->dealer, &m, false, false) > 0) {
 		dispatch(client, &m);
 		n++;
 	}
@@ -216,45 +218,56 @@ void xci_check_counters(struct xc_client *client)
 	SEND_SIMPLE(client->dealer, NULL, ping, .received = client->received);
 }
 
-static bool has_ended(const struct xc_client *client)
+/* Looks at the controller's process, but not at each call. */
+static int look(struct xc_client *client)
 {
 	struct pollfd controller = { .fd = client->pidfd, .events = POLLIN };
+	uint64_t now = now_ns();
 
-	return client->pidfd >= 0 && poll(&controller, 1, 0) == 1;
+	if (now - client->looked_ns < XCI_LOOK_NS)
+		return 0;
+	client->looked_ns = now;
+	client->is_lost = client->pidfd >= 0 && poll(&controller, 1, 0) == 1;
+	return client->is_lost ? XC_ELOST : 0;
 }
 
-int xci_pump(struct xc_client *client, int timeout_ms)
+/* N.B. the dealer's descriptor tells of what arrives while nobody calls: any call on
+ * the socket, also one that sends, may take its signal away. So nothing is sent
+ * between the receive that found nothing and the poll. */
+static int pump(struct xc_client *client, int timeout_ms, int most)
 {
-	zmq_pollitem_t items[2] = { { .socket = client->dealer, .events = ZMQ_POLLIN },
-				    { .fd = client->pidfd, .events = ZMQ_POLLIN } };
-	int n, r = 0;
+	struct pollfd fds[2] = { { .fd = client->dealer_fd, .events = POLLIN },
+				 { .fd = client->pidfd, .events = POLLIN } };
+	int n, r;
 
 	if (client->batch.count)
 		xci_batch_flush(client);
-	n = take_messages(client);
+	n = take_messages(client, most);
 	if (n > 0 || client->is_lost)
 		return n > 0 ? n : XC_ELOST;
-	if (timeout_ms == 0) {
-		client->is_lost = has_ended(client);
-		return client->is_lost ? XC_ELOST : 0;
-	}
+	if (timeout_ms == 0)
+		return look(client);
 	if (timeout_ms < 0 || timeout_ms > 1000)
 		timeout_ms = 1000;
-	if (zmq_poll(items, client->pidfd >= 0 ? 2 : 1, timeout_ms) < 0)
-		r = -errno;
+	r = poll(fds, client->pidfd >= 0 ? 2 : 1, timeout_ms) < 0 ? -errno : 0;
 	if (r < 0) {
 		xci_check_counters(client); /* a timer of the program must not keep us from it */
 		return client->is_lost ? XC_ELOST : r;
 	}
-	n = take_messages(client);
+	n = take_messages(client, most);
 	if (n > 0)
 		return n;
-	if (client->pidfd >= 0 && items[1].revents) {
+	if (client->pidfd >= 0 && fds[1].revents) {
 		client->is_lost = true;
 		return XC_ELOST;
 	}
 	xci_check_counters(client);
 	return client->is_lost ? XC_ELOST : 0;
+}
+
+int xci_pump(struct xc_client *client, int timeout_ms)
+{
+	return pump(client, timeout_ms, INT_MAX);
 }
 
 int xci_lost(struct xc_client *client, struct xc_error *err)
@@ -289,7 +302,7 @@ int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argume
 		left = limit == UINT64_MAX || limit - now > UINT64_C(1000000000)
 			       ? 1000
 			       : (int)((limit - now + 999999) / 1000000);
-		r = xci_pump(client, left);
+		r = pump(client, left, 1); /* to be back as soon as it is there */
 		if (r < 0)
 			return done(argument) ? 0 : r;
 	}
@@ -316,6 +329,7 @@ static int dial(struct xc_client *client, struct xc_error *err)
 {
 	unsigned char route[ROUTE_SIZE];
 	int none = 0, linger = 0;
+	size_t size = sizeof client->dealer_fd;
 	char host[256] = "";
 
 	randombytes_buf(client->session, sizeof client->session);
@@ -331,6 +345,9 @@ static int dial(struct xc_client *client, struct xc_error *err)
 	if (zmq_connect(client->dealer, client->connection.endpoint) < 0)
 		return error_set(err, -errno, "cannot reach the controller at %s: %s",
 				 client->connection.endpoint, zmq_strerror(errno));
+	if (zmq_getsockopt(client->dealer, ZMQ_FD, &client->dealer_fd, &size) < 0)
+		return error_set(err, -errno, "cannot wait for the socket: %s",
+				 zmq_strerror(errno));
 	client->pidfd = pidfd_open(client->connection.pid, 0);
 	gethostname(host, sizeof host - 1);
 	return SEND_SIMPLE(client->dealer, NULL, hello_client, .protocol = PROTOCOL_VERSION,
@@ -441,6 +458,7 @@ void xc_close(struct xc_client *client)
 	}
 	xci_batch_forget(&client->batch);
 	free(client->batch.inputs);
+	free(client->batch.offsets);
 	free(client->batch.members);
 	free(client->report);
 	xci_loop_free(client);

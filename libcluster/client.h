@@ -14,7 +14,9 @@
 #include "proto/connection.h"
 #include "proto/task.h"
 
-#define FAILURES_KEPT 10000
+#define FAILURES_KEPT	    10000
+#define XCI_LOOK_NS	    UINT64_C(1000000) /* between looks whether a peer's process lives */
+#define XCI_BATCH_INPUT_MAX 1024	      /* larger inputs are submitted by themselves */
 
 enum xci_engine_state { XCI_STARTING, XCI_UP, XCI_DOWN, XCI_GONE, XCI_CLOSING, XCI_SHUT };
 
@@ -132,14 +134,17 @@ struct xc_result {
 
 /* Submissions of one item each, held back to go as one job. */
 struct xci_batch {
+	struct task_frame task; /* its texts are those of the options and the image */
 	unsigned char frame[TASK_FRAME_MAX];
-	size_t frame_size;
+	size_t frame_size; /* 0: to be made */
 	struct msg_submit submit;
-	xc_task_fn *fn; /* what the frame was made of */
-	size_t in_size, out_size;
+	xc_task_fn *fn; /* what the task was made of */
+	size_t out_size;
 	struct xc_map_options options;
 	bool is_open; /* the fields above are valid */
 	unsigned char *inputs;
+	uint64_t *offsets; /* of the inputs, and where the next one goes */
+	bool is_uneven;	   /* inputs differ in size */
 	struct xc_result **members;
 	int64_t count;
 	uint64_t since_ns;
@@ -150,7 +155,8 @@ struct xc_client {
 	unsigned char session[SESSION_SIZE];
 	unsigned char controller[SESSION_SIZE];
 	void *context, *dealer;
-	int pidfd; /* of the controller, -1 if it cannot be watched */
+	int dealer_fd; /* ZeroMQ's, edge-triggered: see xci_pump */
+	int pidfd;     /* of the controller, -1 if it cannot be watched */
 	bool is_welcome, is_lost;
 	int refused_code;
 	char refused[256];
@@ -158,7 +164,8 @@ struct xc_client {
 	double weight;
 	uint64_t sent_seq, received, acked, unacked_bytes;
 	uint64_t heard_ns, pinged_ns;
-	int pings; /* without an answer */
+	uint64_t looked_ns; /* at the controller's process */
+	int pings;	    /* without an answer */
 	struct xci_sent *sent;
 	uint64_t last_job, last_query, last_object;
 	uint64_t reported;	/* id of the REPORT that came last */
@@ -171,6 +178,7 @@ struct xc_client {
 	int agent_count;
 	struct xc_view all, balanced, *views;
 	int store; /* connection to the agent's store; -1 */
+	uint64_t store_looked_ns;
 	unsigned char store_session[SESSION_SIZE];
 	struct xci_shipped *shipped;
 	struct xci_job *jobs;
@@ -186,7 +194,7 @@ struct xc_client {
  * (-1: no limit) for something if there is nothing. Returns the number of
  * messages, -EINTR, or XC_ELOST. */
 int xci_pump(struct xc_client *client, int timeout_ms);
-/* Pumps until `done(argument)` or the time-out. */
+/* Takes messages in until `done(argument)` or the time-out. */
 int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argument),
 	     void *argument);
 int xci_lost(struct xc_client *client, struct xc_error *err);

@@ -30,10 +30,15 @@ static int store_failed(struct xc_client *client, int r, struct xc_error *err)
 	return client->is_lost ? xci_lost(client, err) : r;
 }
 
-static bool has_ended(int fd)
+/* Not looked at in each call. */
+static bool has_ended(struct xc_client *client)
 {
-	struct pollfd store = { .fd = fd, .events = POLLIN };
+	struct pollfd store = { .fd = client->store, .events = POLLIN };
+	uint64_t now = now_ns();
 
+	if (now - client->store_looked_ns < XCI_LOOK_NS)
+		return false;
+	client->store_looked_ns = now;
 	return poll(&store, 1, 0) == 1; /* it sends nothing unasked */
 }
 
@@ -42,7 +47,7 @@ int xci_store(struct xc_client *client, struct xc_error *err)
 	struct xc_error last = XC_ERROR_INIT;
 	char host[256] = "";
 
-	if (client->store >= 0 && has_ended(client->store))
+	if (client->store >= 0 && has_ended(client))
 		forget_store(client);
 	if (client->store >= 0)
 		return client->store;

@@ -7,9 +7,8 @@
 #include "libcluster/client.h"
 #include "proto/error.h"
 
-#define SIZE_LIMIT   (UINT64_C(1) << 40)
-#define OUT_LIMIT    (UINT64_C(1) << 34) /* an engine must hold one result */
-#define BATCH_IN_MAX 1024		 /* larger inputs are submitted by themselves */
+#define SIZE_LIMIT (UINT64_C(1) << 40)
+#define OUT_LIMIT  (UINT64_C(1) << 34) /* an engine must hold one result */
 
 static const struct xc_map_options no_options = XC_MAP_OPTIONS_INIT;
 
@@ -326,7 +325,7 @@ struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *fn, con
 			  in_size);
 		return NULL;
 	}
-	if (view == &view->client->balanced && in_size <= BATCH_IN_MAX)
+	if (view == &view->client->balanced && in_size <= XCI_BATCH_INPUT_MAX)
 		return xci_batch_add(view->client, fn, in, in_size, out, out_size, c.options, err);
 	if (view->kind != VIEW_BALANCED)
 		c.n = xc_view_size(view);

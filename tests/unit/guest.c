@@ -24,6 +24,9 @@ void guest_open(void)
 	zmq_setsockopt(guest->dealer, ZMQ_LINGER, &(int){ 0 }, sizeof(int));
 	ck_assert_int_eq(zmq_bind(far, "inproc://controller"), 0);
 	ck_assert_int_eq(zmq_connect(guest->dealer, "inproc://controller"), 0);
+	ck_assert_int_eq(
+		zmq_getsockopt(guest->dealer, ZMQ_FD, &guest->dealer_fd, &(size_t){ sizeof(int) }),
+		0);
 }
 
 void guest_close(void)
