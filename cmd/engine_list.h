@@ -6,7 +6,7 @@
 
 #include "xcluster.h"
 
-#define ENGINE_LIST_MAX 65536
+#define ENGINE_LIST_MAX 8192
 
 struct engine_list {
 	int *ids; /* owned, in the order given; NULL: no list was given */

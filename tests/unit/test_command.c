@@ -162,7 +162,7 @@ START_TEST(test_engine_lists)
 		      { "99999999999", "!no list" },
 		      { "5-2", "!5-2 goes down" },
 		      { "1,0-3", "!engine 1 is named twice" },
-		      { "0-16777215", "!more than 65536" } };
+		      { "0-16777215", "!more than 8192" } };
 	struct xc_error err = XC_ERROR_INIT;
 	struct engine_list list = { 0 };
 	char got[100] = "";
