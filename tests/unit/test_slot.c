@@ -12,12 +12,14 @@
 /* A process that waits to be killed. */
 static pid_t child(void)
 {
-	pid_t pid = fork();
+	pid_t pid;
+
+	signal(SIGTERM, SIG_DFL); /* Check's handler, in the child, would end the test */
+	pid = fork();
 
 	ck_assert_int_ge(pid, 0);
 	if (pid > 0)
 		return pid;
-	signal(SIGTERM, SIG_DFL); /* Check's handler ends the test */
 	for (;;)
 		pause();
 }
