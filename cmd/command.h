@@ -29,6 +29,8 @@ int command_exec(int argc, char **argv);
 int command_controller(int argc, char **argv);
 int command_engine(int argc, char **argv);
 int command_version(int argc, char **argv);
+int command_signal(int argc, char **argv);
+int command_interrupt(int argc, char **argv);
 
 /* Prints "xcluster: text" and a line end on stderr. */
 void complain(const char *format, ...) XC_PRINTF(1, 2);
@@ -64,12 +66,17 @@ enum {
 	OPTION_COMPILER,
 	OPTION_FILE,
 	OPTION_CACHE,
+	OPTION_NOW,
 };
 
 #define CLUSTER_ID_OPTION                                                                          \
 	{                                                                                          \
 		"cluster-id", OPTION_CLUSTER_ID, "ID", 0, "The cluster's name (default: default)", \
 			0                                                                          \
+	}
+#define ENGINES_OPTION                                                                             \
+	{                                                                                          \
+		"engines", OPTION_ENGINES, "LIST", 0, "Only these engines, as in 0,2-5", 0         \
 	}
 #define JSON_OPTION                                                                                \
 	{                                                                                          \

@@ -1,85 +1,109 @@
-/* engine_list.c: engines as the command line names them. */
+/* engine_list.c: lists of engines as users write them: 0,2-5. */
 #include "cmd/engine_list.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "proto/error.h"
 
-#define ENGINES_MAX 100000
+#define ID_MAX ((1 << 24) - 1)
 
-/* A number without sign or blanks; NULL when there is none. */
-static const char *read_id(const char *text, long *id)
+/* A number at *at, which is moved behind it; -1 if there is none. */
+static int take_number(const char **at)
 {
 	char *end;
+	long value;
 
-	if (!isdigit((unsigned char)*text))
-		return NULL;
+	if (!isdigit((unsigned char)**at))
+		return -1;
 	errno = 0;
-	*id = strtol(text, &end, 10);
-	return errno || *id > INT_MAX ? NULL : end;
+	value = strtol(*at, &end, 10);
+	*at = end;
+	return errno || value > ID_MAX ? -1 : (int)value;
 }
 
-/* One number or range, with the comma behind it. */
-static const char *read_range(const char *text, long *first, long *last)
+static int add(struct engine_list *list, int id, struct xc_error *err)
 {
-	text = read_id(text, first);
-	if (!text)
-		return NULL;
-	*last = *first;
-	if (*text == '-')
-		text = read_id(text + 1, last);
-	if (!text || *last < *first || (*text != ',' && *text))
-		return NULL;
-	if (*text == ',' && !*++text)
-		return NULL;
-	return text;
+	int *ids;
+
+	for (int i = 0; i < list->count; i++)
+		if (list->ids[i] == id)
+			return error_set(err, -EINVAL, "engine %d is named twice", id);
+	if (list->count == ENGINE_LIST_MAX)
+		return error_set(err, -EINVAL, "more than %d engines", ENGINE_LIST_MAX);
+	ids = realloc(list->ids, (size_t)(list->count + 1) * sizeof *ids);
+	if (!ids)
+		return error_set(err, -ENOMEM, "out of memory");
+	list->ids = ids;
+	ids[list->count++] = id;
+	return 0;
 }
 
-static int by_number(const void *a, const void *b)
+/* One number, or a range. */
+static int take_part(struct engine_list *list, const char **at, const char *text,
+		     struct xc_error *err)
 {
-	return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b);
+	int first = take_number(at), last = first, r = 0;
+
+	if (first >= 0 && **at == '-') {
+		++*at;
+		last = take_number(at);
+	}
+	if (first < 0 || last < 0)
+		return error_set(err, -EINVAL,
+				 "\"%.80s\" is no list of engines: give their numbers, as in 0,2-5",
+				 text);
+	if (last < first)
+		return error_set(err, -EINVAL, "the range %d-%d goes down", first, last);
+	for (int id = first; r == 0 && id <= last; id++)
+		r = add(list, id, err);
+	return r;
 }
 
-static int sort_once(int *ids, int count)
+int engine_list_parse(struct engine_list *list, const char *text, struct xc_error *err)
 {
-	int used = 0;
-
-	qsort(ids, (size_t)count, sizeof *ids, by_number);
-	for (int i = 0; i < count; i++)
-		if (i == 0 || ids[i] != ids[used - 1])
-			ids[used++] = ids[i];
-	return used;
-}
-
-int engine_list_parse(const char *text, int **ids, int *count, struct xc_error *err)
-{
-	int *list = NULL, *grown, n = 0;
 	const char *at = text;
-	long first, last;
+	int r;
 
-	do {
-		at = read_range(at, &first, &last);
-		if (!at || last - first >= ENGINES_MAX - n) {
-			free(list);
-			return error_set(
-				err, -EINVAL,
-				"\"%.80s\" is no list of engines: numbers and ranges, such "
-				"as 0,2-5, of up to %d engines",
-				text, ENGINES_MAX);
+	for (;;) {
+		r = take_part(list, &at, text, err);
+		if (r < 0 || !*at)
+			break;
+		if (*at++ != ',') {
+			r = error_set(err, -EINVAL,
+				      "\"%.80s\" is no list of engines: give their numbers, as in "
+				      "0,2-5",
+				      text);
+			break;
 		}
-		grown = realloc(list, (size_t)(n + (last - first) + 1) * sizeof *list);
-		if (!grown) {
-			free(list);
-			return error_set(err, -ENOMEM, "out of memory");
-		}
-		list = grown;
-		for (long id = first; id <= last; id++)
-			list[n++] = (int)id;
-	} while (*at);
-	*count = sort_once(list, n);
-	*ids = list;
+	}
+	if (r < 0)
+		engine_list_fini(list);
+	return r;
+}
+
+void engine_list_fini(struct engine_list *list)
+{
+	free(list->ids);
+	*list = (struct engine_list){ 0 };
+}
+
+void option_engines(struct argp_state *state, struct engine_list *list, const char *arg)
+{
+	struct xc_error err = XC_ERROR_INIT;
+
+	engine_list_fini(list);
+	if (engine_list_parse(list, arg, &err) < 0)
+		argp_error(state, "--engines: %s", err.text);
+}
+
+int engine_list_view(const struct engine_list *list, struct xc_client *client,
+		     const struct xc_view **view, struct xc_error *err)
+{
+	if (list->ids)
+		return xc_engines(client, list->ids, list->count, view, err);
+	*view = xc_all(client);
 	return 0;
 }

@@ -1,11 +1,28 @@
-/* engine_list.h: engines as the command line names them. */
+/* engine_list.h: lists of engines as users write them: 0,2-5. */
 #ifndef CMD_ENGINE_LIST_H
 #define CMD_ENGINE_LIST_H
 
+#include <argp.h>
+
 #include "xcluster.h"
 
-/* Ids such as "0,2-5": ascending, each once; *ids to be given to free(). -EINVAL tells
- * what cannot be read; -ENOMEM. */
-int engine_list_parse(const char *text, int **ids, int *count, struct xc_error *err);
+#define ENGINE_LIST_MAX 8192
+
+struct engine_list {
+	int *ids; /* owned, in the order given; NULL: no list was given */
+	int count;
+};
+
+/* -EINVAL names what is wrong: no number, a range that goes down, an engine twice,
+ * or too many; -ENOMEM. */
+int engine_list_parse(struct engine_list *list, const char *text, struct xc_error *err);
+void engine_list_fini(struct engine_list *list);
+
+/* The value of --engines; what is not valid ends the program with a sentence. */
+void option_engines(struct argp_state *state, struct engine_list *list, const char *arg);
+
+/* The direct view of the list; without one, of all engines. */
+int engine_list_view(const struct engine_list *list, struct xc_client *client,
+		     const struct xc_view **view, struct xc_error *err);
 
 #endif

@@ -11,7 +11,8 @@
 #include "proto/error.h"
 
 struct exec {
-	const char *id, *engines, *statements, *file;
+	const char *id, *statements, *file;
+	struct engine_list engines;
 	struct xc_source_options source;
 };
 
@@ -34,7 +35,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->id = option_cluster_id(state, arg);
 		return 0;
 	case OPTION_ENGINES:
-		o->engines = arg;
+		option_engines(state, &o->engines, arg);
 		return 0;
 	case OPTION_CFLAGS:
 		o->source.flags = arg;
@@ -145,21 +146,6 @@ static int report(struct xc_result *result, const int *ids)
 	return r < 0 ? STATUS_FAILED : STATUS_OK;
 }
 
-static int view_of(struct xc_client *client, const char *engines, const struct xc_view **view,
-		   struct xc_error *err)
-{
-	int *ids = NULL, count, r;
-
-	*view = xc_all(client);
-	if (!engines)
-		return 0;
-	r = engine_list_parse(engines, &ids, &count, err);
-	if (r == 0)
-		r = xc_engines(client, ids, count, view, err);
-	free(ids);
-	return r;
-}
-
 static int run(struct xc_client *client, const struct exec *o, const char *statements)
 {
 	struct xc_error err = XC_ERROR_INIT;
@@ -167,7 +153,7 @@ static int run(struct xc_client *client, const struct exec *o, const char *state
 	struct xc_result *result = NULL;
 	int count, *ids, status;
 
-	if (view_of(client, o->engines, &view, &err) < 0)
+	if (engine_list_view(&o->engines, client, &view, &err) < 0)
 		return fail(&err);
 	count = xc_view_size(view);
 	ids = malloc((size_t)count * sizeof *ids + 1);
@@ -215,6 +201,7 @@ int command_exec(int argc, char **argv)
 	else
 		status = run(client, &o, text ? text : o.statements);
 	xc_close(client);
+	engine_list_fini(&o.engines);
 	free(text);
 	if (interrupt_signal())
 		interrupt_die();

@@ -12,13 +12,15 @@ static const struct command {
 	const char *summary; /* NULL: not for users */
 } commands[] = {
 	{ "start", command_start, "start a cluster on this machine" },
-	{ "stop", command_stop, "stop a cluster" },
+	{ "stop", command_stop, "stop a cluster, or some of its engines" },
 	{ "status", command_status, "show engines, jobs, queue and memory of a cluster" },
 	{ "list", command_list, "list the clusters of this user" },
 	{ "clean", command_clean, "remove what dead clusters have left" },
 	{ "logs", command_logs, "show the logs of a cluster" },
 	{ "engines", command_engines, "add engines to a running cluster" },
 	{ "exec", command_exec, "run C statements on the engines of a cluster" },
+	{ "signal", command_signal, "send a signal to engines" },
+	{ "interrupt", command_interrupt, "interrupt what runs on engines" },
 	{ "controller", command_controller, "run a controller in the foreground" },
 	{ "engine", command_engine, NULL },
 	{ "version", command_version, "print the version" },

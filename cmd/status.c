@@ -62,14 +62,11 @@ static void print_head(const json_t *status)
 static void print_engines(const json_t *status)
 {
 	static const struct column engines[] = {
-		{ "ID", "id", NULL },
-		{ "STATE", "state", NULL },
-		{ "HOST", "host", NULL },
-		{ "PID", "pid", NULL },
-		{ "AGENT", "agent", NULL },
-		{ "ITEMS", "items", NULL },
-		{ "RESTARTS", "restarts", NULL },
-		{ "REASON", "reason", NULL },
+		{ "ID", "id", NULL },	    { "STATE", "state", NULL },
+		{ "HOST", "host", NULL },   { "PID", "pid", NULL },
+		{ "AGENT", "agent", NULL }, { "CORES", "cores", NULL },
+		{ "ITEMS", "items", NULL }, { "RESTARTS", "restarts", NULL },
+		{ "RUNS", "label", NULL },  { "REASON", "reason", NULL },
 		{ NULL, NULL, NULL },
 	};
 	static const struct column agents[] = {

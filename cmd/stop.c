@@ -1,12 +1,15 @@
 /* stop.c: xcluster stop. */
 #include "cmd/command.h"
+#include "cmd/engine_list.h"
 #include "cmd/teardown.h"
 #include "proto/cluster_dir.h"
 
 struct stop {
 	const char *id; /* NULL: the default one */
-	bool all;
+	bool all, now;
+	bool has_timeout;
 	double timeout;
+	struct engine_list engines;
 };
 
 static const struct argp_option options[] = {
@@ -14,6 +17,11 @@ static const struct argp_option options[] = {
 	{ "all", OPTION_ALL, NULL, 0, "Stop all clusters of this user on this machine", 0 },
 	{ "timeout", OPTION_TIMEOUT, "S", 0,
 	  "Seconds until SIGTERM is sent, then SIGKILL (default: 10)", 0 },
+	{ "engines", OPTION_ENGINES, "LIST", 0,
+	  "Shut only these engines down for good, as in 0,2-5; waits until what they run has ended",
+	  0 },
+	{ "now", OPTION_NOW, NULL, 0,
+	  "With --engines: kill those that run something; that runs elsewhere", 0 },
 	{ 0 },
 };
 
@@ -30,10 +38,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_TIMEOUT:
 		o->timeout = option_seconds(state, "--timeout", arg);
+		o->has_timeout = true;
+		return 0;
+	case OPTION_ENGINES:
+		option_engines(state, &o->engines, arg);
+		return 0;
+	case OPTION_NOW:
+		o->now = true;
 		return 0;
 	case ARGP_KEY_END:
 		if (o->all && o->id)
 			argp_error(state, "--all and --cluster-id: give one of them");
+		if (o->engines.ids && (o->all || o->has_timeout))
+			argp_error(state, "--engines goes with neither --all nor --timeout");
+		if (o->now && !o->engines.ids)
+			argp_error(state, "--now goes with --engines only");
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "\"%s\" is not expected", arg);
@@ -74,13 +93,31 @@ static int stop_all(double timeout)
 	return status;
 }
 
+static int stop_engines(const struct stop *o)
+{
+	struct xc_error err = XC_ERROR_INIT;
+	const struct xc_view *view = NULL;
+	struct xc_client *client = NULL;
+	char path[CLUSTER_PATH_MAX];
+	int r = connection_find(o->id ? o->id : CLUSTER_DEFAULT_ID, path, sizeof path, &err);
+
+	if (r >= 0)
+		r = xc_open(&client, path, &err);
+	if (r == 0)
+		r = engine_list_view(&o->engines, client, &view, &err);
+	if (r == 0)
+		r = xc_engines_stop(view, o->now ? XC_CANCEL_RUNNING : XC_CANCEL_QUEUED, &err);
+	xc_close(client);
+	return r < 0 ? fail(&err) : STATUS_OK;
+}
+
 int command_stop(int argc, char **argv)
 {
 	static const struct argp argp = { options,
 					  parse,
 					  NULL,
 					  "Stop a cluster: its controller, agents and engines on "
-					  "this machine. Logs stay until "
+					  "this machine; or some of its engines. Logs stay until "
 					  "the next start, or `xcluster clean`.",
 					  NULL,
 					  NULL,
@@ -88,6 +125,12 @@ int command_stop(int argc, char **argv)
 	struct stop o = { .timeout = 10 };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (o.engines.ids) {
+		int status = stop_engines(&o);
+
+		engine_list_fini(&o.engines);
+		return status;
+	}
 	return o.all ? stop_all(o.timeout)
 		     : stop_one(o.id ? o.id : CLUSTER_DEFAULT_ID, o.timeout, true);
 }

@@ -83,6 +83,8 @@ static const struct route {
 	{ MSG_RESEND, on_resend },
 	{ MSG_QUERY, on_query },
 	{ MSG_SHUTDOWN, on_shutdown },
+	{ MSG_SIGNAL, on_signal },
+	{ MSG_SHUT, on_shut },
 	{ MSG_BYE, on_bye },
 	{ MSG_DONE, on_done },
 	{ MSG_TAKEN, on_taken },

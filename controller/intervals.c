@@ -122,3 +122,10 @@ int64_t intervals_take_within(struct intervals *set, int64_t from, int64_t to, i
 	*first = low;
 	return intervals_add(set, rest.first, rest.end) < 0 ? -1 : high - low;
 }
+
+bool intervals_has(const struct intervals *set, int64_t i)
+{
+	size_t at = position(set, i + 1);
+
+	return at > 0 && set->list[set->head + at - 1].end > i;
+}

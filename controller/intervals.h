@@ -2,6 +2,7 @@
 #ifndef CONTROLLER_INTERVALS_H
 #define CONTROLLER_INTERVALS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,5 +26,8 @@ int64_t intervals_take(struct intervals *set, int64_t max, int64_t *first);
 /* Takes the first run of integers of the set within [from, to): its length. -1
  * when memory is out. */
 int64_t intervals_take_within(struct intervals *set, int64_t from, int64_t to, int64_t *first);
+
+/* Is it in the set? */
+bool intervals_has(const struct intervals *set, int64_t i);
 
 #endif

@@ -81,6 +81,7 @@ void job_free(struct state *state, struct job *job)
 		free(rerun);
 	}
 	intervals_fini(&job->remaining);
+	intervals_fini(&job->unwanted);
 	measure_put(state, job->measure);
 	state->restricted -= job->only != NULL;
 	free(job->only);
@@ -176,20 +177,26 @@ bool job_may_rerun(const struct job *job, int attempt, bool lost)
 	return attempt < limit;
 }
 
-void job_requeue(struct state *state, struct job *job, int64_t first, int64_t count, int attempt,
-		 struct engine *to)
+bool job_is_unwanted(const struct job *job, int64_t item)
+{
+	return job->cancelled || intervals_has(&job->unwanted, item);
+}
+
+static void end_cancelled(struct state *state, struct job *job, int64_t first, int64_t count,
+			  int attempts)
+{
+	job_end_items(state, job, first, count, XC_CANCELLED, 0, attempts, -1, "cancelled");
+}
+
+static void requeue(struct state *state, struct job *job, int64_t first, int64_t count, int attempt,
+		    struct engine *to)
 {
 	struct rerun *rerun;
 
 	if (count < 1)
 		return;
-	if (job->cancelled) {
-		job_end_items(state, job, first, count, XC_CANCELLED, 0, attempt - 1, -1,
-			      "cancelled");
-		return;
-	}
 	if (job->pinned) {
-		if (to && to->state != ENGINE_GONE)
+		if (to && engine_has_future(to))
 			pinned_add(state, to, job, first, count, attempt, true);
 		else
 			job_end_items(state, job, first, count, XC_LOST, 0, attempt - 1,
@@ -209,6 +216,28 @@ void job_requeue(struct state *state, struct job *job, int64_t first, int64_t co
 	}
 	job_end_items(state, job, first, count, XC_LOST, 0, attempt - 1, -1,
 		      "the controller is out of memory");
+}
+
+void job_requeue(struct state *state, struct job *job, int64_t first, int64_t count, int attempt,
+		 struct engine *to)
+{
+	int64_t end = first + count, from, n;
+
+	if (count < 1)
+		return;
+	if (job->cancelled) {
+		end_cancelled(state, job, first, count, attempt - 1);
+		return;
+	}
+	job->slices++; /* keeps it */
+	while (job->unwanted.total &&
+	       (n = intervals_take_within(&job->unwanted, first, end, &from)) > 0) {
+		requeue(state, job, first, from - first, attempt, to);
+		end_cancelled(state, job, from, n, attempt - 1);
+		first = from + n;
+	}
+	requeue(state, job, first, end - first, attempt, to);
+	job_release(state, job);
 }
 
 /* Adds a failure run to a frame under construction. */
@@ -329,16 +358,73 @@ void job_lose(struct state *state, struct job *job, const char *why)
 	job_release(state, job);
 }
 
-/* Some items of a job that others share: those that have not been handed out. */
-static void cancel_part(struct state *state, struct job *job, int64_t from, int64_t count)
+/* Those of [from, to) that wait for another attempt. */
+static void cancel_reruns(struct state *state, struct job *job, int64_t from, int64_t to)
+{
+	struct rerun *rerun, *next;
+
+	DL_FOREACH_SAFE (job->reruns, rerun, next) {
+		int64_t first = rerun->first, end = first + rerun->count;
+		int64_t low = first > from ? first : from, high = end < to ? end : to;
+		int attempt = rerun->attempt;
+
+		if (low >= high)
+			continue;
+		DL_DELETE(job->reruns, rerun);
+		free(rerun);
+		end_cancelled(state, job, low, high - low, attempt - 1);
+		requeue(state, job, first, low - first, attempt, NULL);
+		requeue(state, job, high, end - high, attempt, NULL);
+	}
+}
+
+/* Those of [from, to) in engines' hands. What has not begun is taken back, and with it
+ * what stands beside it; see job_requeue. */
+static void interrupt_part(struct state *state, struct job *job, int64_t from, int64_t to,
+			   enum interrupt how)
+{
+	for (int i = 0; i < state->engine_count; i++) {
+		struct engine *engine = state->engines[i];
+		struct slice *slice;
+
+		DL_FOREACH (engine->slices, slice) {
+			int64_t low = slice->first + slice->done,
+				high = slice->first + slice->count;
+
+			low = low > from ? low : from;
+			high = high < to ? high : to;
+			if (slice->job != job || !engine->agent || low >= high)
+				continue;
+			if (!slice->keep && !slice->take_all)
+				slice_take(state, slice, true);
+			SEND_PEER(state, engine->agent->peer, interrupt, .slot = engine->slot,
+				  .epoch = engine->epoch, .slice = slice->number, .kill = how,
+				  .first = low - slice->first, .count = high - low);
+		}
+	}
+}
+
+/* Some items of a job that others share. */
+static void cancel_part(struct state *state, struct job *job, int64_t from, int64_t count,
+			enum interrupt how)
 {
 	int64_t to = count < job->items - from ? from + count : job->items;
 	int64_t first, n;
 
+	if (from >= to)
+		return;
 	job->slices++; /* keeps it */
 	while ((n = intervals_take_within(&job->remaining, from, to, &first)) > 0)
-		job_end_items(state, job, first, n, XC_CANCELLED, 0, 0, -1, "cancelled");
+		end_cancelled(state, job, first, n, 0);
+	cancel_reruns(state, job, from, to);
 	job_update_runnable(state, job);
+	if (job->slices > 1) {
+		while (intervals_take_within(&job->unwanted, from, to, &first) > 0)
+			; /* not to have them twice */
+		if (intervals_add(&job->unwanted, from, to) < 0)
+			log_line("out of memory: cancelled items may run");
+		interrupt_part(state, job, from, to, how);
+	}
 	job_release(state, job);
 }
 
@@ -360,6 +446,7 @@ int on_cancel(struct state *state, struct peer *peer, struct message *m)
 {
 	struct client *client = peer->is.client;
 	struct msg_cancel cancel;
+	enum interrupt how;
 	struct job *job;
 	int r = msg_cancel_get(&m->fields, &cancel);
 
@@ -370,10 +457,10 @@ int on_cancel(struct state *state, struct peer *peer, struct message *m)
 	HASH_FIND(hh, client->jobs, &cancel.job, sizeof cancel.job, job);
 	if (!job || cancel.first < 0 || cancel.count < 0)
 		return 0;
+	how = cancel.how == CANCEL_HOW_RUNNING ? INTERRUPT_KILL : INTERRUPT_ASK;
 	if (cancel.first > 0 || cancel.count < job->items)
-		cancel_part(state, job, cancel.first, cancel.count);
+		cancel_part(state, job, cancel.first, cancel.count, how);
 	else
-		job_cancel(state, job,
-			   cancel.how == CANCEL_HOW_RUNNING ? INTERRUPT_KILL : INTERRUPT_ASK);
+		job_cancel(state, job, how);
 	return 0;
 }

@@ -171,6 +171,11 @@ void engine_changed(struct state *state, struct engine *engine)
 	engine->version = ++state->roster_version;
 }
 
+bool engine_has_future(const struct engine *engine)
+{
+	return engine->state < ENGINE_GONE;
+}
+
 struct engine *engine_at(struct state *state, const struct agent *agent, uint64_t slot)
 {
 	if (slot >= agent->slots)
@@ -230,6 +235,7 @@ static void engine_up(struct state *state, struct engine *engine)
 	engine->peer = engine->next_peer;
 	engine->epoch = engine->next_epoch;
 	engine->pid = engine->next_pid;
+	engine->started = engine->next_started;
 	engine->next_peer = NULL;
 	engine->state = ENGINE_UP;
 	engine->last_slice = engine->last_record = engine->acked_record = 0;
@@ -256,21 +262,42 @@ static void engine_down(struct state *state, struct engine *engine, enum down_ca
 		peer_remove(state, engine->peer);
 		engine->peer = NULL;
 	}
-	engine->state = restarting ? ENGINE_DOWN : ENGINE_GONE;
-	engine->restarts += restarting;
-	snprintf(engine->reason, sizeof engine->reason, "engine %d: %s", engine->id, text);
+	if (engine->state == ENGINE_CLOSING) { /* one that was restarting ends at once */
+		engine->state = restarting ? ENGINE_CLOSING : ENGINE_SHUT;
+	} else {
+		engine->state = restarting ? ENGINE_DOWN : ENGINE_GONE;
+		engine->restarts += restarting;
+		snprintf(engine->reason, sizeof engine->reason, "engine %d: %s", engine->id, text);
+	}
 	engine_changed(state, engine);
 	slices_lost(state, engine, cause, code, slice, item, text, certain);
 	if (!restarting)
 		fail_pinned(state, engine);
 	if (!engine->next_peer)
 		return;
-	if (restarting && engine->next_epoch > engine->epoch) {
+	if (engine->state == ENGINE_DOWN && engine->next_epoch > engine->epoch) {
 		engine_up(state, engine);
 		return;
 	}
 	peer_remove(state, engine->next_peer);
 	engine->next_peer = NULL;
+}
+
+void engine_shut(struct state *state, struct engine *engine, uint64_t how)
+{
+	struct slice *slice;
+
+	if (engine->state == ENGINE_UP)
+		state->engines_up--;
+	engine->state = ENGINE_CLOSING;
+	snprintf(engine->reason, sizeof engine->reason, "engine %d was shut down", engine->id);
+	engine_set_level(state, engine, -1);
+	engine_changed(state, engine);
+	SEND_PEER(state, engine->agent->peer, retire, .slot = engine->slot, .how = how);
+	fail_pinned(state, engine);
+	DL_FOREACH (engine->slices, slice) {
+		slice_take(state, slice, true);
+	}
 }
 
 int on_down(struct state *state, struct peer *peer, struct message *m)
@@ -283,7 +310,7 @@ int on_down(struct state *state, struct peer *peer, struct message *m)
 	if (r < 0)
 		return r;
 	engine = engine_at(state, peer->is.agent, down.slot);
-	if (!engine || down.cause > DOWN_LOST || down.epoch < engine->epoch)
+	if (!engine || down.cause > DOWN_SHUT || down.epoch < engine->epoch)
 		return XC_EPROTO;
 	span_copy(text, sizeof text, down.text);
 	engine->epoch = down.epoch; /* a hello of that process may still be on its way */
@@ -319,13 +346,15 @@ int on_hello_engine(struct state *state, struct peer *peer, struct message *m)
 	agent = agent_find(state, hello.agent);
 	if (agent)
 		engine = engine_at(state, agent, hello.slot);
-	if (peer->role != ROLE_NEW || !engine || engine->next_peer || hello.epoch <= engine->epoch)
+	if (peer->role != ROLE_NEW || !engine || engine->next_peer ||
+	    hello.epoch <= engine->epoch || !engine_has_future(engine))
 		return refuse(state, peer, XC_EPROTO, "no agent expects this engine");
 	peer->role = ROLE_ENGINE;
 	peer->is.engine = engine;
 	engine->next_peer = peer;
 	engine->next_epoch = hello.epoch;
 	engine->next_pid = pid;
+	engine->next_started = hello.started;
 	if (!engine->peer) /* else the agent's word on its predecessor is on its way */
 		engine_up(state, engine);
 	return 0;
@@ -339,7 +368,7 @@ void agent_remove(struct state *state, struct agent *agent, const char *why)
 	for (uint64_t i = 0; i < agent->slots; i++) {
 		struct engine *engine = engine_at(state, agent, i);
 
-		if (engine->state != ENGINE_GONE)
+		if (engine->state != ENGINE_GONE && engine->state != ENGINE_SHUT)
 			engine_down(state, engine, DOWN_LOST, 0, 0, -1, why, false, false);
 		engine->agent = NULL;
 	}
@@ -378,6 +407,7 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	agent->pidfd = (struct source){ on_agent_death, -1 };
 	agent->pid = pid;
 	agent->slots = hello.slots;
+	agent->cores = hello.cores;
 	agent->store_limit = hello.store_limit;
 	agent->heard_ns = now_ns();
 	memcpy(agent->session, hello.session.data, SESSION_SIZE);
@@ -433,7 +463,7 @@ static bool any_engine(const struct state *state)
 	if (state->engines_up > 0)
 		return true;
 	for (int i = 0; i < state->engine_count; i++)
-		if (state->engines[i]->state != ENGINE_GONE)
+		if (engine_has_future(state->engines[i]))
 			return true;
 	return false;
 }
@@ -466,7 +496,7 @@ static void check_engines(struct state *state, uint64_t now, uint64_t limit)
 static bool has_engine(const struct state *state, const struct job *job)
 {
 	for (int i = 0; i < job->only_count; i++)
-		if (job->only[i] && state->engines[i]->state != ENGINE_GONE)
+		if (job->only[i] && engine_has_future(state->engines[i]))
 			return true;
 	return false;
 }

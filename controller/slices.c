@@ -252,9 +252,10 @@ static int settle_failures(struct state *state, struct slice *slice, int64_t at,
 			};
 		if (!clip(&run, &at, end))
 			continue;
-		run.state = may_rerun ? FAILURE_RETRY : XC_FAILED;
+		if (run.state != XC_CANCELLED) /* that is one that was interrupted */
+			run.state = may_rerun ? FAILURE_RETRY : XC_FAILED;
 		used += failure_run_pack((char *)zmq_msg_data(&settled) + used, room - used, &run);
-		if (may_rerun) {
+		if (run.state == FAILURE_RETRY) {
 			tally->again += run.count;
 			job_requeue(state, slice->job, run.first, run.count, slice->attempt + 1,
 				    slice->engine);
@@ -330,6 +331,7 @@ void slice_take(struct state *state, struct slice *slice, bool all)
 	if (!slice->take_pending)
 		state->takes_pending++;
 	slice->take_pending = true;
+	slice->take_all = all;
 	SEND_PEER(state, engine->agent->peer, take, .slot = engine->slot, .epoch = engine->epoch,
 		  .slice = slice->number, .count = slice->count, .all = all);
 }
@@ -350,7 +352,7 @@ int on_taken(struct state *state, struct peer *peer, struct message *m)
 		return 0;
 	if (slice->take_pending)
 		state->takes_pending--;
-	slice->take_pending = false;
+	slice->take_pending = slice->take_all = false;
 	if (taken.end < slice->done || taken.end > slice->count)
 		return XC_EPROTO;
 	count = slice->count - taken.end;
@@ -385,7 +387,11 @@ static void charge(struct state *state, struct slice *slice, int64_t item, enum 
 	struct job *job = slice->job;
 
 	/* Its attempt does not count. N.B. the kill may have hit the item of another job. */
-	if (cause == DOWN_CANCELLED && (job->cancelled || !(job->flags & JOB_AT_MOST_ONCE)))
+	if (cause == DOWN_CANCELLED && job->pinned && slice->engine->state >= ENGINE_CLOSING)
+		job_end_items(state, job, item, 1, XC_CANCELLED, 0, slice->attempt,
+			      slice->engine->id, slice->engine->reason);
+	else if (cause == DOWN_CANCELLED &&
+		 (job_is_unwanted(job, item) || !(job->flags & JOB_AT_MOST_ONCE)))
 		job_requeue(state, job, item, 1, slice->attempt, slice->engine);
 	else if (job_may_rerun(job, slice->attempt, how == XC_LOST))
 		job_requeue(state, job, item, 1, slice->attempt + 1, slice->engine);

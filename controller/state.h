@@ -13,8 +13,8 @@
 #include "proto/connection.h"
 #include "proto/task.h"
 
-#define LOST_ATTEMPTS  3 /* runs of an item whose engine went away */
-#define ENGINE_SLICES  2 /* in the hands of an engine */
+#define LOST_ATTEMPTS  3		   /* runs of an item whose engine went away */
+#define ENGINE_SLICES  2		   /* in the hands of an engine */
 #define WINDOW_BYTES   (UINT64_C(4) << 20) /* results sent, not acknowledged */
 #define HELD_BYTES_MAX (UINT64_C(8) << 20) /* results kept; above, no new slices */
 
@@ -80,6 +80,7 @@ struct job {
 	struct payload *payload;
 	struct measure *measure;    /* NULL for a single item */
 	struct intervals remaining; /* balanced, first attempt */
+	struct intervals unwanted;  /* cancelled, while others are not; some may have ended */
 	struct rerun *reruns;	    /* balanced */
 	int64_t ended, failed;
 	int slices; /* in flight */
@@ -105,13 +106,21 @@ struct slice {
 	int64_t done;  /* items reported, from the first */
 	bool finished; /* the engine has said its last word on it */
 	bool take_pending;
-	bool keep; /* nothing to take any more */
+	bool take_all; /* that take is of all that has not begun */
+	bool keep;     /* nothing to take any more */
 	int attempt;
 	uint64_t sent_ns;
 	struct slice *prev, *next; /* of the engine, in order */
 };
 
-enum engine_state { ENGINE_STARTING, ENGINE_UP, ENGINE_DOWN, ENGINE_GONE };
+enum engine_state {
+	ENGINE_STARTING,
+	ENGINE_UP,
+	ENGINE_DOWN, /* its next process is being started */
+	ENGINE_GONE,
+	ENGINE_CLOSING, /* being shut down: gets nothing more */
+	ENGINE_SHUT,	/* N.B. these two are the last: see charge */
+};
 
 struct engine {
 	int id;
@@ -122,7 +131,9 @@ struct engine {
 	struct peer *next_peer; /* its successor, whose hello overtook the DOWN */
 	uint64_t next_epoch;
 	pid_t next_pid;
+	double next_started;
 	pid_t pid;
+	double started; /* Unix time */
 	struct slice *slices;
 	int slice_count;
 	int level; /* list it is on: slices in flight; -1: not up */
@@ -146,7 +157,7 @@ struct agent {
 	int index;
 	char host[256], store[PATH_MAX], log[PATH_MAX];
 	pid_t pid;
-	uint64_t slots, first_engine, store_limit, store_used;
+	uint64_t slots, first_engine, cores, store_limit, store_used;
 	uint64_t heard_ns;
 	struct agent *prev, *next;
 };
@@ -245,6 +256,14 @@ void engine_changed(struct state *state, struct engine *engine);
 void peers_tick(struct state *state);
 void peers_free(struct state *state);
 struct engine *engine_at(struct state *state, const struct agent *agent, uint64_t slot);
+/* May it run what is handed out from now on, sooner or later? */
+bool engine_has_future(const struct engine *engine);
+/* The end for good: no new slices, and what has not begun goes to others. */
+void engine_shut(struct state *state, struct engine *engine, uint64_t how);
+
+/* control.c: orders of clients for engines */
+int on_signal(struct state *state, struct peer *peer, struct message *m);
+int on_shut(struct state *state, struct peer *peer, struct message *m);
 
 /* roster.c */
 void roster_send(struct state *state);
@@ -273,6 +292,8 @@ void job_requeue(struct state *state, struct job *job, int64_t first, int64_t co
 		 struct engine *to);
 /* May the engine run items of the job, as far as its view goes? */
 bool job_allows(const struct job *job, const struct engine *engine);
+/* Was this item cancelled, while others of its job were not? */
+bool job_is_unwanted(const struct job *job, int64_t item);
 bool job_may_rerun(const struct job *job, int attempt, bool lost);
 void job_update_runnable(struct state *state, struct job *job);
 void payload_unref(struct payload *payload);

@@ -19,6 +19,10 @@ static const char *engine_word(const struct engine *engine)
 		return "down";
 	case ENGINE_GONE:
 		return "failed";
+	case ENGINE_CLOSING:
+		return "stopping";
+	case ENGINE_SHUT:
+		return "stopped";
 	default:
 		return engine->slices ? "busy" : "idle";
 	}
@@ -32,27 +36,33 @@ static json_t *text_json(const char *text)
 	return json ? json : json_string("(not UTF-8)");
 }
 
+static json_t *engine_json(const struct state *state, const struct engine *engine)
+{
+	const struct slice *slice = engine->slices; /* that it runs, or is about to */
+	bool is_alive = engine->peer != NULL;
+	char log[PATH_MAX + 64];
+
+	snprintf(log, sizeof log, "%s/engine-%d.log", state->connection.dir, engine->id);
+	return json_pack("{s:i,s:s,s:o,s:i,s:i,s:I,s:i,s:f,s:i,s:I,s:o,s:o,s:o,s:I,s:I}", "id",
+			 engine->id, "state", engine_word(engine), "host",
+			 text_json(engine->agent ? engine->agent->host : ""), "pid",
+			 is_alive ? (int)engine->pid : 0, "agent",
+			 engine->agent ? engine->agent->index : -1, "slot",
+			 (json_int_t)engine->slot, "cores",
+			 engine->agent ? (int)engine->agent->cores : 0, "started",
+			 is_alive ? engine->started : 0.0, "restarts", engine->restarts, "items",
+			 (json_int_t)engine->items_run, "reason", text_json(engine->reason), "log",
+			 text_json(log), "label", text_json(slice ? slice->job->label : ""),
+			 "first_item", slice ? (json_int_t)(slice->first + slice->done) : -1,
+			 "item_count", slice ? (json_int_t)(slice->count - slice->done) : 0);
+}
+
 static json_t *engines_json(const struct state *state)
 {
 	json_t *list = json_array();
 
-	for (int i = 0; i < state->engine_count; i++) {
-		const struct engine *engine = state->engines[i];
-		char log[PATH_MAX + 64];
-
-		snprintf(log, sizeof log, "%s/engine-%d.log", state->connection.dir, engine->id);
-		json_array_append_new(
-			list,
-			json_pack("{s:i,s:s,s:o,s:i,s:i,s:I,s:i,s:I,s:o,s:o,s:o}", "id", engine->id,
-				  "state", engine_word(engine), "host",
-				  text_json(engine->agent ? engine->agent->host : ""), "pid",
-				  engine->state == ENGINE_UP ? (int)engine->pid : 0, "agent",
-				  engine->agent ? engine->agent->index : -1, "slot",
-				  (json_int_t)engine->slot, "restarts", engine->restarts, "items",
-				  (json_int_t)engine->items_run, "reason",
-				  text_json(engine->reason), "log", text_json(log), "label",
-				  text_json(engine->slices ? engine->slices->job->label : "")));
-	}
+	for (int i = 0; i < state->engine_count; i++)
+		json_array_append_new(list, engine_json(state, state->engines[i]));
 	return list;
 }
 

@@ -113,7 +113,7 @@ static void pin(struct state *state, struct job *job, zmq_msg_t *targets)
 		}
 		memcpy(&id, (char *)zmq_msg_data(targets) + 4 * i, 4);
 		engine = id < (uint32_t)state->engine_count ? state->engines[id] : NULL;
-		if (engine && engine->state != ENGINE_GONE) {
+		if (engine && engine_has_future(engine)) {
 			pinned_add(state, engine, job, first, end - first, 1, false);
 			continue;
 		}

@@ -38,7 +38,7 @@ void agent_stop(struct agent *agent)
 		return;
 	agent->stopping = true;
 	agent->kill_ns = now_ns() + STOP_LIMIT_NS;
-	slots_signal(agent, SIGTERM);
+	slots_end(agent);
 }
 
 /* ---- Messages of the controller ------------------------------------------ */
@@ -95,6 +95,16 @@ static int on_take(struct agent *agent, struct message *m)
 			   .end = claim_take(slot->page, take.slice, take.count, take.all));
 }
 
+static int interrupt_items(struct slot *slot, const struct msg_interrupt *m)
+{
+	if (m->first < 0 || m->first > SLICE_ITEMS_MAX || m->count > SLICE_ITEMS_MAX)
+		return XC_EPROTO;
+	return slot_cancel_items(slot, &(struct unwanted){ .slice = m->slice,
+							   .first = m->first,
+							   .end = m->first + m->count,
+							   .kill = m->kill != INTERRUPT_ASK });
+}
+
 static int on_interrupt(struct agent *agent, struct message *m)
 {
 	struct msg_interrupt interrupt;
@@ -107,6 +117,8 @@ static int on_interrupt(struct agent *agent, struct message *m)
 	slot = slot_find(agent, interrupt.slot, interrupt.epoch);
 	if (!slot)
 		return 0;
+	if (interrupt.count > 0)
+		return interrupt_items(slot, &interrupt);
 	at = interrupt.slice % PAGE_CLAIMS;
 	slot->page->cancel[at] = interrupt.slice;
 	if (interrupt.kill == INTERRUPT_KILL && slot->page->piece.slice == interrupt.slice)
@@ -117,6 +129,38 @@ static int on_interrupt(struct agent *agent, struct message *m)
 		slot->condemned_ns[at] =
 			now_ns() + (interrupt.kill == INTERRUPT_KILL_LATER ? GRACE_NS : 0);
 	}
+	return 0;
+}
+
+static int on_kill(struct agent *agent, struct message *m)
+{
+	struct msg_kill order;
+	struct slot *slot;
+	int r = msg_kill_get(&m->fields, &order);
+
+	if (r < 0 || order.signal < 1 || order.signal > SIGRTMAX)
+		return r < 0 ? r : XC_EPROTO;
+	slot = slot_find(agent, order.slot, order.epoch);
+	if (!slot)
+		return 0;
+	log_line("engine %llu (pid %d): sending it signal %lld (%s), as a client says",
+		 (unsigned long long)agent->first_engine + order.slot, (int)slot->pid,
+		 (long long)order.signal, strsignal((int)order.signal));
+	slot->signalled = true;
+	kill(slot->pid, (int)order.signal);
+	return 0;
+}
+
+static int on_retire(struct agent *agent, struct message *m)
+{
+	struct msg_retire order;
+	int r = msg_retire_get(&m->fields, &order);
+
+	if (r < 0 || order.slot >= (uint64_t)agent->options->n)
+		return r < 0 ? r : XC_EPROTO;
+	log_line("engine %llu: shutting it down",
+		 (unsigned long long)agent->first_engine + order.slot);
+	slot_retire(&agent->slots[order.slot], order.how == CANCEL_HOW_RUNNING);
 	return 0;
 }
 
@@ -205,6 +249,8 @@ static const struct route {
 	{ MSG_DROP, on_drop },
 	{ MSG_PEERS, on_peers },
 	{ MSG_STOP, on_stop },
+	{ MSG_KILL, on_kill },
+	{ MSG_RETIRE, on_retire },
 	{ MSG_STALE, on_stale },
 };
 
@@ -457,6 +503,16 @@ static int begin_anew(struct agent *agent, struct xc_error *err)
 	return dial(agent, err);
 }
 
+/* Tasks that open a cluster get their own. */
+static void own_environment(const struct agent_options *options)
+{
+	char path[PATH_MAX];
+
+	unsetenv("XCLUSTER");
+	setenv("XCLUSTER_CONNECTION",
+	       realpath(options->connection_path, path) ? path : options->connection_path, 1);
+}
+
 int agent_run(const struct agent_options *options, struct xc_error *err)
 {
 	struct agent agent = { .options = options,
@@ -472,6 +528,7 @@ int agent_run(const struct agent_options *options, struct xc_error *err)
 	if (sodium_init() < 0)
 		return error_set(err, -EIO, "libsodium cannot be used");
 	log_open("agent");
+	own_environment(options);
 	reserve_descriptors();
 	raise_descriptor_limit();
 	store_init(&agent.store,

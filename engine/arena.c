@@ -186,22 +186,23 @@ void piece_send(struct engine *e, bool last)
 		     2);
 }
 
-void piece_fail(struct engine *e, int64_t item, int64_t count, int code, int attempt,
-		const char *text)
+static void add_failure(struct engine *e, int64_t item, int64_t count, enum xc_state state,
+			int code, int attempt, const char *text)
 {
 	struct piece *piece = &e->page->piece;
 	struct failure_run *run = &e->last_failure;
 	unsigned char *failures = e->arena + piece->failures;
 	size_t length = strnlen(text, FAILURE_TEXT_MAX), n;
 
-	if (run->count && run->first + run->count == item && run->code == code &&
-	    run->text.size == length && memcmp(e->last_text, text, length) == 0) {
+	if (run->count && run->first + run->count == item && run->state == state &&
+	    run->code == code && run->text.size == length &&
+	    memcmp(e->last_text, text, length) == 0) {
 		run->count += count;
 	} else {
 		memcpy(e->last_text, text, length);
 		*run = (struct failure_run){ .first = item,
 					     .count = count,
-					     .state = XC_FAILED,
+					     .state = state,
 					     .code = code,
 					     .attempts = (uint64_t)attempt,
 					     .text = { e->last_text, length } };
@@ -210,6 +211,17 @@ void piece_fail(struct engine *e, int64_t item, int64_t count, int code, int att
 	n = failure_run_pack(failures + e->last_failure_at, FAILURES_ROOM - e->last_failure_at,
 			     run);
 	piece->failures_used = e->last_failure_at + n;
+}
+
+void piece_fail(struct engine *e, int64_t item, int64_t count, int code, int attempt,
+		const char *text)
+{
+	add_failure(e, item, count, XC_FAILED, code, attempt, text);
+}
+
+void piece_interrupt(struct engine *e, int64_t item, int attempt)
+{
+	add_failure(e, item, 1, XC_CANCELLED, 0, attempt, "interrupted");
 }
 
 void *piece_reserve(struct engine *e, uint64_t size)

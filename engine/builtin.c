@@ -74,18 +74,29 @@ static int run_load(struct xc_task *task, const void *in, void *out)
 
 	(void)in;
 	(void)out;
-	if (!programs_get(e, e->now.task.object, e->now.task.program, &err))
+	if (!programs_get(e, e->now.task.object, e->now.task.program, true, &err))
 		return fail(task, err.code ? err.code : XC_ECODE, &err);
 	return 0;
+}
+
+static int run_unload(struct xc_task *task, const void *in, void *out)
+{
+	struct engine *e = task->runner;
+	int r = programs_unload(e, e->now.task.object);
+
+	(void)in;
+	(void)out;
+	if (r < 0)
+		xc_task_fail(task, "%s", error_text(r));
+	return r;
 }
 
 xc_task_fn *builtin_find(uint64_t number)
 {
 	static xc_task_fn *const tasks[] = {
-		[BUILTIN_PUSH] = run_push,
-		[BUILTIN_PULL] = run_pull,
-		[BUILTIN_CLEAR] = run_clear,
-		[BUILTIN_LOAD] = run_load,
+		[BUILTIN_PUSH] = run_push,     [BUILTIN_PULL] = run_pull,
+		[BUILTIN_CLEAR] = run_clear,   [BUILTIN_LOAD] = run_load,
+		[BUILTIN_UNLOAD] = run_unload,
 	};
 
 	return number < sizeof tasks / sizeof tasks[0] ? tasks[number] : NULL;

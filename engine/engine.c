@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -86,7 +87,9 @@ int engine_receive(struct engine *e)
 	message_init(&m);
 	do
 		r = message_receive(e->dealer, &m, false, true);
-	while (r == 0 || r == -EINTR);
+	while (r == 0 || (r == -EINTR && e->page->ending == ENDING_NOT));
+	if (r == -EINTR)
+		r = 0;
 	for (size_t i = 0; r > 0 && i < sizeof routes / sizeof routes[0]; i++)
 		if (routes[i].type == m.type) {
 			r = routes[i].handler(e, &m);
@@ -98,7 +101,7 @@ int engine_receive(struct engine *e)
 
 static int loop(struct engine *e)
 {
-	while (!e->stopping) {
+	while (!e->stopping && e->page->ending == ENDING_NOT) {
 		struct pending *p = e->pending;
 		int r;
 
@@ -136,7 +139,8 @@ static int dial(struct engine *e, const char *endpoint, const void *agent, struc
 				 zmq_strerror(errno));
 	return SEND_SIMPLE(e->dealer, NULL, hello_engine, .protocol = PROTOCOL_VERSION,
 			   .session = { session, SESSION_SIZE }, .agent = { agent, SESSION_SIZE },
-			   .slot = e->slot, .epoch = e->epoch, .pid = getpid());
+			   .slot = e->slot, .epoch = e->epoch, .pid = getpid(),
+			   .started = e->started);
 }
 
 static int map_shared(struct engine *e, struct xc_error *err)
@@ -160,7 +164,10 @@ static int configure(struct engine *e, struct xc_error *err)
 	struct channel_packet request = { .code = OP_CONFIG, .fd = -1 }, reply;
 	unsigned char agent[SESSION_SIZE];
 	char buffer[CHANNEL_MAX], endpoint[512], slot[32];
-	int r = channel_call(e->channel, &request, &reply, buffer, err);
+	int r;
+
+	signals_catch(e);
+	r = channel_call(e->channel, &request, &reply, buffer, err);
 
 	if (r < 0)
 		return r;
@@ -175,12 +182,23 @@ static int configure(struct engine *e, struct xc_error *err)
 	return r < 0 ? r : dial(e, endpoint, agent, err);
 }
 
+static double clock_seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
 int engine_run(int channel_fd)
 {
-	struct engine e = { .channel = channel_fd, .id = -1, .now.want = 1 };
+	static struct engine e; /* signal handlers look at it to the last */
 	struct xc_error err = XC_ERROR_INIT;
 	int r;
 
+	e = (struct engine){
+		.channel = channel_fd, .id = -1, .now.want = 1, .started = clock_seconds()
+	};
 	/* With the agent gone, nobody watches this process. A death before this
 	 * call shows as the end of the channel. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -198,5 +216,10 @@ int engine_run(int channel_fd)
 		r = loop(&e);
 	if (r < 0)
 		log_line("ending: %s", err.text[0] ? err.text : error_text(r));
-	return r < 0 ? 1 : 0;
+	if (r < 0)
+		return 1;
+	/* Destructors and atexit handlers of programs run at exit. */
+	e.page->ending = ENDING_BEGUN;
+	cleanup_run(&e, NULL);
+	return 0;
 }

@@ -1,5 +1,6 @@
 /* host.h: the agent's state, shared by its parts: agent.c (loop, controller),
- * slot.c (engine processes), rescue.c (what a dead one left), service.c (store
+ * slot.c (engine processes), cancel.c (items of theirs to be stopped), retire.c
+ * (their end in order), rescue.c (what a dead one left), service.c (store
  * connections). */
 #ifndef ENGINE_HOST_H
 #define ENGINE_HOST_H
@@ -27,7 +28,15 @@ enum slot_state {
 	SLOT_EMPTY,    /* no process */
 	SLOT_STARTING, /* has not asked for its configuration */
 	SLOT_RUNNING,
-	SLOT_FAILED, /* died at start too often */
+	SLOT_FAILED,  /* died at start too often */
+	SLOT_RETIRED, /* shut down for good */
+};
+
+/* Items of a slice that were cancelled, while others of it were not. */
+struct unwanted {
+	uint64_t slice;
+	int64_t first, end;
+	bool kill; /* the engine, if it runs one of them */
 };
 
 struct slot {
@@ -47,7 +56,14 @@ struct slot {
 	enum down_cause cause;
 	/* slices to be killed, and when; an engine has several in hand */
 	uint64_t condemned[PAGE_CLAIMS], condemned_ns[PAGE_CLAIMS];
-	uint64_t stopped_ns; /* since when it is stopped by a signal; 0: is not */
+	uint64_t stopped_ns;	   /* since when it is stopped by a signal; 0: is not */
+	struct unwanted *unwanted; /* owned */
+	size_t unwanted_count;
+	bool judging;	     /* stopped by us, to see what it runs */
+	bool signalled;	     /* by KILL: its death says nothing of it */
+	bool retired;	     /* no process after this one */
+	bool retire_now;     /* whatever it runs */
+	uint64_t retired_ns; /* since when it runs nothing more; 0: it may */
 };
 
 struct visitor;
@@ -99,10 +115,28 @@ void slots_start(struct agent *agent);
 void slots_reap(struct agent *agent);
 /* Time limits, stopped engines; and when stopping, SIGKILL. */
 void slots_tick(struct agent *agent);
-void slots_signal(struct agent *agent, int signal);
 bool slots_any_alive(const struct agent *agent);
 struct slot *slot_find(struct agent *agent, uint64_t index, uint64_t epoch);
 void slot_kill(struct slot *slot, enum down_cause cause);
+
+/* cancel.c */
+int slot_cancel_items(struct slot *slot, const struct unwanted *unwanted);
+/* Looks whether it runs an item that was cancelled. */
+void slot_watch_cancelled(struct slot *slot);
+/* It has been stopped, so that the item that runs stays the same. */
+void slot_judge(struct slot *slot);
+void slot_forget_cancelled(struct slot *slot);
+
+/* retire.c: the end of engines in order */
+/* Asks it to end as soon as its item has; one that runs none is woken. */
+void slot_end(struct slot *slot);
+void slots_end(struct agent *agent);
+/* The end for good. */
+void slot_retire(struct slot *slot, bool now);
+/* What is left to be done for one that was asked. */
+void slot_watch_end(struct slot *slot, uint64_t now);
+/* Was it the last one? Then the agent ends. */
+void slots_check_retired(struct agent *agent);
 
 /* rescue.c: sends what the dead engine had finished, then DOWN. `status` as
  * from wait. */

@@ -1,5 +1,5 @@
-/* page.c: the right to run items, a compare-and-swap word shared by engine and
- * agent. */
+/* page.c: words shared by engine and agent: the right to run items (compare-and-
+ * swap), and which of them are cancelled. */
 #include "engine/page.h"
 
 #define MASK 0xffffffu
@@ -73,4 +73,14 @@ int64_t claim_take(struct page *page, uint64_t slice, int64_t count, bool all)
 			return end;
 	} while (!atomic_compare_exchange_weak(claim, &old, word(slice, next, next + keep)));
 	return next + keep;
+}
+
+void cancel_item(struct page *page, uint64_t slice, int64_t item)
+{
+	_Atomic uint64_t *cancel = &page->cancel[slice % PAGE_CLAIMS];
+	uint64_t old = atomic_load(cancel);
+
+	while (old != slice &&
+	       !atomic_compare_exchange_weak(cancel, &old, cancel_word(slice, item)))
+		;
 }

@@ -1,7 +1,7 @@
 /* page.h: the memory that an engine shares with its agent.
  *
  * The engine alone writes it, but for the claim words (see claim_take), the
- * cancel words and nothing else. After the engine's death the agent reads it as
+ * cancel words, `ending` and nothing else. After the engine's death the agent reads it as
  * bytes of a stranger: the user's code may have written anywhere. */
 #ifndef ENGINE_PAGE_H
 #define ENGINE_PAGE_H
@@ -47,8 +47,9 @@ struct piece {
 struct page {
 	uint64_t magic;
 	_Atomic uint64_t claim[PAGE_CLAIMS];
-	_Atomic uint64_t cancel[PAGE_CLAIMS]; /* written by the agent: a slice */
+	_Atomic uint64_t cancel[PAGE_CLAIMS]; /* a slice, or an item: see cancel_word */
 	_Atomic int64_t item;		      /* running, within its slice; -1 none */
+	_Atomic uint64_t ending;	      /* enum ending */
 	_Atomic uint64_t item_start_ns;	      /* 0: no limit to watch */
 	_Atomic uint64_t limit_ns;
 	_Atomic uint64_t acked;	  /* records up to this one are free */
@@ -56,6 +57,22 @@ struct page {
 	struct piece piece;
 	struct record records[PAGE_RECORDS];
 };
+
+/* page.ending: the end of an engine in order */
+enum ending {
+	ENDING_NOT,
+	ENDING_ASKED, /* by the agent: no item more */
+	ENDING_BEGUN, /* by the engine: cleanups run */
+};
+
+/* What a cancel word holds when one item of a slice is cancelled. */
+static inline uint64_t cancel_word(uint64_t slice, int64_t item)
+{
+	return UINT64_C(1) << 63 | slice << 24 | ((uint64_t)item & 0xffffff);
+}
+
+/* The word says that this item is cancelled, unless it says more already. */
+void cancel_item(struct page *page, uint64_t slice, int64_t item);
 
 /* Virtual size of the arena's file; only what is written takes memory. */
 #define ARENA_SIZE (UINT64_C(1) << 36)

@@ -259,6 +259,14 @@ void *program_symbol(struct program *program, const char *symbol, struct xc_erro
 			     err);
 }
 
+bool program_holds(const struct program *program, const void *address)
+{
+	struct link_map *map = NULL;
+	Dl_info info;
+
+	return dladdr1(address, &info, (void **)&map, RTLD_DL_LINKMAP) && map == program->map;
+}
+
 void program_close(struct program *program)
 {
 	void *still;

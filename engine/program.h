@@ -2,6 +2,7 @@
 #ifndef ENGINE_PROGRAM_H
 #define ENGINE_PROGRAM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "xcluster.h"
@@ -29,7 +30,10 @@ void *program_function(struct program *program, uint64_t offset, struct xc_error
 /* The function that the image exports as `symbol`; NULL with XC_ECODE. */
 void *program_symbol(struct program *program, const char *symbol, struct xc_error *err);
 
-/* Unloads it, for tests: engines keep what they have loaded. NULL is taken. */
+/* Does the address lie in it? */
+bool program_holds(const struct program *program, const void *address);
+
+/* Unloads it: its destructors and atexit handlers run. NULL is taken. */
 void program_close(struct program *program);
 
 #endif

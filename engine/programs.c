@@ -9,9 +9,21 @@
 #include "proto/error.h"
 #include "proto/log.h"
 
-struct program *programs_get(struct engine *e, struct span id, struct span name,
+static struct loaded *loaded_new(struct engine *e, struct span id)
+{
+	struct loaded *loaded = calloc(1, sizeof *loaded);
+
+	if (!loaded)
+		return NULL;
+	memcpy(loaded->id, id.data, OBJECT_SIZE);
+	HASH_ADD(hh, e->programs, id, OBJECT_SIZE, loaded);
+	return loaded;
+}
+
+struct program *programs_get(struct engine *e, struct span id, struct span name, bool again,
 			     struct xc_error *err)
 {
+	struct program *program;
 	struct loaded *loaded;
 	char text[256];
 	uint64_t size;
@@ -23,9 +35,17 @@ struct program *programs_get(struct engine *e, struct span id, struct span name,
 		return NULL;
 	}
 	HASH_FIND(hh, e->programs, id.data, OBJECT_SIZE, loaded);
-	if (loaded)
+	if (loaded && loaded->program)
 		return loaded->program;
 	span_copy(text, sizeof text, name);
+	if (loaded && !again) {
+		error_set(
+			err, XC_ECODE,
+			"%s was unloaded by xc_unload: call xc_load before its functions are used "
+			"again",
+			text);
+		return NULL;
+	}
 	fd = object_fetch(e, id.data, &size, &shared, err);
 	if (fd < 0)
 		return NULL;
@@ -34,20 +54,39 @@ struct program *programs_get(struct engine *e, struct span id, struct span name,
 		close(fd);
 		return NULL;
 	}
-	loaded = calloc(1, sizeof *loaded);
-	if (!loaded) {
-		error_set(err, -ENOMEM, "out of memory");
-		close(fd);
-		return NULL;
-	}
-	r = program_open(&loaded->program, fd, id.data, text, err);
+	r = program_open(&program, fd, id.data, text, err);
 	if (r < 0) {
 		log_line("cannot load %s: %s", text, err ? err->text : "");
 		close(fd);
-		free(loaded);
 		return NULL;
 	}
-	memcpy(loaded->id, id.data, OBJECT_SIZE);
-	HASH_ADD(hh, e->programs, id, OBJECT_SIZE, loaded);
-	return loaded->program;
+	loaded = loaded ? loaded : loaded_new(e, id);
+	if (!loaded) {
+		error_set(err, -ENOMEM, "out of memory");
+		program_close(program);
+		return NULL;
+	}
+	loaded->program = program;
+	return program;
+}
+
+/* N.B. nothing of it is in use: what was resolved last is the task that unloads it. */
+int programs_unload(struct engine *e, struct span id)
+{
+	struct program *program;
+	struct loaded *loaded;
+
+	if (id.size != OBJECT_SIZE)
+		return XC_EPROTO;
+	HASH_FIND(hh, e->programs, id.data, OBJECT_SIZE, loaded);
+	loaded = loaded ? loaded : loaded_new(e, id);
+	if (!loaded)
+		return -ENOMEM;
+	program = loaded->program;
+	if (!program)
+		return 0;
+	cleanup_run(e, program);
+	loaded->program = NULL;
+	program_close(program);
+	return 0;
 }

@@ -150,9 +150,10 @@ void slot_rescue(struct slot *slot, int status, bool restarting)
 	if (slot->killed && cause == DOWN_TIME && !was_over_limit(&page))
 		cause = DOWN_CANCELLED;
 	if (!slot->killed)
-		cause = slot->agent->stopping ? DOWN_LOST
-			: WIFSIGNALED(status) ? DOWN_SIGNAL
-					      : DOWN_EXIT;
+		cause = slot->agent->stopping			       ? DOWN_LOST
+			: WIFSIGNALED(status)			       ? DOWN_SIGNAL
+			: slot->retired && page.ending == ENDING_BEGUN ? DOWN_SHUT
+								       : DOWN_EXIT;
 	if (WIFSIGNALED(status)) {
 		code = WTERMSIG(status);
 		snprintf(text, sizeof text, "killed by signal %d (%s)", code, strsignal(code));
@@ -164,7 +165,9 @@ void slot_rescue(struct slot *slot, int status, bool restarting)
 		snprintf(text, sizeof text, TASK_OVER_TIME, (double)page.limit_ns / 1e9);
 	else if (cause == DOWN_STOPPED)
 		snprintf(text, sizeof text, "the engine was stopped by a signal for over 1 s");
-	if (!restarting && !slot->agent->stopping)
+	if (cause == DOWN_SHUT)
+		snprintf(text, sizeof text, "it was shut down");
+	if (!restarting && !slot->agent->stopping && !slot->retired)
 		snprintf(text + strlen(text), sizeof text - strlen(text),
 			 ", too often before it could run a task");
 	log_line("engine %llu (pid %d): %s; %s",

@@ -1,6 +1,6 @@
 /* runner.h: an engine's state, shared by its parts: engine.c (loop), slice.c
  * (running items), arena.c (results in shared memory), namespace.c (variables),
- * builtin.c, programs.c (code). */
+ * builtin.c, programs.c (code), cleanup.c (what runs at its end), signals.c. */
 #ifndef ENGINE_RUNNER_H
 #define ENGINE_RUNNER_H
 
@@ -25,7 +25,7 @@ struct entry {
 
 struct loaded {
 	unsigned char id[OBJECT_SIZE];
-	struct program *program;
+	struct program *program; /* NULL: unloaded */
 	UT_hash_handle hh;
 };
 
@@ -35,8 +35,17 @@ struct resolved {
 	size_t size;
 	struct task_frame task; /* points into frame */
 	xc_task_fn *fn;
-	struct xc_error err; /* why fn is NULL */
-	int64_t want;	     /* items to claim at once, learnt */
+	struct program *program; /* that fn is of; borrowed, NULL: built in */
+	struct xc_error err;	 /* why fn is NULL */
+	int64_t want;		 /* items to claim at once, learnt */
+};
+
+/* A function to be called when its program is unloaded, or the engine ends. */
+struct cleanup {
+	void (*fn)(void *argument);
+	void *argument;
+	const struct program *program; /* that holds it; borrowed */
+	struct cleanup *prev, *next;
 };
 
 struct pending {
@@ -54,7 +63,8 @@ struct engine {
 	uint64_t arena_next;	/* where the next piece may begin */
 	uint64_t arena_touched; /* highest offset used */
 	uint64_t slot, epoch;
-	int id; /* engine number; -1 before the welcome */
+	double started; /* Unix time */
+	int id;		/* engine number; -1 before the welcome */
 	struct entry *names;
 	struct loaded *programs;
 	struct resolved now;
@@ -62,6 +72,9 @@ struct engine {
 	void *scratch;		 /* aligned copy of inputs */
 	size_t scratch_size;
 	bool stopping;
+	struct xc_task *volatile task; /* of the slice that runs; for signal handlers */
+	_Atomic uint64_t interrupted;  /* cancel_word of the item that a SIGINT hit */
+	struct cleanup *cleanups;      /* in the order of their registration */
 
 	/* the piece in progress */
 	int64_t piece_items; /* it may hold */
@@ -88,13 +101,16 @@ void piece_send(struct engine *e, bool last);
 void piece_fail(struct engine *e, int64_t item, int64_t count, int code, int attempt,
 		const char *text);
 bool piece_is_full(const struct engine *e);
+/* The item ends as cancelled, by a SIGINT. */
+void piece_interrupt(struct engine *e, int64_t item, int attempt);
 /* Is there room for one more failure? */
 bool piece_can_fail(const struct engine *e);
 /* Room for `size` bytes more of the running item's result, or NULL. */
 void *piece_reserve(struct engine *e, uint64_t size);
 void piece_commit(struct engine *e);
 
-/* engine.c: takes in one message, waiting for it. Slices are queued. */
+/* engine.c: takes in one message, waiting for it, or for the order to end. Slices
+ * are queued. */
 int engine_receive(struct engine *e);
 
 /* namespace.c */
@@ -111,9 +127,19 @@ void names_list(struct engine *e, char *text, size_t size);
 int object_fetch(struct engine *e, const void *id, uint64_t *size, bool *shared,
 		 struct xc_error *err);
 
-/* programs.c */
-struct program *programs_get(struct engine *e, struct span id, struct span name,
+/* programs.c: `again`: also one that was unloaded */
+struct program *programs_get(struct engine *e, struct span id, struct span name, bool again,
 			     struct xc_error *err);
+/* Runs its cleanups and closes it, if it is loaded. */
+int programs_unload(struct engine *e, struct span id);
+
+/* cleanup.c */
+int cleanup_add(struct engine *e, void (*fn)(void *argument), void *argument);
+/* Calls and forgets those of the program (NULL: all), the latest first. */
+void cleanup_run(struct engine *e, const struct program *program);
+
+/* signals.c: handlers of SIGINT and SIGTERM, for this engine. */
+void signals_catch(struct engine *e);
 
 /* builtin.c */
 xc_task_fn *builtin_find(uint64_t number);

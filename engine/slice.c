@@ -61,7 +61,18 @@ static int on_give(struct xc_task *task, const void *data, size_t size)
 	return 0;
 }
 
-const struct xc_task_ops task_ops = { .array = on_array, .set = on_set, .give = on_give };
+static int on_cleanup(struct xc_task *task, void (*fn)(void *argument), void *argument)
+{
+	int r = cleanup_add(task->runner, fn, argument);
+
+	if (r < 0)
+		xc_task_fail(task, "xc_task_cleanup: out of memory");
+	return r;
+}
+
+const struct xc_task_ops task_ops = {
+	.array = on_array, .set = on_set, .give = on_give, .cleanup = on_cleanup
+};
 
 /* ---- The function ----------------------------------------------------------- */
 
@@ -74,9 +85,12 @@ static int resolve(struct engine *e)
 		now->fn = builtin_find(now->task.number);
 		return now->fn ? 0 : error_set(&now->err, XC_EPROTO, "no such built-in task");
 	}
-	program = programs_get(e, now->task.object, now->task.program, &now->err);
+	/* A function that stands in the client's own program needs no xc_load. */
+	program = programs_get(e, now->task.object, now->task.program,
+			       now->task.kind == FUNCTION_OFFSET, &now->err);
 	if (!program)
 		return now->err.code;
+	now->program = program;
 	if (now->task.kind == FUNCTION_OFFSET) {
 		*(void **)&now->fn = program_function(program, now->task.number, &now->err);
 	} else {
@@ -196,6 +210,7 @@ static void run_item(struct engine *e, struct xc_task *task, const struct input 
 	if (out_size)
 		out = e->arena + page->piece.payload + (uint64_t)(i - page->piece.first) * out_size;
 	task->index = e->now.task.apart ? 0 : in->first + i;
+	task->cancel_item = cancel_word(task->cancel_value, i);
 	task->has_text = false;
 	e->given = 0;
 	code = e->now.fn(task, input, out);
@@ -207,7 +222,9 @@ static void run_item(struct engine *e, struct xc_task *task, const struct input 
 	/* N.B. this may begin a new piece, which the failure then belongs to. */
 	if (!out_size && !e->given)
 		give_nothing(e);
-	if (code != 0)
+	if (code != 0 && e->interrupted == task->cancel_item)
+		piece_interrupt(e, in->first + i, task->attempt);
+	else if (code != 0)
 		piece_fail(e, in->first + i, 1, code, task->attempt,
 			   task->has_text ? task->text : "");
 	piece_commit(e);
@@ -275,6 +292,11 @@ static void clear_results(struct engine *e, int64_t first, int64_t end)
 		       (uint64_t)(end - first) * out_size);
 }
 
+static bool is_ending(const struct engine *e)
+{
+	return atomic_load_explicit(&e->page->ending, memory_order_relaxed) != ENDING_NOT;
+}
+
 static uint64_t run_claim(struct engine *e, struct xc_task *task, const struct msg_slice *header,
 			  const struct input *in, int64_t first, int64_t n, uint64_t start)
 {
@@ -284,7 +306,7 @@ static uint64_t run_claim(struct engine *e, struct xc_task *task, const struct m
 	/* Before the memory is touched: there may be none, and then the item pays. */
 	atomic_store_explicit(&page->item, first, memory_order_relaxed);
 	clear_results(e, first, first + n);
-	for (int64_t i = first; i < first + n; i++) {
+	for (int64_t i = first; i < first + n && !is_ending(e); i++) {
 		if (!piece_can_fail(e)) {
 			renew_piece(e, header, i);
 			atomic_store_explicit(&page->item, i, memory_order_relaxed);
@@ -299,7 +321,8 @@ static uint64_t run_claim(struct engine *e, struct xc_task *task, const struct m
 	return now_ns();
 }
 
-static void run_items(struct engine *e, const struct msg_slice *header, struct input *in)
+/* False when it was told to end before. */
+static bool run_items(struct engine *e, const struct msg_slice *header, struct input *in)
 {
 	struct page *page = e->page;
 	struct xc_task task = { .ops = &task_ops,
@@ -310,13 +333,16 @@ static void run_items(struct engine *e, const struct msg_slice *header, struct i
 				.cancel_value = header->slice };
 	uint64_t start = now_ns(), end;
 	int64_t first, n, want, room;
+	bool complete = false;
 
 	page->limit_ns = e->now.task.time_limit_ns;
-	for (;;) {
+	e->task = &task;
+	while (!is_ending(e)) {
 		room = e->piece_items - page->piece.done;
 		want = e->now.want < room ? e->now.want : room;
 		n = claim_next(page, header->slice, want, &first);
-		if (n == 0)
+		complete = n == 0;
+		if (complete)
 			break;
 		end = run_claim(e, &task, header, in, first, n, start);
 		if (n == e->now.want)
@@ -325,13 +351,16 @@ static void run_items(struct engine *e, const struct msg_slice *header, struct i
 		if (piece_is_full(e)) {
 			int64_t at = page->piece.first + page->piece.done;
 
-			if (at >= header->count)
+			complete = at >= header->count;
+			if (complete)
 				break;
 			renew_piece(e, header, at);
 		}
 	}
+	e->task = NULL;
 	page->item_start_ns = 0;
 	page->limit_ns = 0;
+	return complete;
 }
 
 /* Loading a program runs code of it: should that kill us, the first item pays, or
@@ -352,6 +381,7 @@ void slice_run(struct engine *e, struct message *m)
 	struct msg_slice header;
 	struct input in = { .task = &e->now.task };
 	struct xc_error err = XC_ERROR_INIT;
+	bool complete = true;
 
 	if (msg_slice_get(&m->fields, &header) < 0 || header.count < 1 ||
 	    header.count > SLICE_ITEMS_MAX || header.first < 0) {
@@ -385,7 +415,7 @@ void slice_run(struct engine *e, struct message *m)
 	if (err.code)
 		refuse_items(e, &header, &err);
 	else
-		run_items(e, &header, &in);
+		complete = run_items(e, &header, &in);
 	e->page->item = -1;
-	piece_send(e, true);
+	piece_send(e, complete);
 }

@@ -61,8 +61,10 @@ static void slot_clear(struct slot *slot)
 	slot->page = NULL;
 	slot->pid = 0;
 	slot->killed = false;
-	slot->stopped_ns = 0;
+	slot->stopped_ns = slot->retired_ns = 0;
+	slot->signalled = false;
 	memset(slot->condemned, 0, sizeof slot->condemned);
+	slot_forget_cancelled(slot);
 	refs_clear(&slot->agent->store, &slot->refs);
 }
 
@@ -283,11 +285,19 @@ static void on_death(struct slot *slot, int status)
 			break;
 	}
 	kill(-slot->pid, SIGKILL); /* processes that its tasks left */
-	slot->quick_deaths = was_quick(slot) ? slot->quick_deaths + 1 : 0;
-	restarting = !slot->agent->stopping && slot->quick_deaths < QUICK_DEATHS_MAX;
+	if (!slot->signalled)
+		slot->quick_deaths = was_quick(slot) ? slot->quick_deaths + 1 : 0;
+	restarting =
+		!slot->agent->stopping && !slot->retired && slot->quick_deaths < QUICK_DEATHS_MAX;
 	slot_rescue(slot, status, restarting);
 	slot_clear(slot);
-	slot->state = restarting || slot->agent->stopping ? SLOT_EMPTY : SLOT_FAILED;
+	slot->state = slot->retired			    ? SLOT_RETIRED
+		      : restarting || slot->agent->stopping ? SLOT_EMPTY
+							    : SLOT_FAILED;
+	if (!slot->retired)
+		return;
+	variable_unset(&slot->agent->store, &slot->variables, (struct span){ 0 });
+	slots_check_retired(slot->agent);
 }
 
 void slots_reap(struct agent *agent)
@@ -301,7 +311,9 @@ void slots_reap(struct agent *agent)
 
 			if (slot->pid != pid)
 				continue;
-			if (WIFSTOPPED(status))
+			if (WIFSTOPPED(status) && slot->judging)
+				slot_judge(slot);
+			else if (WIFSTOPPED(status))
 				slot->stopped_ns = now_ns();
 			else if (WIFCONTINUED(status))
 				slot->stopped_ns = 0;
@@ -334,14 +346,16 @@ void slots_tick(struct agent *agent)
 {
 	uint64_t now = now_ns();
 
-	if (agent->stopping && now >= agent->kill_ns)
-		slots_signal(agent, SIGKILL);
 	for (int i = 0; i < agent->options->n; i++) {
 		struct slot *slot = &agent->slots[i];
 		uint64_t limit, start;
 
+		if (slot->pid && agent->stopping && now >= agent->kill_ns)
+			kill(slot->pid, SIGKILL);
 		if (!slot->pid || slot->killed)
 			continue;
+		slot_watch_end(slot, now);
+		slot_watch_cancelled(slot);
 		if (slot->stopped_ns && now - slot->stopped_ns > STOPPED_LIMIT_NS)
 			slot_kill(slot, DOWN_STOPPED);
 		if (is_condemned(slot, now))
@@ -350,17 +364,6 @@ void slots_tick(struct agent *agent)
 		start = slot->page->item_start_ns;
 		if (limit && start && now > start && now - start > limit)
 			slot_kill(slot, DOWN_TIME);
-	}
-}
-
-void slots_signal(struct agent *agent, int signal)
-{
-	for (int i = 0; i < agent->options->n; i++) {
-		if (!agent->slots[i].pid)
-			continue;
-		kill(agent->slots[i].pid, signal);
-		if (signal == SIGTERM)
-			kill(agent->slots[i].pid, SIGCONT); /* or it would not hear it */
 	}
 }
 

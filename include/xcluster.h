@@ -186,9 +186,16 @@ XC_API int xc_task_fail(struct xc_task *task, const char *format, ...) XC_PRINTF
  * out_size is 0. Copies. A second call replaces the first. */
 XC_API int xc_task_return(struct xc_task *task, const void *data, size_t size);
 
-/* True once the job is cancelled: a long task should return soon. Costs one
- * load. */
+/* True once the item is cancelled, by xc_cancel or, for the item that runs, by a
+ * SIGINT (xc_interrupt): a long task should return soon. Costs one load. */
 XC_API bool xc_task_is_cancelled(const struct xc_task *task);
+
+/* Has fn(argument) called once, in the engine's main thread between tasks: when the
+ * library that holds `fn` is unloaded (xc_unload), or when the engine ends in order
+ * (xcluster stop, xc_engines_stop, the end of a private cluster), where it has 2 s.
+ * What was registered last is called first. Never after a crash, nor after SIGKILL.
+ * 0, -ENOMEM, -EINVAL; then the failure text says so. */
+XC_API int xc_task_cleanup(struct xc_task *task, void (*fn)(void *argument), void *argument);
 
 /* ---- Client ------------------------------------------------------------ */
 
@@ -237,12 +244,18 @@ XC_API int xc_engine_ids(struct xc_client *client, int *ids, int max);
 /* What there is to know of an engine. */
 struct xc_engine_info {
 	int id;
-	char state[16]; /* "starting", "idle", "busy", "down", "failed" */
+	char state[16]; /* "starting", "idle", "busy", "down" (starting again),
+			   "failed", "stopping", "stopped" (xc_engines_stop) */
 	char host[256]; /* empty once its agent is gone */
+	int cores;	/* of that host */
 	int pid;	/* of its process; 0 when it is not up */
 	int restarts;
-	int64_t items;	  /* that it has run */
-	char label[64];	  /* of the job that it runs now; may be empty */
+	int64_t items;	/* that it has run */
+	double started; /* Unix time in seconds of its process's start; 0 without one */
+	char label[64]; /* of the job that it runs now; may be empty */
+	/* of that job: what of the items in its hands has not been reported yet; -1
+	 * and 0 when it has none */
+	int64_t first_item, item_count;
 	char reason[256]; /* of its last end; may be empty */
 };
 /* What the controller knows of engine `id`, up or not. A round trip. Errors:
@@ -257,6 +270,41 @@ XC_API int xc_status_json(struct xc_client *client, char **json, struct xc_error
 /* Ends the cluster: controller, agents, engines. Returns once the controller
  * has taken the order, not when all is gone (see xc_cluster_stop). */
 XC_API int xc_shutdown(struct xc_client *client, struct xc_error *err);
+
+/* ---- Control over engines ----------------------------------------------- */
+
+/* Sends a signal to the processes of the engines of a direct view. Waits for the
+ * controller's answer, not for what the signal does.
+ * SIGINT interrupts the item that runs: calls in which it waits return early (EINTR),
+ * xc_task_is_cancelled says true, and if it then returns anything but 0 it ends as
+ * XC_CANCELLED, "interrupted". The engine goes on with the next item; one that runs
+ * none ignores it. Any other signal does what it does by default: one that ends the
+ * process is a crash of the running item, and the engine is started again; so SIGKILL
+ * is a way to restart it.
+ * Errors, and then no engine was sent any: XC_ENOENGINE names those that are not up;
+ * -EINVAL for a number that is no signal or a balanced view; XC_ELOST, -ETIMEDOUT. */
+XC_API int xc_signal(const struct xc_view *view, int signal, struct xc_error *err);
+/* The same with SIGINT. */
+XC_API int xc_interrupt(const struct xc_view *view, struct xc_error *err);
+
+enum xc_cancel {
+	XC_CANCEL_QUEUED,  /* running items end; they may ask xc_task_is_cancelled */
+	XC_CANCEL_RUNNING, /* engines that still run such items are killed, too */
+};
+
+/* Shuts the engines of a direct view down for good, and waits until their processes
+ * are gone. They get nothing more. What they had been handed and not begun goes to
+ * other engines; where it was for this engine alone, it ends as lost. The item that
+ * runs ends first (XC_CANCEL_QUEUED), however long that takes, and is not asked to;
+ * or its engine is killed (XC_CANCEL_RUNNING), and it runs elsewhere, or ends as
+ * cancelled if it was for this engine alone. Then cleanups run (xc_task_cleanup).
+ * Variables of the engine are lost. An agent without engines ends.
+ * Afterwards xc_all is without them, and views that name them fail: XC_ENOENGINE,
+ * "engine 2 was shut down".
+ * Errors: XC_ENOENGINE (also for engines that are shut down already, and then none is
+ * touched), -EINVAL, XC_ELOST; -EINTR when a signal handler of the program ran: they
+ * end all the same. */
+XC_API int xc_engines_stop(const struct xc_view *view, enum xc_cancel how, struct xc_error *err);
 
 /* ---- Event loops of others --------------------------------------------- */
 
@@ -471,6 +519,14 @@ XC_API int xc_clear(const struct xc_view *view, const char *name, struct xc_erro
  * and the loader's words (a missing library is named), XC_ECODE. */
 XC_API int xc_load(const struct xc_view *view, const char *path, struct xc_error *err);
 
+/* The inverse of xc_load: closes the library on every engine of the direct view,
+ * between tasks: functions that its tasks registered (xc_task_cleanup), its atexit
+ * handlers and destructors run. Its functions then cannot be named any more (XC_ECODE),
+ * until it is loaded again. From xc_all it is also not brought to engines that join
+ * later. `path` is as given to xc_load, or that of the same file. Threads that the
+ * library started must have ended. Engines that do not have it succeed. Errors:
+ * XC_EFAILED with the engine, XC_ECODE when there is no such library. */
+XC_API int xc_unload(const struct xc_view *view, const char *path, struct xc_error *err);
 /* ---- Source instead of a library ---------------------------------------- */
 
 /* How to compile. All zero is the default; NULL is taken for that. */
@@ -606,11 +662,8 @@ XC_API const void *xc_result_item(struct xc_result *result, int64_t i, size_t *s
  * returns the number of engines. */
 XC_API int xc_result_engines(struct xc_result *result, int *ids, int64_t *items, int max);
 
-enum xc_cancel {
-	XC_CANCEL_QUEUED,  /* running items end; they may ask xc_task_is_cancelled */
-	XC_CANCEL_RUNNING, /* engines that still run its items are killed, too */
-};
-/* Cancels what has not ended; does not wait. */
+/* Cancels what has not ended; does not wait. One of many xc_apply_async is cancelled
+ * alone, also when it went to an engine together with others. */
 XC_API int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err);
 
 /* Forgets a result; cancels what has not ended. NULL is taken. */

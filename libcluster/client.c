@@ -117,7 +117,7 @@ static const struct route {
 	{ MSG_RESULT, xci_on_result },	    { MSG_ROSTER, xci_on_roster },
 	{ MSG_WELCOME_CLIENT, on_welcome }, { MSG_REFUSED, on_refused },
 	{ MSG_REPORT, on_report },	    { MSG_PONG, on_pong },
-	{ MSG_RESEND, on_resend },
+	{ MSG_RESEND, on_resend },	    { MSG_ANSWER, xci_on_answer },
 };
 
 static int dispatch(struct xc_client *client, struct message *m)
@@ -631,14 +631,14 @@ static bool is_reported(void *argument)
 	return client->reported == client->last_query;
 }
 
-static int check_question(struct xc_client *client, const char *call, struct xc_error *err)
+int xci_check_question(struct xc_client *client, const char *call, struct xc_error *err)
 {
 	if (client->is_lost)
 		return xci_lost(client, err);
 	return xci_inline_check(client->inside, call, err);
 }
 
-static int wait_for_report(struct xc_client *client, struct xc_error *err)
+int xci_wait_for_report(struct xc_client *client, struct xc_error *err)
 {
 	int r = wait_through(client, OPEN_LIMIT_S, is_reported, client);
 
@@ -655,12 +655,12 @@ int xc_status_json(struct xc_client *client, char **json, struct xc_error *err)
 
 	if (!client || !json)
 		return error_set(err, -EINVAL, "xc_status_json: client or json is NULL");
-	r = check_question(client, "xc_status_json", err);
+	r = xci_check_question(client, "xc_status_json", err);
 	if (r < 0)
 		return r;
 	r = POST(client, query, .id = ++client->last_query);
 	r = r < 0 ? xci_wait_failed(client, "xc_status_json", r, err)
-		  : wait_for_report(client, err);
+		  : xci_wait_for_report(client, err);
 	if (r < 0)
 		return r;
 	if (!client->report)
@@ -676,11 +676,12 @@ int xc_shutdown(struct xc_client *client, struct xc_error *err)
 
 	if (!client)
 		return error_set(err, -EINVAL, "xc_shutdown: client is NULL");
-	r = check_question(client, "xc_shutdown", err);
+	r = xci_check_question(client, "xc_shutdown", err);
 	if (r < 0)
 		return r;
 	r = POST(client, shutdown, .id = ++client->last_query);
-	r = r < 0 ? xci_wait_failed(client, "xc_shutdown", r, err) : wait_for_report(client, err);
+	r = r < 0 ? xci_wait_failed(client, "xc_shutdown", r, err)
+		  : xci_wait_for_report(client, err);
 	client->is_lost |= r == 0; /* it is ending: nothing more is to come */
 	return r;
 }

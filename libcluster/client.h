@@ -2,8 +2,8 @@
  * (session, pump), roster.c, view.c, ship.c (functions and objects), library.c
  * (functions by name), source.c (source text), submit.c,
  * batch.c, result.c, incoming.c (results arriving), ended.c (which items have
- * ended), stream.c, data.c, progress.c, loop.c (event loops of others), inline*.c (no
- * cluster at all). */
+ * ended), stream.c, data.c, progress.c, loop.c (event loops of others), control.c
+ * (orders for engines), inline*.c (no cluster at all). */
 #ifndef LIBCLUSTER_CLIENT_H
 #define LIBCLUSTER_CLIENT_H
 
@@ -23,7 +23,7 @@
 #define XCI_LOOK_NS	    UINT64_C(1000000) /* between looks whether a peer's process lives */
 #define XCI_BATCH_INPUT_MAX 1024	      /* larger inputs are submitted by themselves */
 
-enum xci_engine_state { XCI_STARTING, XCI_UP, XCI_DOWN, XCI_GONE };
+enum xci_engine_state { XCI_STARTING, XCI_UP, XCI_DOWN, XCI_GONE, XCI_CLOSING, XCI_SHUT };
 
 struct xci_engine {
 	enum xci_engine_state state;
@@ -49,6 +49,7 @@ struct xc_view {
 /* An image that tasks come from, and whether the store has it from us. */
 struct xci_shipped {
 	uintptr_t key; /* 0: a library loaded by path */
+	char *path;    /* that was given for it last; owned, or NULL */
 	struct xci_image *image;
 	bool is_put;
 	struct xci_shipped *prev, *next;
@@ -120,7 +121,6 @@ struct xc_result {
 	bool is_ready, is_single; /* is_single: a member of a batch */
 	bool progress;
 	struct xci_meter meter; /* that shows it */
-	bool is_condemned;	/* XC_CANCEL_RUNNING was asked for */
 	void *out;
 	size_t out_size;
 	uint64_t start_ns, end_ns, busy_ns;
@@ -177,8 +177,9 @@ struct xc_client {
 	int pings;	    /* without an answer */
 	struct xci_sent *sent;
 	uint64_t last_job, last_query, last_object;
-	uint64_t reported; /* id of the REPORT that came last */
-	char *report;	   /* its text, owned */
+	uint64_t reported;	/* id of the REPORT that came last */
+	char *report;		/* its text, owned */
+	struct xc_error answer; /* of the ANSWER that came last */
 	struct xci_engine *engines;
 	int engine_count, up, covered; /* covered: up, or starting again */
 	uint64_t starting;
@@ -241,6 +242,14 @@ void xci_sent_free(struct xc_client *client, uint64_t received);
 /* Asks whether the counters still agree when nothing has come for a while. */
 void xci_check_counters(struct xc_client *client);
 
+/* Waits for the REPORT or ANSWER to what was asked last. */
+int xci_wait_for_report(struct xc_client *client, struct xc_error *err);
+/* May the controller be asked something? 0, or the error of the call. */
+int xci_check_question(struct xc_client *client, const char *call, struct xc_error *err);
+
+/* control.c */
+int xci_on_answer(struct xc_client *client, struct message *m);
+
 /* loop.c */
 /* xc_process has something to do though the socket may not say so. */
 void xci_loop_stir(struct xc_client *client);
@@ -266,9 +275,13 @@ int xci_ship(struct xc_client *client, xc_task_fn *fn, const struct xc_map_optio
 	     struct task_frame *task, struct xc_error *err);
 /* The image, which is taken, among the libraries of this client, and in the store. */
 struct xci_shipped *xci_ship_library(struct xc_client *client, struct xci_image *image,
-				     bool *is_new, struct xc_error *err);
+				     const char *path, bool *is_new, struct xc_error *err);
 /* Into the store, with a reference more. */
 int xci_image_put(struct xc_client *client, const struct xci_image *image, struct xc_error *err);
+/* The library that was loaded last from this path, or else is there now (is_new);
+ * NULL when there is none. Puts nothing into the store. */
+struct xci_shipped *xci_ship_find(struct xc_client *client, const char *path, bool *is_new,
+				  struct xc_error *err);
 /* Names are looked up in this library first from now on. */
 void xci_ship_last(struct xc_client *client, struct xci_shipped *shipped);
 void xci_ship_forget(struct xc_client *client, struct xci_shipped *shipped);
@@ -287,8 +300,8 @@ struct xci_shipped *xci_library_find(struct xc_client *client, const char *funct
 				     const char *library, struct xc_error *err);
 
 /* data.c: has the engines of a direct view load the image, which is taken. */
-int xci_load(const struct xc_view *view, const char *call, struct xci_image *image,
-	     struct xc_error *err);
+int xci_load(const struct xc_view *view, const char *call, const char *path,
+	     struct xci_image *image, struct xc_error *err);
 
 /* submit.c */
 struct xci_submission {

@@ -1,4 +1,4 @@
-/* data.c: variables on engines: push, pull, scatter, gather, clear, load. */
+/* data.c: variables on engines: push, pull, scatter, gather, clear; load and unload. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -461,8 +461,8 @@ int xc_clear(const struct xc_view *view, const char *name, struct xc_error *err)
 	return xci_finish(submit(&s, e), e);
 }
 
-int xci_load(const struct xc_view *view, const char *call, struct xci_image *image,
-	     struct xc_error *err)
+int xci_load(const struct xc_view *view, const char *call, const char *path,
+	     struct xci_image *image, struct xc_error *err)
 {
 	struct xci_shipped *shipped;
 	struct xci_submission s;
@@ -473,7 +473,7 @@ int xci_load(const struct xc_view *view, const char *call, struct xci_image *ima
 		xci_image_destroy(image);
 		return r;
 	}
-	shipped = xci_ship_library(view->client, image, &is_new, err);
+	shipped = xci_ship_library(view->client, image, path, &is_new, err);
 	if (!shipped)
 		return err->code;
 	s = builtin(view, BUILTIN_LOAD, shipped->image->name);
@@ -507,5 +507,31 @@ int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
 		xci_image_destroy(image);
 		return error_set(e, -ENOMEM, "xc_load: out of memory");
 	}
-	return xci_load(view, "xc_load", image, e);
+	return xci_load(view, "xc_load", path, image, e);
+}
+
+int xc_unload(const struct xc_view *view, const char *path, struct xc_error *err)
+{
+	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
+	struct xci_shipped *shipped;
+	struct xci_submission s;
+	bool is_new;
+	int r;
+
+	if (check(view, "xc_unload", NULL, e) < 0)
+		return e->code;
+	if (!path || !*path)
+		return error_set(e, -EINVAL, "xc_unload: path is NULL or empty");
+	shipped = xci_ship_find(view->client, path, &is_new, e);
+	if (!shipped)
+		return e->code;
+	s = builtin(view, BUILTIN_UNLOAD, shipped->image->name);
+	s.task.object = (struct span){ shipped->image->hash, OBJECT_SIZE };
+	s.task.program = span_of(shipped->image->name);
+	if (view->kind == VIEW_ALL)
+		s.flags = JOB_FORGET;
+	r = xci_finish(submit(&s, e), e);
+	if (is_new || (r == 0 && view->kind == VIEW_ALL))
+		xci_ship_forget(view->client, shipped);
+	return r;
 }

@@ -56,7 +56,12 @@ int xc_engine_info(struct xc_client *client, int id, struct xc_engine_info *info
 		*info = (struct xc_engine_info){ .id = id,
 						 .pid = (int)number(engine, "pid"),
 						 .restarts = (int)number(engine, "restarts"),
-						 .items = number(engine, "items") };
+						 .items = number(engine, "items"),
+						 .cores = (int)number(engine, "cores"),
+						 .started = json_real_value(
+							 json_object_get(engine, "started")),
+						 .first_item = number(engine, "first_item"),
+						 .item_count = number(engine, "item_count") };
 		copy_text(info->state, sizeof info->state, engine, "state");
 		copy_text(info->host, sizeof info->host, engine, "host");
 		copy_text(info->label, sizeof info->label, engine, "label");

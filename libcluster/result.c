@@ -269,15 +269,6 @@ int xc_result_engines(struct xc_result *result, int *ids, int64_t *items, int ma
 	return result->share_count;
 }
 
-/* Nobody needs any item of the job: its engines may be killed. */
-static bool all_condemned(const struct xci_job *job)
-{
-	for (int64_t i = 0; i < job->count; i++)
-		if (job->members[i] && !job->members[i]->is_condemned)
-			return false;
-	return true;
-}
-
 int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err)
 {
 	unsigned char header[HEADER_MAX];
@@ -299,15 +290,10 @@ int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err
 		xci_batch_flush(client);
 	if (!result->job)
 		return error_set(err, -ENOMEM, "xc_cancel: out of memory");
-	result->is_condemned = how == XC_CANCEL_RUNNING;
 	m.seq = client->sent_seq + 1;
 	m.job = result->job->id;
 	m.first = result->is_single ? result->index : 0;
 	m.count = result->items;
-	if (result->is_condemned && result->is_single && all_condemned(result->job)) {
-		m.first = 0;
-		m.count = result->job->count;
-	}
 	r = xci_send(client, m.seq, header, msg_cancel_pack(header, sizeof header, &m), NULL, 0);
 	return r < 0 ? error_set(err, r, "xc_cancel: %s", error_text(r)) : 0;
 }

@@ -36,7 +36,7 @@ static int take_engine(struct xc_client *client, struct reader *r)
 
 	get_i64(r);
 	reason = get_str(r);
-	if (r->bad || id >= ENGINES_MAX || state > XCI_GONE)
+	if (r->bad || id >= ENGINES_MAX || state > XCI_SHUT)
 		return XC_EPROTO;
 	if (engines_grow(client, (int)id + 1) < 0)
 		return -ENOMEM;

@@ -190,16 +190,50 @@ static struct xci_shipped *library_of(struct xc_client *client, const struct xci
 	return NULL;
 }
 
+static int set_path(struct xci_shipped *shipped, const char *path, struct xc_error *err)
+{
+	char *copy = strdup(path);
+
+	if (!copy)
+		return error_set(err, -ENOMEM, "out of memory");
+	free(shipped->path);
+	shipped->path = copy;
+	return 0;
+}
+
+struct xci_shipped *xci_ship_find(struct xc_client *client, const char *path, bool *is_new,
+				  struct xc_error *err)
+{
+	struct xci_shipped *shipped = client->shipped ? client->shipped->prev : NULL;
+	struct xci_image *image;
+
+	*is_new = false;
+	for (; shipped; shipped = shipped == client->shipped ? NULL : shipped->prev)
+		if (shipped->path && strcmp(shipped->path, path) == 0)
+			return shipped;
+	if (xci_image_load(path, &image, err) < 0)
+		return NULL;
+	shipped = library_of(client, image);
+	*is_new = !shipped;
+	if (!shipped)
+		return add(client, 0, image, err);
+	xci_image_destroy(image);
+	return shipped;
+}
+
 void xci_ship_forget(struct xc_client *client, struct xci_shipped *shipped)
 {
 	DL_DELETE(client->shipped, shipped);
 	client->named.of = NULL;
+	if (shipped->is_put)
+		xci_object_release(client, shipped->image->hash);
+	free(shipped->path);
 	xci_image_destroy(shipped->image);
 	free(shipped);
 }
 
 struct xci_shipped *xci_ship_library(struct xc_client *client, struct xci_image *image,
-				     bool *is_new, struct xc_error *err)
+				     const char *path, bool *is_new, struct xc_error *err)
 {
 	struct xci_shipped *shipped = library_of(client, image);
 
@@ -210,7 +244,7 @@ struct xci_shipped *xci_ship_library(struct xc_client *client, struct xci_image 
 		shipped = add(client, 0, image, err);
 	if (!shipped)
 		return NULL;
-	if (put_image(client, shipped, err) == 0)
+	if (set_path(shipped, path, err) == 0 && put_image(client, shipped, err) == 0)
 		return shipped;
 	if (*is_new)
 		xci_ship_forget(client, shipped);
@@ -270,6 +304,7 @@ void xci_ship_free(struct xc_client *client)
 
 	DL_FOREACH_SAFE (client->shipped, shipped, next) {
 		xci_image_destroy(shipped->image);
+		free(shipped->path);
 		free(shipped);
 	}
 	client->shipped = NULL;

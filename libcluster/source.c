@@ -167,7 +167,7 @@ int xc_load_source(const struct xc_view *view, const char *path,
 	if (check_options("xc_load_source", options, e) < 0 ||
 	    image_read(path, options, &image, e) < 0)
 		return e->code;
-	return xci_load(view, "xc_load_source", image, e);
+	return xci_load(view, "xc_load_source", path, image, e);
 }
 
 /* ---- Execute ----------------------------------------------------------------------- */

@@ -28,8 +28,9 @@ int xc_task_attempt(const struct xc_task *task)
 
 bool xc_task_is_cancelled(const struct xc_task *task)
 {
-	return task &&
-	       atomic_load_explicit(task->cancel, memory_order_relaxed) == task->cancel_value;
+	uint64_t word = task ? atomic_load_explicit(task->cancel, memory_order_relaxed) : 0;
+
+	return word && (word == task->cancel_value || word == task->cancel_item);
 }
 
 const struct xc_array *xc_task_array(struct xc_task *task, const char *name)
@@ -64,6 +65,17 @@ int xc_task_return(struct xc_task *task, const void *data, size_t size)
 		return -EINVAL;
 	}
 	return task->ops->give(task, data, size);
+}
+
+int xc_task_cleanup(struct xc_task *task, void (*fn)(void *argument), void *argument)
+{
+	if (!task)
+		return -EINVAL;
+	if (!fn) {
+		xc_task_fail(task, "xc_task_cleanup: fn is NULL");
+		return -EINVAL;
+	}
+	return task->ops->cleanup(task, fn, argument);
 }
 
 int xc_task_fail(struct xc_task *task, const char *format, ...)

@@ -18,6 +18,7 @@ struct xc_task_ops {
 	const struct xc_array *(*array)(struct xc_task *task, const char *name);
 	int (*set)(struct xc_task *task, const char *name, const struct xc_array *array);
 	int (*give)(struct xc_task *task, const void *data, size_t size);
+	int (*cleanup)(struct xc_task *task, void (*fn)(void *argument), void *argument);
 };
 
 struct xc_task {
@@ -27,8 +28,9 @@ struct xc_task {
 	size_t in_size;
 	int engine;
 	int attempt;
-	const _Atomic uint64_t *cancel; /* cancelled when *cancel == cancel_value */
-	uint64_t cancel_value;
+	_Atomic uint64_t *cancel; /* cancelled when it is one of these two */
+	uint64_t cancel_value;	  /* for all items of the slice */
+	uint64_t cancel_item;	  /* for the running one */
 	bool has_text;
 	char text[1001];
 };

@@ -22,6 +22,12 @@ static bool is_covered(const struct xc_client *client, int id)
 	       (client->engines[id].state == XCI_UP || client->engines[id].state == XCI_DOWN);
 }
 
+static bool was_shut(const struct xc_client *client, int id)
+{
+	return id >= 0 && id < client->engine_count &&
+	       (client->engines[id].state == XCI_SHUT || client->engines[id].state == XCI_CLOSING);
+}
+
 static int check_ids(struct xc_client *client, const int *ids, int n, struct xc_error *err)
 {
 	if (!ids)
@@ -29,6 +35,8 @@ static int check_ids(struct xc_client *client, const int *ids, int n, struct xc_
 	if (n < 1)
 		return error_set(err, -EINVAL, "a view needs at least one engine");
 	for (int i = 0; i < n; i++) {
+		if (was_shut(client, ids[i]))
+			return error_set(err, XC_ENOENGINE, "engine %d was shut down", ids[i]);
 		if (!is_covered(client, ids[i]))
 			return error_set(
 				err, XC_ENOENGINE,

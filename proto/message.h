@@ -37,7 +37,8 @@ enum role {
 	F(bin, session) F(i64, pid) F(str, host) F(u64, slots) F(u64, cores) F(str, store)         \
 		F(u64, store_limit) F(str, machine) F(str, libc) F(str, log)
 #define FIELDS_HELLO_ENGINE(F)                                                                     \
-	F(u64, protocol) F(bin, session) F(bin, agent) F(u64, slot) F(u64, epoch) F(i64, pid)
+	F(u64, protocol)                                                                           \
+	F(bin, session) F(bin, agent) F(u64, slot) F(u64, epoch) F(i64, pid) F(f64, started)
 #define FIELDS_WELCOME_CLIENT(F) F(bin, controller) F(u64, received) F(u64, credit)
 #define FIELDS_WELCOME_AGENT(F)	 F(bin, controller) F(u64, first_engine) F(f64, heartbeat_timeout)
 #define FIELDS_WELCOME_ENGINE(F) F(u64, engine)
@@ -71,7 +72,8 @@ enum role {
 		F(u64, last)
 #define FIELDS_TAKE(F)	    F(u64, slot) F(u64, epoch) F(u64, slice) F(i64, count) F(u64, all)
 #define FIELDS_TAKEN(F)	    F(u64, slot) F(u64, epoch) F(u64, slice) F(i64, end)
-#define FIELDS_INTERRUPT(F) F(u64, slot) F(u64, epoch) F(u64, slice) F(u64, kill)
+#define FIELDS_INTERRUPT(F)                                                                        \
+	F(u64, slot) F(u64, epoch) F(u64, slice) F(u64, kill) F(i64, first) F(i64, count)
 #define FIELDS_DOWN(F)                                                                             \
 	F(u64, slot)                                                                               \
 	F(u64, epoch)                                                                              \
@@ -82,6 +84,11 @@ enum role {
 #define FIELDS_HOLD(F)	F(bin, object)
 #define FIELDS_DROP(F)	F(bin, object)
 #define FIELDS_PEERS(F) F(u64, count)
+#define FIELDS_SIGNAL(F) F(u64, id) F(i64, signal)
+#define FIELDS_SHUT(F)	 F(u64, id) F(u64, how)
+#define FIELDS_ANSWER(F) F(u64, id) F(i64, code) F(str, text)
+#define FIELDS_KILL(F)	 F(u64, slot) F(u64, epoch) F(i64, signal)
+#define FIELDS_RETIRE(F) F(u64, slot) F(u64, how)
 
 /* X(NAME, number, who may send it, raw frames after the header) */
 #define MESSAGES(X)                                                                                \
@@ -115,7 +122,12 @@ enum role {
 	X(STOP, 28, ROLE_CONTROLLER, 0)                                                            \
 	X(HOLD, 29, ROLE_CONTROLLER, 0)                                                            \
 	X(DROP, 30, ROLE_CONTROLLER, 0)                                                            \
-	X(PEERS, 31, ROLE_CONTROLLER, 1)
+	X(PEERS, 31, ROLE_CONTROLLER, 1)                                                           \
+	X(SIGNAL, 38, ROLE_CLIENT, 1)                                                              \
+	X(SHUT, 39, ROLE_CLIENT, 1)                                                                \
+	X(ANSWER, 40, ROLE_CONTROLLER, 0)                                                          \
+	X(KILL, 41, ROLE_CONTROLLER, 0)                                                            \
+	X(RETIRE, 42, ROLE_CONTROLLER, 0)
 /* clang-format on */
 
 enum message_type {
@@ -185,7 +197,12 @@ typedef struct span field_bin;
 	X(STOP, stop)                                                                              \
 	X(HOLD, hold)                                                                              \
 	X(DROP, drop)                                                                              \
-	X(PEERS, peers)
+	X(PEERS, peers)                                                                            \
+	X(SIGNAL, signal)                                                                          \
+	X(SHUT, shut)                                                                              \
+	X(ANSWER, answer)                                                                          \
+	X(KILL, kill)                                                                              \
+	X(RETIRE, retire)
 
 MESSAGE_STRUCTS(MESSAGE_DECLARE)
 
@@ -214,19 +231,20 @@ enum down_cause {
 	DOWN_STOPPED,	/* killed by the agent: stopped for too long */
 	DOWN_CANCELLED, /* killed by the agent: INTERRUPT */
 	DOWN_LOST,	/* with its agent or host */
+	DOWN_SHUT,	/* RETIRE: in order */
 };
 
 /* DOWN.item: what ran cannot be told: the engine's page was overwritten. */
 #define DOWN_ITEM_UNKNOWN -2
 
-/* INTERRUPT.kill: what happens to a slice's running item */
+/* INTERRUPT.kill: what happens to the running item, if it is one of those named */
 enum interrupt {
 	INTERRUPT_ASK,	      /* it may ask xc_task_is_cancelled */
 	INTERRUPT_KILL,	      /* its engine is killed */
 	INTERRUPT_KILL_LATER, /* after a second, if it runs still */
 };
 
-/* CANCEL.how */
+/* CANCEL.how, SHUT.how, RETIRE.how */
 enum { CANCEL_HOW_QUEUED, CANCEL_HOW_RUNNING };
 
 #endif

@@ -13,10 +13,11 @@ enum function_kind {
 };
 
 enum builtin {
-	BUILTIN_PUSH,  /* in: array frame; name */
-	BUILTIN_PULL,  /* result: array frame; name */
-	BUILTIN_CLEAR, /* name, or all */
-	BUILTIN_LOAD,  /* opens the object */
+	BUILTIN_PUSH,	/* in: array frame; name */
+	BUILTIN_PULL,	/* result: array frame; name */
+	BUILTIN_CLEAR,	/* name, or all */
+	BUILTIN_LOAD,	/* opens the object */
+	BUILTIN_UNLOAD, /* closes it */
 };
 
 /* clang-format off */

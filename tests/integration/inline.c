@@ -550,11 +550,11 @@ static void compile_libraries(void)
 {
 	char flags[1024];
 
-	compile_source("libinline.so", "tasks.c", "-shared -fPIC -DVERSION=77");
-	compile_source("libneeded.so", "needed.c", "-shared -fPIC -DVERSION=5");
+	compile("libinline.so", "tasks.c", "-shared -fPIC -DVERSION=77");
+	compile("libneeded.so", "needed.c", "-shared -fPIC -DVERSION=5");
 	snprintf(flags, sizeof flags, "-shared -fPIC -DNEEDS -DVERSION=5 -L'%s' -lneeded",
 		 test_dir());
-	compile_source("libneeding.so", "tasks.c", flags);
+	compile("libneeding.so", "tasks.c", flags);
 	ck_assert_int_eq(remove(test_path("libneeded.so")), 0);
 }
 

@@ -77,7 +77,7 @@ START_TEST(what_cannot_be_shipped)
 	struct program program;
 	char line[1024];
 
-	compile_source("unshippable", "answer.c", flags[_i]);
+	compile("unshippable", "answer.c", flags[_i]);
 	setenv("XCLUSTER", "inline:2", 1);
 	PROGRAM(&program, test_path("unshippable"));
 	unsetenv("XCLUSTER");
@@ -208,9 +208,9 @@ START_TEST(a_library_that_changes)
 	int r, version = 0;
 
 	open_inline("inline:1");
-	compile_source("libchanging.so", "tasks.c", "-shared -fPIC -DVERSION=1");
+	compile("libchanging.so", "tasks.c", "-shared -fPIC -DVERSION=1");
 	assert_ok(xc_load(xc_all(client), test_path("libchanging.so"), &err), err);
-	compile_source("libchanging.so", "tasks.c", "-shared -fPIC -DVERSION=2");
+	compile("libchanging.so", "tasks.c", "-shared -fPIC -DVERSION=2");
 	r = xc_load(xc_all(client), test_path("libchanging.so"), &err);
 	assert_error(r, XC_ECODE, &err, "start the program again");
 	assert_ok(xc_apply(xc_all(client), NULL, NULL, 0, &version, sizeof version, &options, &err),

@@ -70,6 +70,63 @@ START_TEST(a_named_cluster_wins)
 }
 END_TEST
 
+/* The controller of the cluster that xc_open finds; 0 for none. */
+static int own_controller(void)
+{
+	struct xc_client *inner = NULL;
+	char *text = NULL;
+	json_t *status;
+	int pid = 0;
+
+	if (xc_open(&inner, NULL, NULL) < 0)
+		return 0;
+	if (xc_status_json(inner, &text, NULL) == 0) {
+		status = json_loads(text, 0, NULL);
+		pid = (int)json_integer_value(json_object_get(status, "pid"));
+		json_decref(status);
+	}
+	free(text);
+	xc_close(inner);
+	return pid;
+}
+
+static int find_own_cluster(struct xc_task *task, const void *in, void *out)
+{
+	(void)in;
+	if (getenv("XCLUSTER"))
+		return xc_task_fail(task, "XCLUSTER=%s", getenv("XCLUSTER"));
+	*(int *)out = own_controller();
+	return 0;
+}
+
+START_TEST(task_opens_its_own_cluster)
+{
+	struct xc_client *client = NULL;
+	int pids[2] = { 0 }, expected;
+	struct xc_error e = XC_ERROR_INIT;
+	char *text = NULL;
+	json_t *status;
+
+	setenv("XCLUSTER", "local:2", 1);
+	setenv("XCLUSTER_CONNECTION", "/no/such/connection.json", 1);
+	assert_ok(xc_open(&client, NULL, &e), e);
+	assert_ok(xc_status_json(client, &text, &e), e);
+	status = json_loads(text, 0, NULL);
+	expected = (int)json_integer_value(json_object_get(status, "pid"));
+	ck_assert_int_gt(expected, 0);
+	assert_ok(xc_apply(xc_all(client), find_own_cluster, NULL, 0, pids, sizeof *pids, NULL, &e),
+		  e);
+	ck_assert_int_eq(pids[0], expected);
+	ck_assert_int_eq(pids[1], expected);
+	json_decref(status);
+	free(text);
+	xc_close(client);
+	unsetenv("XCLUSTER");
+	unsetenv("XCLUSTER_CONNECTION");
+	assert_nothing_left(0);
+}
+END_TEST
+
 static const char *const bad[] = { "local:",	 "local:0",    "local:-1",
 				   "local:2x",	 "local: 2",   "local:99999999999999999999",
 				   "remote",	 "LOCAL:2",    "locally",
@@ -127,6 +184,7 @@ int main(void)
 	tcase_add_test(tests, a_cluster_for_the_program);
 	tcase_add_test(tests, one_engine_a_core);
 	tcase_add_test(tests, a_named_cluster_wins);
+	tcase_add_test(tests, task_opens_its_own_cluster);
 	tcase_add_loop_test(tests, a_value_that_is_not_understood, 0, BAD);
 	tcase_add_test(tests, a_command_that_does_not_work);
 	tcase_add_test(tests, ended_by_the_program);

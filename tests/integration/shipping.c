@@ -39,7 +39,7 @@ static void check_program(const char *flags, const char *expected)
 {
 	struct program program;
 
-	compile_source("answer", "answer.c", flags);
+	compile("answer", "answer.c", flags);
 	PROGRAM(&program, test_path("answer"));
 	ck_assert_str_eq(ask(&program), expected);
 	ck_assert_int_eq(program_end(&program), 0);
@@ -61,7 +61,7 @@ static void assert_refused(const char *flags, const char *part)
 	char code[32];
 	const char *line;
 
-	compile_source("answer", "answer.c", flags);
+	compile("answer", "answer.c", flags);
 	PROGRAM(&program, test_path("answer"));
 	line = ask(&program);
 	snprintf(code, sizeof code, "error %d:", XC_ECODE);
@@ -94,8 +94,8 @@ START_TEST(two_builds_at_once)
 {
 	struct program first, second;
 
-	compile_source("one", "answer.c", "-fPIE -pie -DANSWER=1");
-	compile_source("two", "answer.c", "-fPIE -pie -DANSWER=2");
+	compile("one", "answer.c", "-fPIE -pie -DANSWER=1");
+	compile("two", "answer.c", "-fPIE -pie -DANSWER=2");
 	PROGRAM(&first, test_path("one"));
 	PROGRAM(&second, test_path("two"));
 	for (int i = 0; i < 5; i++) {
@@ -112,11 +112,11 @@ START_TEST(rebuilt_while_the_old_run_goes_on)
 {
 	struct program old, new;
 
-	compile_source("same", "answer.c", "-fPIE -pie -DANSWER=31");
+	compile("same", "answer.c", "-fPIE -pie -DANSWER=31");
 	PROGRAM(&old, test_path("same"));
 	if (_i)
 		ck_assert_str_eq(ask(&old), "31");
-	compile_source("same", "answer.c", "-fPIE -pie -DANSWER=32");
+	compile("same", "answer.c", "-fPIE -pie -DANSWER=32");
 	ck_assert_str_eq(ask(&old), "31");
 	PROGRAM(&new, test_path("same"));
 	ck_assert_str_eq(ask(&new), "32");
@@ -138,7 +138,7 @@ START_TEST(a_library_by_name)
 	int out = 0;
 	double root = 0;
 
-	compile_source("libtasks.so", "tasks.c", "-shared -fPIC -DVERSION=41");
+	compile("libtasks.so", "tasks.c", "-shared -fPIC -DVERSION=41");
 	assert_ok(xc_load(xc_all(client), test_path("libtasks.so"), &err), err);
 	assert_ok(call_by_name("version", &out, sizeof out), err);
 	ck_assert_int_eq(out, 41);
@@ -149,7 +149,7 @@ START_TEST(a_library_by_name)
 	ck_assert_int_lt(call_by_name("no_such_function", &out, sizeof out), 0);
 	ck_assert_msg(strstr(err.text, "no_such_function") != NULL, "%s", err.text);
 	/* A newer one takes the place of the older. */
-	compile_source("libtasks.so", "tasks.c", "-shared -fPIC -DVERSION=42");
+	compile("libtasks.so", "tasks.c", "-shared -fPIC -DVERSION=42");
 	assert_ok(xc_load(xc_all(client), test_path("libtasks.so"), &err), err);
 	assert_ok(call_by_name("version", &out, sizeof out), err);
 	ck_assert_int_eq(out, 42);
@@ -175,11 +175,11 @@ START_TEST(a_missing_dependency_is_named)
 	char flags[1024];
 	int r, out = 0;
 
-	compile_source("libneeded.so", "needed.c", "-shared -fPIC -DVERSION=5");
+	compile("libneeded.so", "needed.c", "-shared -fPIC -DVERSION=5");
 	snprintf(flags, sizeof flags,
 		 "-shared -fPIC -DNEEDS -DVERSION=5 -L'%s' -lneeded -Wl,-rpath,'%s'", test_dir(),
 		 test_dir());
-	compile_source("libneeding.so", "tasks.c", flags);
+	compile("libneeding.so", "tasks.c", flags);
 	ck_assert_int_eq(rename(test_path("libneeded.so"), test_path("away.so")), 0);
 	r = xc_load(xc_all(client), test_path("libneeding.so"), &err);
 	assert_error(r, XC_ECODE, &err, "libneeded.so");
@@ -208,7 +208,7 @@ START_TEST(a_library_by_pointer)
 	void *library;
 	int out = 0, r;
 
-	compile_source("libplugin.so", "tasks.c", "-shared -fPIC -DVERSION=51");
+	compile("libplugin.so", "tasks.c", "-shared -fPIC -DVERSION=51");
 	library = dlopen(test_path("libplugin.so"), RTLD_NOW);
 	ck_assert_msg(library != NULL, "%s", dlerror());
 	version = function_of(library, "version");
@@ -218,7 +218,7 @@ START_TEST(a_library_by_pointer)
 			err);
 		ck_assert_int_eq(out, 51);
 	}
-	compile_source("libplugin.so", "tasks.c", "-shared -fPIC -DVERSION=52");
+	compile("libplugin.so", "tasks.c", "-shared -fPIC -DVERSION=52");
 	out = 0;
 	r = xc_map_range(xc_balanced(client), version, 1, &out, sizeof out, NULL, &err);
 	/* Never the other code; the old one where its bytes are known. */

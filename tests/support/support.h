@@ -60,14 +60,14 @@ void run_command(struct output *output, const char *const argv[]);
 #define RUN(output, ...)      run_command(output, (const char *const[]){ __VA_ARGS__, NULL })
 #define XCLUSTER(output, ...) RUN(output, xcluster_command(), __VA_ARGS__)
 
+/* Compiles SOURCE of tests/integration/programs to PROGRAM in the test's directory, as
+ * the engines are built. */
+void compile(const char *program, const char *source, const char *flags);
+
 /* `xcluster ... --json`, expected to succeed; to be given to json_decref. */
 json_t *xcluster_json(const char *const argv[]);
 #define XCLUSTER_JSON(...)                                                                         \
 	xcluster_json((const char *const[]){ xcluster_command(), __VA_ARGS__, NULL })
-
-/* Compiles SOURCE of tests/integration/programs to PROGRAM in the test's directory, as
- * the engines are built. */
-void compile_source(const char *program, const char *source, const char *flags);
 
 /* A program in the background, leader of a process group of its own, with
  * pipes to its stdin and from its stdout. */
@@ -85,10 +85,6 @@ int program_end(struct program *program);
 
 /* Waits for a child: exit code or 128 + signal. */
 int child_end(pid_t pid);
-
-/* Compiles SOURCE of tests/integration/programs, with these flags of the compiler,
- * to `program` in the test's directory. */
-void compile(const char *program, const char *source, const char *flags);
 
 /* ---- Clusters ---------------------------------------------------------- */
 

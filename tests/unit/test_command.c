@@ -15,37 +15,6 @@
 #include "proto/log.h"
 #include "tests/unit/fixture.h"
 
-static void expect_engines(const char *text, int n, const int *expected)
-{
-	struct xc_error err = XC_ERROR_INIT;
-	int *ids = NULL, count = 0;
-
-	ck_assert_msg(engine_list_parse(text, &ids, &count, &err) == 0, "%s", err.text);
-	ck_assert_int_eq(count, n);
-	ck_assert_mem_eq(ids, expected, (size_t)n * sizeof *ids);
-	free(ids);
-}
-
-START_TEST(test_engine_lists)
-{
-	static const char *const bad[] = { "",	    ",",	"1,",	       "-1", "1-",
-					   "2-1",   "1,,2",	"1 ",	       "+1", "a",
-					   "1-2-3", "0-100000", "99999999999", "1;2" };
-	struct xc_error err = XC_ERROR_INIT;
-	int *ids = NULL, count = 0;
-
-	expect_engines("0", 1, (const int[]){ 0 });
-	expect_engines("0,2-5", 5, (const int[]){ 0, 2, 3, 4, 5 });
-	expect_engines("7,3,7,2-3", 3, (const int[]){ 2, 3, 7 });
-	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		ck_assert_msg(engine_list_parse(bad[i], &ids, &count, &err) == -EINVAL, "%s",
-			      bad[i]);
-		ck_assert_ptr_nonnull(strstr(err.text, bad[i]));
-	}
-	ck_assert_ptr_null(ids);
-}
-END_TEST
-
 START_TEST(test_quotas)
 {
 	ck_assert_int_eq(cores_of_quota(100000, 100000), 1);
@@ -208,6 +177,47 @@ START_TEST(test_log_lines)
 }
 END_TEST
 
+START_TEST(test_engine_lists)
+{
+	static const struct {
+		const char *text, *ids; /* or a part of the error */
+	} table[] = { { "0", "0" },
+		      { "3,1", "3 1" },
+		      { "0,2-5", "0 2 3 4 5" },
+		      { "7-7,6", "7 6" },
+		      { "", "!no list" },
+		      { "1,", "!no list" },
+		      { ",1", "!no list" },
+		      { "-1", "!no list" },
+		      { "1-", "!no list" },
+		      { "1 2", "!no list" },
+		      { "a", "!no list" },
+		      { "99999999999", "!no list" },
+		      { "5-2", "!5-2 goes down" },
+		      { "1,0-3", "!engine 1 is named twice" },
+		      { "0-16777215", "!more than 8192" } };
+	struct xc_error err = XC_ERROR_INIT;
+	struct engine_list list = { 0 };
+	char got[100] = "";
+	size_t used = 0;
+	int r;
+
+	r = engine_list_parse(&list, table[_i].text, &err);
+	if (table[_i].ids[0] == '!') {
+		ck_assert_int_eq(r, -EINVAL);
+		ck_assert_msg(strstr(err.text, table[_i].ids + 1) != NULL, "%s", err.text);
+		ck_assert(!list.ids && !list.count);
+		return;
+	}
+	ck_assert_msg(r == 0, "%s", err.text);
+	for (int i = 0; i < list.count; i++)
+		used += (size_t)snprintf(got + used, sizeof got - used, "%s%d", i ? " " : "",
+					 list.ids[i]);
+	ck_assert_str_eq(got, table[_i].ids);
+	engine_list_fini(&list);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("command");
@@ -216,7 +226,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tests, fixture_begin, fixture_end);
-	tcase_add_test(tests, test_engine_lists);
+	tcase_add_loop_test(tests, test_engine_lists, 0, 15);
 	tcase_add_test(tests, test_quotas);
 	tcase_add_test(tests, test_cgroup_paths);
 	tcase_add_test(tests, test_affinity);

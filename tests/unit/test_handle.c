@@ -47,7 +47,8 @@ static void begin(void)
 				 .engine = 3,
 				 .attempt = 2,
 				 .cancel = &cancel,
-				 .cancel_value = 9 };
+				 .cancel_value = 9,
+				 .cancel_item = 77 };
 }
 
 START_TEST(test_facts)
@@ -59,6 +60,10 @@ START_TEST(test_facts)
 	ck_assert(!xc_task_is_cancelled(&task));
 	cancel = 8; /* another slice */
 	ck_assert(!xc_task_is_cancelled(&task));
+	cancel = 76; /* another item */
+	ck_assert(!xc_task_is_cancelled(&task));
+	cancel = 77;
+	ck_assert(xc_task_is_cancelled(&task));
 	cancel = 9;
 	ck_assert(xc_task_is_cancelled(&task));
 }

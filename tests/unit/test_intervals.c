@@ -46,6 +46,9 @@ static void compare(void)
 	}
 	ck_assert_int_eq(set.total, total);
 	ck_assert_mem_eq(seen, model, sizeof model);
+	for (int64_t i = 0; i < RANGE; i++)
+		if (intervals_has(&set, i) != model[i])
+			ck_abort_msg("%lld: %d", (long long)i, model[i]);
 }
 
 static void add_something(void)
@@ -129,6 +132,7 @@ START_TEST(test_empty)
 {
 	int64_t first = 7;
 
+	ck_assert(!intervals_has(&set, 0));
 	ck_assert_int_eq(intervals_take(&set, 5, &first), 0);
 	ck_assert_int_eq(intervals_take_within(&set, 0, 5, &first), 0);
 	ck_assert_int_eq(intervals_add(&set, 5, 5), 0);

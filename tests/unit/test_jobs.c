@@ -328,6 +328,98 @@ START_TEST(test_cancel_part)
 }
 END_TEST
 
+/* The same in an engine's hands: the slice is taken back, and shared out anew. */
+START_TEST(test_cancel_part_in_hand)
+{
+	struct msg_interrupt interrupt;
+	struct failure_run run;
+	struct msg_slice s;
+	struct msg_take take;
+
+	desk_submit(client, (struct desk_job){ .seq = 1, .job = 1, .items = 40, .chunk = 10 });
+	s = DESK_EXPECT(engines[0], SLICE, slice);
+	ck_assert_int_eq(s.first, 0);
+	DESK_SEND(client, cancel, .seq = 2, .job = 1, .first = 4, .count = 2,
+		  .how = CANCEL_HOW_RUNNING);
+	take = DESK_EXPECT(agent, TAKE, take);
+	ck_assert_uint_eq(take.all, 1);
+	ck_assert_uint_eq(take.slot, 0);
+	ck_assert_uint_eq(take.slice, s.slice);
+	interrupt = DESK_EXPECT(agent, INTERRUPT, interrupt);
+	ck_assert_uint_eq(interrupt.slice, s.slice);
+	ck_assert_uint_eq(interrupt.kill, INTERRUPT_KILL);
+	ck_assert_int_eq(interrupt.first, 4);
+	ck_assert_int_eq(interrupt.count, 2);
+	/* Twice is once, and takes nothing more. */
+	DESK_SEND(client, cancel, .seq = 3, .job = 1, .first = 4, .count = 1);
+	DESK_EXPECT(agent, INTERRUPT, interrupt);
+	ck_assert_uint_eq(desk_next(agent), 0);
+	DESK_SEND(agent, taken, .slot = 0, .epoch = 1, .slice = s.slice, .end = 2);
+	expect_failure(&run);
+	ck_assert_int_eq(run.first, 4);
+	ck_assert_int_eq(run.count, 2);
+	ck_assert_uint_eq(run.state, XC_CANCELLED);
+	ck_assert_uint_eq(desk_next(client), 0);
+	ck_assert_int_eq(only_job()->ended, 2);
+	ck_assert_int_eq(only_job()->remaining.total, 6);
+	ck_assert_int_eq(only_job()->unwanted.total, 0);
+	desk_done(engines[0], &s, 1, 0, 2, true);
+	DESK_EXPECT(client, RESULT, result);
+	DESK_EXPECT(engines[0], SLICE, slice);
+	s = DESK_EXPECT(engines[0], SLICE, slice);
+	ck_assert_int_eq(s.first, 2);
+	ck_assert_int_eq(s.count, 2);
+}
+END_TEST
+
+/* It was begun, and its engine killed: its attempt does not matter, and others run
+ * again; also where items run at most once. */
+START_TEST(test_cancel_part_killed)
+{
+	struct failure_run run;
+	struct msg_slice s;
+
+	desk_submit(client, (struct desk_job){ .seq = 1,
+					       .job = 1,
+					       .items = 40,
+					       .chunk = 10,
+					       .flags = _i ? JOB_AT_MOST_ONCE : 0 });
+	s = DESK_EXPECT(engines[0], SLICE, slice);
+	DESK_SEND(client, cancel, .seq = 2, .job = 1, .first = 3, .count = 1,
+		  .how = CANCEL_HOW_RUNNING);
+	DESK_SEND(agent, taken, .slot = 0, .epoch = 1, .slice = s.slice, .end = 10);
+	DESK_SEND(agent, down, .slot = 0, .epoch = 1, .cause = DOWN_CANCELLED, .code = 9,
+		  .slice = s.slice, .item = 3, .restarting = 1);
+	expect_failure(&run);
+	ck_assert_int_eq(run.first, 3);
+	ck_assert_int_eq(run.count, 1);
+	ck_assert_uint_eq(run.state, XC_CANCELLED);
+	ck_assert_uint_eq(desk_next(client), 0);
+	ck_assert_int_eq(only_job()->ended, 1);
+	ck_assert_int_eq(only_job()->remaining.total, 19);
+}
+END_TEST
+
+/* Items that wait for another attempt. */
+START_TEST(test_cancel_part_to_be_tried_again)
+{
+	struct failure_run run;
+
+	desk_submit(client,
+		    (struct desk_job){
+			    .seq = 1, .job = 1, .items = 40, .chunk = 10, .max_attempts = 3 });
+	job_requeue(&desk, only_job(), 0, 10, 2, NULL); /* as if they had failed */
+	DESK_SEND(client, cancel, .seq = 2, .job = 1, .first = 4, .count = 2);
+	expect_failure(&run);
+	ck_assert_int_eq(run.first, 4);
+	ck_assert_int_eq(run.count, 2);
+	ck_assert_uint_eq(run.attempts, 1);
+	ck_assert_int_eq(only_job()->reruns->count, 4);
+	ck_assert_int_eq(only_job()->reruns->next->first, 6);
+	ck_assert_int_eq(only_job()->reruns->next->count, 4);
+}
+END_TEST
+
 static void send_failure(struct desk_peer *engine, const struct msg_slice *s, uint64_t record,
 			 int64_t item, bool last)
 {
@@ -469,6 +561,9 @@ int main(void)
 	tcase_add_test(tests, test_cancel);
 	tcase_add_test(tests, test_cancel_kills);
 	tcase_add_test(tests, test_cancel_part);
+	tcase_add_test(tests, test_cancel_part_in_hand);
+	tcase_add_loop_test(tests, test_cancel_part_killed, 0, 2);
+	tcase_add_test(tests, test_cancel_part_to_be_tried_again);
 	tcase_add_test(tests, test_tried_again);
 	tcase_add_test(tests, test_stop_on_failure);
 	tcase_add_test(tests, test_may_rerun);

@@ -166,12 +166,14 @@ START_TEST(test_programs)
 {
 	unsigned char id[OBJECT_SIZE] = { 6 };
 
-	ck_assert_ptr_null(programs_get(e, (struct span){ id, 5 }, span_of("loo"), &err));
+	ck_assert_ptr_null(programs_get(e, (struct span){ id, 5 }, span_of("loo"), true, &err));
 	ck_assert_int_eq(err.code, XC_EPROTO);
-	ck_assert_ptr_null(programs_get(e, (struct span){ id, OBJECT_SIZE }, span_of("loo"), &err));
+	ck_assert_ptr_null(
+		programs_get(e, (struct span){ id, OBJECT_SIZE }, span_of("loo"), true, &err));
 	ck_assert_int_eq(err.code, -ENOENT);
 	ck_assert_int_eq(channel_put_bytes(e->channel, id, "no program", 10, &err), 0);
-	ck_assert_ptr_null(programs_get(e, (struct span){ id, OBJECT_SIZE }, span_of("loo"), &err));
+	ck_assert_ptr_null(
+		programs_get(e, (struct span){ id, OBJECT_SIZE }, span_of("loo"), true, &err));
 	ck_assert_int_eq(err.code, XC_ECODE);
 	ck_assert_ptr_nonnull(strstr(err.text, "loo"));
 	ck_assert_ptr_null(e->programs);

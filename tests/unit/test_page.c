@@ -180,6 +180,23 @@ START_TEST(test_race)
 }
 END_TEST
 
+/* Of a slice one item after the other, until all of it is cancelled. */
+START_TEST(test_cancel_words)
+{
+	cancel_item(&page, 6, 3);
+	ck_assert_uint_eq(page.cancel[6 % PAGE_CLAIMS], cancel_word(6, 3));
+	cancel_item(&page, 6, 4);
+	ck_assert_uint_eq(page.cancel[6 % PAGE_CLAIMS], cancel_word(6, 4));
+	page.cancel[6 % PAGE_CLAIMS] = 6;
+	cancel_item(&page, 6, 5);
+	ck_assert_uint_eq(page.cancel[6 % PAGE_CLAIMS], 6);
+	cancel_item(&page, 10, 5); /* another slice with this word */
+	ck_assert_uint_eq(page.cancel[6 % PAGE_CLAIMS], cancel_word(10, 5));
+	ck_assert_uint_ne(cancel_word(10, 5), cancel_word(11, 5));
+	ck_assert_uint_ne(cancel_word(10, 5), 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tests = tcase_create("page");
@@ -193,6 +210,7 @@ int main(void)
 	tcase_add_test(tests, test_slices_side_by_side);
 	tcase_add_test(tests, test_numbers_wrap);
 	tcase_add_test(tests, test_largest);
+	tcase_add_test(tests, test_cancel_words);
 	tcase_add_test(tests, test_race);
 	return unit_run(tests);
 }

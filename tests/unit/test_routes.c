@@ -27,6 +27,9 @@ static const struct {
 	{ MSG_HOLD, ROLE_AGENT },
 	{ MSG_DROP, ROLE_AGENT },
 	{ MSG_PEERS, ROLE_AGENT },
+	{ MSG_ANSWER, ROLE_CLIENT },
+	{ MSG_KILL, ROLE_AGENT },
+	{ MSG_RETIRE, ROLE_AGENT },
 };
 
 static unsigned receivers_of(uint64_t type)

@@ -1,6 +1,7 @@
 /* test_slice.c: running the items of a slice: inputs, results, failures, and the
  * built-in tasks. */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include "engine/runner.h"
@@ -71,6 +72,7 @@ struct told {
 	bool last;
 	char text[300];
 	int64_t code;
+	uint64_t state;
 	char bytes[100000];
 	size_t size;
 };
@@ -96,6 +98,7 @@ static struct told *listen(void)
 		while ((n = failure_run_next(&r, &f)) > 0) {
 			told.failed += f.count;
 			told.code = f.code;
+			told.state = f.state;
 			span_copy(told.text, sizeof told.text, f.text);
 		}
 		ck_assert_int_eq(n, 0);
@@ -395,6 +398,89 @@ START_TEST(test_cancelled)
 }
 END_TEST
 
+static int interrupt_third(struct xc_task *task, const void *in, void *out)
+{
+	(void)in;
+	(void)out;
+	if (runs++ == 2)
+		raise(SIGINT);
+	seen[runs] = xc_task_is_cancelled(task);
+	return seen[runs] && e->now.task.step == 2 ? 7 : 0;
+}
+
+/* It hits the running item alone, which ends as cancelled if it does not end well. */
+START_TEST(test_interrupted)
+{
+	struct told *told;
+
+	signals_catch(e);
+	raise(SIGINT); /* nothing runs */
+	run(interrupt_third, (struct task_frame){ .form = FORM_RANGE, .step = _i + 1 }, 0, 5, none,
+	    none);
+	told = listen();
+	ck_assert_int_eq(told->items, 5);
+	ck_assert_int_eq(told->failed, _i);
+	ck_assert_str_eq(told->text, _i ? "interrupted" : "");
+	ck_assert_uint_eq(told->state, _i ? XC_CANCELLED : 0);
+	for (int i = 1; i <= 5; i++)
+		ck_assert_int_eq(seen[i], i == 3);
+	raise(SIGINT);
+	ck_assert_uint_eq(rig.page->cancel[slices % PAGE_CLAIMS], cancel_word(slices, 2));
+}
+END_TEST
+
+static int end_at_third(struct xc_task *task, const void *in, void *out)
+{
+	(void)task;
+	(void)in;
+	(void)out;
+	if (++runs == 3)
+		rig.page->ending = ENDING_ASKED;
+	return 0;
+}
+
+/* The item ends, and the rest goes back. */
+START_TEST(test_ending)
+{
+	struct msg_done done;
+
+	run(end_at_third, (struct task_frame){ .form = FORM_RANGE, .step = 1 }, 0, 100, none, none);
+	done = RIG_EXPECT(from_engine, DONE, done);
+	ck_assert_int_eq(done.count, 3);
+	ck_assert_uint_eq(done.last, 0);
+	ck_assert_int_eq(runs, 3);
+	ck_assert_uint_eq(rig.page->piece.slice, 0);
+	ck_assert_int_eq(rig.page->item, -1);
+}
+END_TEST
+
+static char order[10];
+
+static void add_letter(void *letter)
+{
+	strcat(order, letter);
+}
+
+static int clean_up(struct xc_task *task, const void *in, void *out)
+{
+	(void)in;
+	(void)out;
+	return xc_task_cleanup(task, add_letter, "a") | xc_task_cleanup(task, add_letter, "b") |
+	       (xc_task_cleanup(task, NULL, "c") == -EINVAL ? 0 : 1);
+}
+
+START_TEST(test_cleanups)
+{
+	run(clean_up, (struct task_frame){ .form = FORM_RANGE, .step = 1 }, 0, 2, none, none);
+	ck_assert_int_eq(listen()->failed, 0);
+	ck_assert_str_eq(order, "");
+	cleanup_run(e, NULL);
+	ck_assert_str_eq(order, "baba");
+	cleanup_run(e, NULL);
+	ck_assert_str_eq(order, "baba");
+}
+END_TEST
+
 static int note_limits(struct xc_task *task, const void *in, void *out)
 {
 	(void)in;
@@ -505,6 +591,9 @@ int main(void)
 	tcase_add_test(tests, test_frame_that_cannot_be);
 	tcase_add_test(tests, test_taken);
 	tcase_add_test(tests, test_cancelled);
+	tcase_add_loop_test(tests, test_interrupted, 0, 2);
+	tcase_add_test(tests, test_ending);
+	tcase_add_test(tests, test_cleanups);
 	tcase_add_test(tests, test_progress_page);
 	tcase_add_test(tests, test_push_use_pull_clear);
 	tcase_add_test(tests, test_push_of_nothing);

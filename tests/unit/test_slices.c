@@ -421,7 +421,7 @@ START_TEST(test_down_of_no_engine)
 	begin_job(100, 10, 1, 0);
 	DESK_SEND(agent, down, .slot = 5, .epoch = 1, .cause = 0, .item = -1);
 	DESK_SEND(agent, down, .slot = 0, .epoch = 0, .cause = 0, .item = -1);
-	DESK_SEND(agent, down, .slot = 0, .epoch = 1, .cause = DOWN_LOST + 1, .item = -1);
+	DESK_SEND(agent, down, .slot = 0, .epoch = 1, .cause = DOWN_SHUT + 1, .item = -1);
 	ck_assert_int_eq(desk.engines_up, 1);
 	ck_assert_int_eq(desk.engines[0]->slice_count, 2);
 }

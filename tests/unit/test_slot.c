@@ -12,13 +12,16 @@
 /* A process that waits to be killed. */
 static pid_t child(void)
 {
-	pid_t pid = fork();
+	pid_t pid;
+
+	signal(SIGTERM, SIG_DFL); /* Check's handler, in the child, would end the test */
+	pid = fork();
 
 	ck_assert_int_ge(pid, 0);
-	if (pid == 0)
-		for (;;)
-			pause();
-	return pid;
+	if (pid > 0)
+		return pid;
+	for (;;)
+		pause();
 }
 
 static void begin(void)
@@ -119,6 +122,127 @@ START_TEST(test_stopping)
 }
 END_TEST
 
+/* The child has been stopped by us; the agent hears of it. */
+static void hear_of_stop(void)
+{
+	int status;
+
+	ck_assert(rig.slot.judging);
+	ck_assert_int_eq(waitpid(rig.slot.pid, &status, WUNTRACED), rig.slot.pid);
+	ck_assert(WIFSTOPPED(status));
+	slot_judge(&rig.slot);
+	ck_assert(!rig.slot.judging);
+}
+
+static void run_item(uint64_t slice, int64_t item)
+{
+	rig.page->piece.first = 0;
+	rig.page->piece.done = item;
+	rig.page->item = item;
+	rig.page->piece.slice = slice;
+}
+
+/* Told, or killed, in the item that was cancelled, and in no other. */
+START_TEST(test_unwanted_items)
+{
+	slot_cancel_items(&rig.slot, &(struct unwanted){ 5, 7, 9, false });
+	slot_cancel_items(&rig.slot, &(struct unwanted){ 5, 9, 10, false });
+	slot_cancel_items(&rig.slot, &(struct unwanted){ 5, 8, 9, true });
+	ck_assert_uint_eq(rig.slot.unwanted_count, 2);
+	run_item(4, 8);
+	slots_tick(&rig.agent);
+	run_item(5, 6);
+	slots_tick(&rig.agent);
+	ck_assert_uint_eq(rig.page->cancel[5 % PAGE_CLAIMS], 0);
+	run_item(5, 7);
+	slots_tick(&rig.agent);
+	ck_assert_uint_eq(rig.page->cancel[5 % PAGE_CLAIMS], cancel_word(5, 7));
+	rig.page->piece.done = 8; /* it has just ended */
+	rig.page->item = 8;
+	rig.page->piece.first = 1;
+	slots_tick(&rig.agent);
+	ck_assert(!rig.slot.judging && !rig.slot.killed);
+	run_item(5, 8);
+	slots_tick(&rig.agent);
+	ck_assert_uint_eq(rig.page->cancel[5 % PAGE_CLAIMS], cancel_word(5, 8));
+	hear_of_stop();
+	ck_assert(was_killed(DOWN_CANCELLED));
+}
+END_TEST
+
+START_TEST(test_gone_on_to_the_next)
+{
+	siginfo_t info;
+
+	run_item(5, 8);
+	slot_cancel_items(&rig.slot, &(struct unwanted){ 5, 8, 9, true });
+	run_item(5, 9);
+	hear_of_stop();
+	ck_assert(!rig.slot.killed);
+	ck_assert_int_eq(waitid(P_PID, (id_t)rig.slot.pid, &info, WCONTINUED), 0);
+	/* What belongs to slices before is forgotten. */
+	run_item(6, 0);
+	slot_cancel_items(&rig.slot, &(struct unwanted){ 7, 0, 1, false });
+	ck_assert_uint_eq(rig.slot.unwanted_count, 1);
+}
+END_TEST
+
+static int status_of_child(void)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(rig.slot.pid, &status, 0), rig.slot.pid);
+	rig.slot.pid = 0;
+	return status;
+}
+
+/* One that runs an item is left alone until that has ended, then woken. */
+START_TEST(test_end_in_order)
+{
+	run_item(5, 8);
+	slot_retire(&rig.slot, false);
+	slots_tick(&rig.agent);
+	ck_assert_uint_eq(rig.page->ending, ENDING_ASKED);
+	ck_assert_uint_eq(rig.slot.retired_ns, 0);
+	ck_assert_int_eq(waitpid(rig.slot.pid, NULL, WNOHANG), 0);
+	rig.page->piece.slice = 0;
+	slots_tick(&rig.agent);
+	ck_assert_uint_ne(rig.slot.retired_ns, 0);
+	ck_assert_int_eq(WTERMSIG(status_of_child()), SIGTERM);
+}
+END_TEST
+
+START_TEST(test_end_at_once)
+{
+	run_item(5, 8);
+	slot_retire(&rig.slot, true);
+	ck_assert(was_killed(DOWN_CANCELLED));
+}
+END_TEST
+
+START_TEST(test_end_takes_too_long)
+{
+	rig.page->ending = ENDING_BEGUN; /* so it is not woken any more */
+	slot_retire(&rig.slot, true);
+	ck_assert(!rig.slot.killed);
+	slot_watch_end(&rig.slot, rig.slot.retired_ns + UINT64_C(1000000000));
+	ck_assert(!rig.slot.killed);
+	slot_watch_end(&rig.slot, rig.slot.retired_ns + UINT64_C(3000000000));
+	ck_assert(was_killed(DOWN_SHUT));
+}
+END_TEST
+
+START_TEST(test_last_one_retired)
+{
+	rig.slot.state = SLOT_RUNNING;
+	slots_check_retired(&rig.agent);
+	ck_assert(!rig.agent.stopping);
+	rig.slot.state = SLOT_RETIRED;
+	slots_check_retired(&rig.agent);
+	ck_assert(rig.agent.stopping);
+}
+END_TEST
+
 START_TEST(test_find)
 {
 	ck_assert_ptr_eq(slot_find(&rig.agent, 0, 3), &rig.slot);
@@ -170,6 +294,12 @@ int main(void)
 	tcase_add_test(tests, test_condemned);
 	tcase_add_test(tests, test_first_cause_counts);
 	tcase_add_test(tests, test_stopping);
+	tcase_add_test(tests, test_unwanted_items);
+	tcase_add_test(tests, test_gone_on_to_the_next);
+	tcase_add_test(tests, test_end_in_order);
+	tcase_add_test(tests, test_end_at_once);
+	tcase_add_test(tests, test_end_takes_too_long);
+	tcase_add_test(tests, test_last_one_retired);
 	tcase_add_test(tests, test_find);
 	tcase_add_test(tests, test_quick_death);
 	tcase_add_test(tests, test_environment);

@@ -101,7 +101,7 @@ START_TEST(test_roster_that_cannot_be)
 		guest_add_engine(&engines, UINT64_MAX, XCI_UP, "");
 		break;
 	case 1:
-		guest_add_engine(&engines, 0, XCI_GONE + 1, "");
+		guest_add_engine(&engines, 0, XCI_SHUT + 1, "");
 		break;
 	case 2:
 		guest_add_engine(&engines, 0, XCI_UP, "cut");
