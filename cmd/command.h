@@ -58,7 +58,16 @@ enum {
 	OPTION_ENGINE,
 	OPTION_LINES,
 	OPTION_AGENT_FD,
+	OPTION_HISTORY,
+	OPTION_KEPT_LIMIT,
+	OPTION_LABEL,
+	OPTION_STATE,
+	OPTION_SINCE,
+	OPTION_RUNNING,
 };
+
+#define HISTORY_DEFAULT 1000
+#define HISTORY_MAX	1000000
 
 #define CLUSTER_ID_OPTION                                                                          \
 	{                                                                                          \

@@ -20,7 +20,8 @@ static bool same_options(const struct xc_map_options *a, const struct xc_map_opt
 	return a->start == b->start && a->step == b->step && a->chunk == b->chunk &&
 	       a->max_attempts == b->max_attempts && a->priority == b->priority &&
 	       a->time_limit == b->time_limit && a->on_failure == b->on_failure &&
-	       a->at_most_once == b->at_most_once && strcmp(f, g) == 0 && strcmp(l, k) == 0;
+	       a->at_most_once == b->at_most_once && a->on_disconnect == b->on_disconnect &&
+	       strcmp(f, g) == 0 && strcmp(l, k) == 0;
 }
 
 static bool fits(const struct xci_batch *batch, xc_task_fn *fn, size_t in_size, size_t out_size,
@@ -54,6 +55,8 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t in_size, size
 	xci_batch_forget(batch);
 	if (r == 0)
 		r = xci_ship(client, fn, options->function, &task, err);
+	if (r == 0 && options->on_disconnect == XC_DISCONNECT_KEEP)
+		r = xci_store_linger(client, err);
 	if (r < 0)
 		return r;
 	batch->frame_size = task_frame_pack(batch->frame, sizeof batch->frame, &task);
@@ -75,6 +78,11 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t in_size, size
 	xci_submit_fields(&batch->submit, &batch->options);
 	/* Each is a job of its own: none is stopped by, or grouped with, another. */
 	batch->submit.flags &= ~(uint64_t)JOB_STOP_ON_FAILURE;
+	batch->submit.flags |= JOB_APART;
+	if (options->on_disconnect == XC_DISCONNECT_KEEP) {
+		memcpy(batch->object, task.object.data, OBJECT_SIZE);
+		batch->submit.object = (struct span){ batch->object, OBJECT_SIZE };
+	}
 	batch->submit.chunk = 0;
 	batch->is_open = true;
 	return 0;
@@ -105,6 +113,7 @@ int xci_batch_flush(struct xc_client *client)
 			continue; /* destroyed meanwhile */
 		job->members[i]->job = job;
 		job->members[i]->index = i;
+		job->members[i]->number = job->id;
 	}
 	HASH_ADD(hh, client->jobs, id, sizeof job->id, job);
 	client->input_bytes += job->input_bytes;
@@ -167,6 +176,7 @@ struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const 
 	}
 	result->is_single = true;
 	result->index = batch->count;
+	result->is_kept = options->on_disconnect == XC_DISCONNECT_KEEP;
 	result->progress = options->progress;
 	if (in_size)
 		memcpy(batch->inputs + (size_t)batch->count * in_size, in, in_size);

@@ -55,9 +55,21 @@ struct xci_sent {
 	struct xci_sent *prev, *next;
 };
 
+/* The answer to an ATTACH, awaited. */
+struct xci_attach {
+	struct xc_result *result;
+	int64_t index; /* item of the job; -1: all */
+	bool again;
+	bool is_answered, is_refused;
+	int code;
+	char text[400];
+};
+
 /* A job on the wire: of one result, or of many that were submitted apart. */
 struct xci_job {
 	uint64_t id;
+	bool is_attached;	   /* another's, or one that had another number before */
+	struct xci_attach *attach; /* borrowed; NULL: none is awaited */
 	uint64_t input_bytes;
 	struct xc_result *single;   /* borrowed; NULL when it was destroyed */
 	struct xc_result **members; /* owned list of borrowed, holes NULL */
@@ -104,9 +116,12 @@ struct xci_blob {
 };
 
 struct xc_result {
-	struct xc_client *client; /* borrowed; NULL after xc_close */
-	struct xci_job *job;	  /* NULL before it is sent, and once it has ended */
-	int64_t index;		  /* within the job, for a member */
+	struct xc_client *client;	 /* borrowed; NULL after xc_close */
+	struct xci_job *job;		 /* NULL before it is sent, and once it has ended */
+	int64_t index;			 /* within the job, for a member */
+	unsigned char owner[OWNER_SIZE]; /* with the number: of the job, for its id */
+	uint64_t number;		 /* 0: not known before it is sent */
+	bool is_kept;			 /* goes on without us */
 	int64_t items, done, failed;
 	bool is_ready, is_single; /* is_single: a member of a batch */
 	bool progress;
@@ -137,11 +152,22 @@ struct xci_batch {
 	xc_task_fn *fn; /* what the frame was made of */
 	size_t in_size, out_size;
 	struct xc_map_options options;
-	bool is_open; /* the fields above are valid */
+	unsigned char object[OBJECT_SIZE]; /* program of tasks that are to be kept */
+	bool is_open;			   /* the fields above are valid */
 	unsigned char *inputs;
 	struct xc_result **members;
 	int64_t count;
 	uint64_t since_ns;
+};
+
+/* The ANSWER that came last. */
+struct xci_answer {
+	uint64_t id;
+	int code;
+	uint64_t count;
+	char text[400];
+	void *bytes; /* owned */
+	size_t size;
 };
 
 struct xc_client {
@@ -162,13 +188,15 @@ struct xc_client {
 	uint64_t last_job, last_query, last_object;
 	uint64_t reported; /* id of the REPORT that came last */
 	char *report;	   /* its text, owned */
+	struct xci_answer answer;
 	struct xci_engine *engines;
 	int engine_count, up, covered; /* covered: up, or starting again */
 	uint64_t starting;
 	struct xci_agent *agents;
 	int agent_count;
 	struct xc_view all, balanced, *views;
-	int store; /* connection to the agent's store; -1 */
+	int store;	    /* connection to the agent's store; -1 */
+	bool store_lingers; /* what it holds outlives it by a while */
 	unsigned char store_session[SESSION_SIZE];
 	struct xci_shipped *shipped;
 	struct xci_job *jobs;
@@ -187,6 +215,11 @@ int xci_pump(struct xc_client *client, int timeout_ms);
 /* Pumps until `done(argument)` or the time-out. */
 int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argument),
 	     void *argument);
+/* The same, whatever signals come. */
+int xci_wait_through(struct xc_client *client, double timeout, bool (*done)(void *argument),
+		     void *argument);
+/* As a numbered message: is it the next one of the controller? */
+bool xci_is_next(struct xc_client *client, uint64_t seq, uint64_t received, struct message *m);
 int xci_lost(struct xc_client *client, struct xc_error *err);
 void xci_ack(struct xc_client *client);
 /* A message that says what has been received is on its way. */
@@ -229,6 +262,8 @@ int xci_store(struct xc_client *client, struct xc_error *err);
 int xci_object_put(struct xc_client *client, const void *data, uint64_t size, unsigned char *id,
 		   struct xc_error *err);
 void xci_object_release(struct xc_client *client, const unsigned char *id);
+/* Programs must not go with us before the controller has them held. */
+int xci_store_linger(struct xc_client *client, struct xc_error *err);
 /* Those that the result's job was sent with. */
 void xci_objects_release(struct xc_result *result);
 void xci_ship_free(struct xc_client *client);
@@ -286,6 +321,19 @@ void xci_result_end(struct xc_result *result, uint64_t now);
 void xci_job_forget(struct xc_client *client, struct xci_job *job);
 /* Ends what has not ended of a job of which no more will come. */
 void xci_job_abandon(struct xci_job *job, const char *why);
+
+/* attach.c */
+int xci_on_attached(struct xc_client *client, struct message *m);
+int xci_on_answer(struct xc_client *client, struct message *m);
+/* We hear of it no more, from now on. */
+void xci_job_leave(struct xc_client *client, struct xci_job *job);
+struct xci_job_name {
+	unsigned char owner[OWNER_SIZE];
+	uint64_t number;
+	int64_t index; /* -1: none */
+};
+int xci_job_name(struct xci_job_name *name, const char *call, const char *id, struct xc_error *err);
+void xci_job_id(char id[XC_JOB_ID_SIZE], const unsigned char *owner, uint64_t number);
 
 /* progress.c: shows where a result stands on a terminal; `last`: for good. */
 void xci_progress_show(struct xc_result *result, bool last);

@@ -88,7 +88,7 @@ static void take_good(struct xc_result *result, const struct arrival *a, int64_t
 	if (from >= end)
 		return;
 	xci_ended_add(result, from, end - from, XC_OK);
-	if (!result->out_size || !a->payload.size)
+	if (!result->out_size || !result->out || !a->payload.size)
 		return;
 	memcpy((char *)result->out + (size_t)from * result->out_size,
 	       (const char *)a->payload.data + (size_t)(from - a->head.first) * result->out_size,
@@ -213,7 +213,7 @@ static void take_member(struct xc_result *result, const struct arrival *a, int64
 		add_failure(result, &own, 0, 1, (int)a->head.engine);
 	} else {
 		add_share(result, (int)a->head.engine, 1);
-		if (result->out_size && a->payload.size)
+		if (result->out_size && result->out && a->payload.size)
 			memcpy(result->out,
 			       (const char *)a->payload.data + (size_t)at * result->out_size,
 			       result->out_size);
@@ -345,6 +345,19 @@ void xci_job_abandon(struct xci_job *job, const char *why)
 		abandon(job->single, why);
 }
 
+/* N.B. one that was sent again, or comes after a gap, is not: PING finds out. */
+bool xci_is_next(struct xc_client *client, uint64_t seq, uint64_t received, struct message *m)
+{
+	if (seq != client->received + 1)
+		return false;
+	client->received = seq;
+	/* As the controller counts them against its window. */
+	client->unacked_bytes +=
+		RESULT_BYTES + zmq_msg_size(&m->frames[0]) + zmq_msg_size(&m->frames[1]);
+	xci_sent_free(client, received);
+	return true;
+}
+
 int xci_on_result(struct xc_client *client, struct message *m)
 {
 	struct arrival a;
@@ -353,13 +366,8 @@ int xci_on_result(struct xc_client *client, struct message *m)
 
 	if (r < 0)
 		return r;
-	if (a.head.seq != client->received + 1)
-		return 0; /* sent again, or after a gap: PING finds out */
-	client->received = a.head.seq;
-	/* As the controller counts them against its window. */
-	client->unacked_bytes +=
-		RESULT_BYTES + zmq_msg_size(&m->frames[0]) + zmq_msg_size(&m->frames[1]);
-	xci_sent_free(client, a.head.received);
+	if (!xci_is_next(client, a.head.seq, a.head.received, m))
+		return 0;
 	HASH_FIND(hh, client->jobs, &a.head.job, sizeof a.head.job, job);
 	if (!job)
 		return 0;

@@ -16,6 +16,7 @@ struct xc_result *xci_result_new(struct xc_client *client, int64_t items, void *
 	if (!result)
 		return NULL;
 	result->client = client;
+	memcpy(result->owner, client->session, OWNER_SIZE);
 	result->items = items;
 	result->out = out;
 	result->out_size = out_size;
@@ -283,11 +284,20 @@ int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err
 	m.job = result->job->id;
 	m.first = result->is_single ? result->index : 0;
 	m.count = result->items;
-	if (result->is_condemned && result->is_single && all_condemned(result->job)) {
+	if (result->is_condemned && result->is_single && !result->job->is_attached &&
+	    all_condemned(result->job)) {
 		m.first = 0;
 		m.count = result->job->count;
 	}
 	return xci_send(client, m.seq, header, msg_cancel_pack(header, sizeof header, &m), NULL, 0);
+}
+
+static bool is_wanted(const struct xci_job *job)
+{
+	for (int64_t i = 0; i < job->count; i++)
+		if (job->members[i])
+			return true;
+	return job->single != NULL;
 }
 
 /* Nobody wants the results any more: incoming ones pass it by. */
@@ -295,9 +305,10 @@ static void detach(struct xc_result *result)
 {
 	struct xci_batch *batch = &result->client->batch;
 	struct xci_job *job = result->job;
+	bool leaves = job && !result->is_ready && (job->is_attached || result->is_kept);
 
 	if (!result->is_ready) {
-		if (job)
+		if (job && !leaves)
 			xc_cancel(result, XC_CANCEL_QUEUED, NULL);
 		else if (result->is_single && result->index < batch->count &&
 			 batch->members[result->index] == result)
@@ -309,6 +320,8 @@ static void detach(struct xc_result *result)
 		job->members[result->index] = NULL;
 	else if (job)
 		job->single = NULL;
+	if (leaves && !is_wanted(job))
+		xci_job_leave(result->client, job);
 	xci_objects_release(result);
 	DL_DELETE(result->client->results, result);
 }

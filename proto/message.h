@@ -80,6 +80,18 @@ enum role {
 #define FIELDS_HOLD(F)	F(bin, object)
 #define FIELDS_DROP(F)	F(bin, object)
 #define FIELDS_PEERS(F) F(u64, count)
+#define FIELDS_ATTACH(F)                                                                           \
+	F(u64, seq)                                                                                \
+	F(u64, job) F(bin, owner) F(u64, number) F(i64, index) F(u64, again) F(u64, has_out)       \
+		F(u64, out_bytes)
+#define FIELDS_ATTACHED(F)                                                                         \
+	F(u64, seq) F(u64, received) F(u64, job) F(i64, code) F(i64, items) F(u64, out_size)
+#define FIELDS_DETACH(F) F(u64, seq) F(u64, job)
+#define FIELDS_JOBS(F)                                                                             \
+	F(u64, id) F(str, label) F(str, state) F(f64, since) F(f64, until) F(u64, max)
+#define FIELDS_MANAGE(F)                                                                           \
+	F(u64, id) F(u64, what) F(bin, owner) F(u64, number) F(i64, index)
+#define FIELDS_ANSWER(F) F(u64, id) F(i64, code) F(u64, count) F(str, text)
 
 /* X(NAME, number, who may send it, raw frames after the header) */
 #define MESSAGES(X)                                                                                \
@@ -113,7 +125,13 @@ enum role {
 	X(STOP, 28, ROLE_CONTROLLER, 0)                                                            \
 	X(HOLD, 29, ROLE_CONTROLLER, 0)                                                            \
 	X(DROP, 30, ROLE_CONTROLLER, 0)                                                            \
-	X(PEERS, 31, ROLE_CONTROLLER, 1)
+	X(PEERS, 31, ROLE_CONTROLLER, 1)                                                           \
+	X(ATTACH, 32, ROLE_CLIENT, 0)                                                              \
+	X(ATTACHED, 33, ROLE_CONTROLLER, 2)                                                        \
+	X(DETACH, 34, ROLE_CLIENT, 0)                                                              \
+	X(JOBS, 35, ROLE_CLIENT, 0)                                                                \
+	X(MANAGE, 36, ROLE_CLIENT, 0)                                                              \
+	X(ANSWER, 37, ROLE_CONTROLLER, 1)
 /* clang-format on */
 
 enum message_type {
@@ -183,7 +201,13 @@ typedef struct span field_bin;
 	X(STOP, stop)                                                                              \
 	X(HOLD, hold)                                                                              \
 	X(DROP, drop)                                                                              \
-	X(PEERS, peers)
+	X(PEERS, peers)                                                                            \
+	X(ATTACH, attach)                                                                          \
+	X(ATTACHED, attached)                                                                      \
+	X(DETACH, detach)                                                                          \
+	X(JOBS, jobs)                                                                              \
+	X(MANAGE, manage)                                                                          \
+	X(ANSWER, answer)
 
 MESSAGE_STRUCTS(MESSAGE_DECLARE)
 
@@ -202,6 +226,8 @@ enum {
 	JOB_EVERYWHERE = 4, /* goes into the everywhere-log under `name` */
 	JOB_FORGET = 8,	    /* removes `name` from it (empty: all variables) */
 	JOB_VARIABLE = 16,  /* the log entry is a variable, else a program */
+	JOB_KEEP = 32,	    /* goes on without its client; `object`: its program */
+	JOB_APART = 64,	    /* its items were submitted one by one, and can be named so */
 };
 
 /* DOWN.cause */
@@ -226,5 +252,11 @@ enum interrupt {
 
 /* CANCEL.how */
 enum { CANCEL_HOW_QUEUED, CANCEL_HOW_RUNNING };
+
+/* MANAGE.what */
+enum manage { MANAGE_PURGE, MANAGE_PURGE_ALL, MANAGE_CANCEL, MANAGE_CANCEL_RUNNING };
+
+/* Of a session, names it in the ids of jobs. */
+#define OWNER_SIZE 8
 
 #endif

@@ -27,6 +27,8 @@ static const struct {
 	{ MSG_HOLD, ROLE_AGENT },
 	{ MSG_DROP, ROLE_AGENT },
 	{ MSG_PEERS, ROLE_AGENT },
+	{ MSG_ATTACHED, ROLE_CLIENT },
+	{ MSG_ANSWER, ROLE_CLIENT },
 };
 
 static unsigned receivers_of(uint64_t type)
