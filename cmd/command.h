@@ -21,6 +21,9 @@ enum {
 int command_start(int argc, char **argv);
 int command_stop(int argc, char **argv);
 int command_status(int argc, char **argv);
+int command_jobs(int argc, char **argv);
+int command_cancel(int argc, char **argv);
+int command_purge(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_clean(int argc, char **argv);
 int command_logs(int argc, char **argv);
