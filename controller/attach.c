@@ -156,6 +156,7 @@ static void send_parcels(struct state *state, struct client *client, struct job 
 
 struct request {
 	struct client *client;
+	struct client *clients; /* all that are there */
 	struct msg_attach m;
 	struct job *job; /* that is named; NULL */
 	char text[300];	 /* why not */
@@ -205,10 +206,26 @@ static int check_out(struct request *q)
 	return 0;
 }
 
+/* Its client is there, and had no job of that number: it may be on its way. */
+static bool is_to_come(const struct request *q)
+{
+	struct client *client;
+
+	if (q->m.owner.size != OWNER_SIZE)
+		return false;
+	DL_FOREACH (q->clients, client) {
+		if (memcmp(client->session, q->m.owner.data, OWNER_SIZE) == 0)
+			return q->m.number > client->last_job;
+	}
+	return false;
+}
+
 static int check(struct request *q)
 {
 	int r;
 
+	if (!q->job && is_to_come(q))
+		return refuse(q, -EAGAIN, "its client has not submitted it");
 	if (!q->job)
 		return refuse(q, -ENOENT,
 			      "the controller knows no such job; it forgets the oldest of those "
@@ -291,7 +308,7 @@ static void run_again(struct state *state, struct request *q)
 
 int on_attach(struct state *state, struct peer *peer, struct message *m)
 {
-	struct request q = { .client = peer->is.client };
+	struct request q = { .client = peer->is.client, .clients = state->clients };
 	struct job *own;
 	int r = msg_attach_get(&m->fields, &q.m);
 

@@ -219,7 +219,7 @@ static int timeout_ms(const struct state *state)
 
 	if (state->recheck)
 		return RECHECK_MS;
-	return state->stop_ns ? 100 : (int)(1000 * (tick < 1 ? tick : 1)) + 1;
+	return state->stop_ns || state->dying ? 100 : (int)(1000 * (tick < 1 ? tick : 1)) + 1;
 }
 
 static bool take_messages(struct state *state, struct message *m)

@@ -13,6 +13,8 @@
 #include "proto/error.h"
 #include "proto/log.h"
 
+#define DEATH_GRACE_NS 200000000
+
 static int refuse(struct state *state, struct peer *peer, int code, const char *text)
 {
 	log_line("refused a peer: %s", text);
@@ -113,6 +115,7 @@ void client_remove(struct state *state, struct client *client)
 	struct job *job, *next;
 
 	unwatch(state, &client->pidfd);
+	state->dying -= client->died_ns != 0;
 	peer_remove(state, client->peer);
 	client->peer = NULL;
 	DL_DELETE(state->clients, client);
@@ -145,13 +148,29 @@ void clients_sweep(struct state *state)
 	}
 }
 
+/* N.B. what it sent at its end may still be on its way: jobs to be kept, and that it
+ * closes in order. */
 static void on_client_death(struct state *state, struct source *source)
 {
 	struct client *client = (struct client *)((char *)source - offsetof(struct client, pidfd));
 
-	log_line("client %s (pid %d) is gone; its jobs are cancelled, but for those to be kept",
-		 client->name, (int)client->pid);
-	client_remove(state, client);
+	client->died_ns = now_ns();
+	state->dying++;
+	unwatch(state, &client->pidfd);
+}
+
+static void bury(struct state *state, uint64_t now)
+{
+	struct client *client, *next;
+
+	DL_FOREACH_SAFE (state->clients, client, next) {
+		if (!client->died_ns || now - client->died_ns < DEATH_GRACE_NS)
+			continue;
+		log_line("client %s (pid %d) is gone; its jobs are cancelled, but for those to be "
+			 "kept",
+			 client->name, (int)client->pid);
+		client_remove(state, client);
+	}
 }
 
 int on_hello_client(struct state *state, struct peer *peer, struct message *m)
@@ -524,6 +543,8 @@ void peers_tick(struct state *state)
 		lose_jobs(state, state->clients, true, "no engine of its view is left");
 		lose_jobs(state, state->departed, true, "no engine of its view is left");
 	}
+	if (state->dying)
+		bury(state, now);
 	clients_sweep(state);
 }
 

@@ -194,6 +194,8 @@ struct client {
 	unsigned char session[SESSION_SIZE];
 	char host[256], name[64];
 	pid_t pid;
+	uint64_t died_ns;	/* its process has ended, but messages may be on their way */
+	uint64_t last_job;	/* highest number of its jobs */
 	uint64_t received;	/* last message taken */
 	uint64_t made;		/* last parcel made */
 	struct parcel *parcels; /* not acknowledged, in order */
@@ -266,6 +268,7 @@ struct state {
 	uint64_t roster_version, agents_version;
 	int agent_count;
 	int takes_pending;
+	int dying;	/* clients */
 	double pass;	/* of the client served last */
 	int restricted; /* jobs with `only` */
 	int ignored;	/* messages, of late */

@@ -91,6 +91,8 @@ static struct job *job_new(struct state *state, struct client *client, const str
 		job->measure =
 			measure_get(state, zmq_msg_data(&job->task), zmq_msg_size(&job->task));
 	if (client) {
+		if (s->job > client->last_job)
+			client->last_job = s->job;
 		client->input_bytes += zmq_msg_size(&job->payload->message);
 		HASH_ADD(hh, client->jobs, id, sizeof job->id, job);
 	}

@@ -9,7 +9,9 @@
 #include "libcluster/client.h"
 #include "proto/error.h"
 
-#define ANSWER_LIMIT_S 30
+#define ANSWER_LIMIT_S	30
+#define COMING_PAUSE_MS 5
+#define COMING_LIMIT_S	2 /* for a job that its client may just be submitting */
 
 /* ---- Ids ------------------------------------------------------------------------ */
 
@@ -218,8 +220,8 @@ static int explain(struct xc_client *client, const char *call, const char *id, i
 	return 0;
 }
 
-static struct xc_result *attach(struct xc_client *client, const char *call, const char *id,
-				bool again, void *out, size_t out_bytes, struct xc_error *err)
+static struct xc_result *attach_once(struct xc_client *client, const char *call, const char *id,
+				     bool again, void *out, size_t out_bytes, struct xc_error *err)
 {
 	struct msg_attach m = { .has_out = out != NULL, .out_bytes = out_bytes };
 	struct xci_attach answer = { .again = again };
@@ -260,6 +262,22 @@ static struct xc_result *attach(struct xc_client *client, const char *call, cons
 		return answer.result;
 	give_up(client, job, &answer);
 	return NULL;
+}
+
+/* An id is known before the job is: it may come by another connection than we do. */
+static struct xc_result *attach(struct xc_client *client, const char *call, const char *id,
+				bool again, void *out, size_t out_bytes, struct xc_error *err)
+{
+	uint64_t limit = now_ns() + COMING_LIMIT_S * UINT64_C(1000000000);
+	struct xc_error own = XC_ERROR_INIT;
+	struct xc_result *result;
+
+	while (!(result = attach_once(client, call, id, again, out, out_bytes, &own)) &&
+	       own.code == -EAGAIN && now_ns() < limit)
+		xci_pump(client, COMING_PAUSE_MS);
+	if (!result)
+		error_set(err, own.code == -EAGAIN ? -ENOENT : own.code, "%s", own.text);
+	return result;
 }
 
 struct xc_result *xc_attach(struct xc_client *client, const char *id, void *out, size_t out_bytes,

@@ -143,10 +143,11 @@ END_TEST
 
 START_TEST(test_refused)
 {
-	struct msg_attach m = request(9);
+	struct msg_attach m = request(0);
 
 	submit(2, 0);
 	expect_refusal(m, -ENOENT, "knows no such job");
+	expect_refusal(request(9), -EAGAIN, "has not submitted it");
 	m = request(1);
 	m.owner.size--;
 	expect_refusal(m, -ENOENT, "knows no such job");
