@@ -612,7 +612,11 @@ struct xc_job_query {
 	int max;	   /* at most so many, the newest; 0: all */
 };
 /* clang-format off */
+#ifdef __cplusplus
+#define XC_JOB_QUERY_INIT {}
+#else
 #define XC_JOB_QUERY_INIT { 0 }
+#endif
 /* clang-format on */
 
 struct xc_job_info {

@@ -3,6 +3,7 @@
 #include "tests/support/support.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -256,6 +257,55 @@ START_TEST(kept_results_are_bounded)
 }
 END_TEST
 
+/* Its program is still there for an engine that is started when the client is gone; and
+ * what has not ended then does not keep the cluster. */
+START_TEST(a_kept_job_outlives_client_and_engine)
+{
+	struct xc_map_options options = { .on_disconnect = XC_DISCONNECT_KEEP, .chunk = 1 };
+	struct xc_client *client;
+	char id[XC_JOB_ID_SIZE], *text;
+	struct xc_result *result;
+	int64_t out[2] = { 0 };
+	struct news news;
+	pid_t child;
+
+	start_cluster(1);
+	stage_open();
+	options.max_attempts = 2;
+	child = fork();
+	if (child == 0) {
+		if (xc_open(&client, NULL, NULL) < 0 ||
+		    xc_wait_for_engines(client, 1, 10, NULL) < 0)
+			_exit(1);
+		result = xc_map_range_async(xc_balanced(client), waits, 2, out, sizeof *out,
+					    &options, NULL);
+		if (!result || xc_result_id(result, id) < 0)
+			_exit(2);
+		write_file(test_path("id"), id, strlen(id));
+		must(xc_map_range_async(xc_balanced(client), waits, 5, out, sizeof *out, &options,
+					NULL));
+		xc_close(client);
+		_exit(0);
+	}
+	ck_assert_int_eq(child_end(child), 0);
+	news = stage_news();
+	client = open_client(1);
+	text = read_file(test_path("id"));
+	ck_assert_ptr_nonnull(text);
+	result = must(xc_attach(client, text, out, sizeof out, &err));
+	kill(news.pid, SIGKILL);
+	ck_assert_int_eq(stage_news().attempt, 2);
+	stage_release();
+	assert_ok(xc_wait(result, LIMIT, &err), err);
+	ck_assert_int_eq(out[1], 2);
+	free(text);
+	xc_result_destroy(result);
+	xc_close(client);
+	stage_close();
+	stop_cluster();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("job_commands");
@@ -266,5 +316,6 @@ int main(void)
 	tcase_add_test(tests, cancel_and_purge);
 	tcase_add_test(tests, history_of_three);
 	tcase_add_loop_test(tests, kept_results_are_bounded, 0, 2);
+	tcase_add_test(tests, a_kept_job_outlives_client_and_engine);
 	return run_tests(suite);
 }
