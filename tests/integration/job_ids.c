@@ -396,6 +396,22 @@ END_TEST
 
 /* ---- Clients that are gone ------------------------------------------------------------ */
 
+/* The controller has taken note of the end of all other clients. */
+static bool is_alone(void *client)
+{
+	char *text = NULL;
+	json_t *status;
+	bool alone;
+
+	if (xc_status_json(client, &text, NULL) < 0)
+		return false;
+	status = json_loads(text, 0, NULL);
+	alone = json_integer_value(json_object_get(status, "clients")) == 1;
+	json_decref(status);
+	free(text);
+	return alone;
+}
+
 /* Submits a job that waits at the gate, writes its id to a file and is killed, or
  * closes. `direct`: on each engine. */
 static void be_owner(const struct xc_map_options *options, bool direct, bool closes)
@@ -406,7 +422,7 @@ static void be_owner(const struct xc_map_options *options, bool direct, bool clo
 
 	if (!out || xc_open(&client, NULL, NULL) < 0)
 		_exit(1);
-	result = xc_map_range_async(direct ? xc_all(client) : xc_balanced(client), gated, N, out,
+	result = xc_map_range_async(direct ? xc_all(client) : xc_balanced(client), waits, N, out,
 				    sizeof *out, options, NULL);
 	if (!result)
 		_exit(2);
@@ -440,6 +456,7 @@ START_TEST(kept_job_survives_its_client)
 	ck_assert(find_job(client, id, &info));
 	ck_assert_str_eq(info.label, "kept");
 	assert_error(xc_purge(client, id, &err), -EBUSY, &err, "has not ended");
+	ck_assert(wait_until(is_alone, client, LIMIT));
 	stage_release();
 	await_state(client, id, "done");
 	for (int round = 0; round < 2; round++) {
@@ -476,6 +493,8 @@ START_TEST(reattach_from_another_process)
 		if (xc_open(&client, NULL, NULL) < 0 ||
 		    !(result = xc_attach(client, id, out, sizeof out, NULL)))
 			_exit(1);
+		if (!wait_until(is_alone, client, LIMIT))
+			_exit(4);
 		stage_release();
 		if (xc_wait(result, LIMIT, NULL) < 0)
 			_exit(2);
