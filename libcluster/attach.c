@@ -109,12 +109,23 @@ void xci_job_leave(struct xc_client *client, struct xci_job *job)
 	xci_job_forget(client, job);
 }
 
+/* The controller has looked already, but we are to write there. */
+static bool has_room(const struct xci_attach *attach, const struct msg_attached *m)
+{
+	uint64_t items = attach->index < 0 ? (uint64_t)m->items : 1, need;
+
+	return !attach->result->out ||
+	       (!__builtin_mul_overflow(items, m->out_size, &need) && need <= attach->out_bytes);
+}
+
 /* The result becomes that of the job, or of one item of it. */
 static int adopt(struct xci_job *job, const struct msg_attached *m)
 {
 	struct xci_attach *attach = job->attach;
 	struct xc_result *result = attach->result;
 
+	if (!has_room(attach, m) || (!attach->again && attach->index >= m->items))
+		return XC_EPROTO;
 	result->items = m->items;
 	result->out_size = m->out_size;
 	if (attach->index < 0)
@@ -122,8 +133,6 @@ static int adopt(struct xci_job *job, const struct msg_attached *m)
 	result->items = 1;
 	if (attach->again)
 		return 0;
-	if (attach->index >= m->items)
-		return XC_EPROTO;
 	job->members = calloc((size_t)m->items, sizeof(*job->members));
 	if (!job->members)
 		return -ENOMEM;
@@ -224,7 +233,7 @@ static struct xc_result *attach_once(struct xc_client *client, const char *call,
 				     bool again, void *out, size_t out_bytes, struct xc_error *err)
 {
 	struct msg_attach m = { .has_out = out != NULL, .out_bytes = out_bytes };
-	struct xci_attach answer = { .again = again };
+	struct xci_attach answer = { .again = again, .out_bytes = out_bytes };
 	struct xci_job_name name;
 	struct xci_job *job;
 	int r;

@@ -58,7 +58,8 @@ struct xci_sent {
 /* The answer to an ATTACH, awaited. */
 struct xci_attach {
 	struct xc_result *result;
-	int64_t index; /* item of the job; -1: all */
+	int64_t index;	  /* item of the job; -1: all */
+	size_t out_bytes; /* room of the result */
 	bool again;
 	bool is_answered, is_refused;
 	int code;
