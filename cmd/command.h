@@ -21,6 +21,9 @@ enum {
 int command_start(int argc, char **argv);
 int command_stop(int argc, char **argv);
 int command_status(int argc, char **argv);
+int command_jobs(int argc, char **argv);
+int command_cancel(int argc, char **argv);
+int command_purge(int argc, char **argv);
 int command_list(int argc, char **argv);
 int command_clean(int argc, char **argv);
 int command_logs(int argc, char **argv);
@@ -67,7 +70,16 @@ enum {
 	OPTION_FILE,
 	OPTION_CACHE,
 	OPTION_NOW,
+	OPTION_HISTORY,
+	OPTION_KEPT_LIMIT,
+	OPTION_LABEL,
+	OPTION_STATE,
+	OPTION_SINCE,
+	OPTION_RUNNING,
 };
+
+#define HISTORY_DEFAULT 1000
+#define HISTORY_MAX	1000000
 
 #define CLUSTER_ID_OPTION                                                                          \
 	{                                                                                          \

@@ -8,6 +8,10 @@ static const struct argp_option options[] = {
 	CLUSTER_ID_OPTION,
 	{ "heartbeat-timeout", OPTION_HEARTBEAT_TIMEOUT, "S", 0,
 	  "Seconds of silence until a host is lost (default: 5)", 0 },
+	{ "history", OPTION_HISTORY, "N", 0, "Jobs that are known after their end (default: 1000)",
+	  0 },
+	{ "kept-limit", OPTION_KEPT_LIMIT, "SIZE", 0,
+	  "Memory for results of jobs that are to be kept; K, M, G as usual (default: 1G)", 0 },
 	{ "lifeline", OPTION_LIFELINE, "FD", 0,
 	  "End the cluster when this pipe ends before a byte has come", 0 },
 	{ "ready-fd", OPTION_READY, "FD", 0, "Write a byte to this descriptor when ready", 0 },
@@ -24,6 +28,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_HEARTBEAT_TIMEOUT:
 		o->heartbeat_timeout = option_heartbeat(state, arg);
+		return 0;
+	case OPTION_HISTORY:
+		o->history = option_int(state, "--history", arg, 0, HISTORY_MAX);
+		return 0;
+	case OPTION_KEPT_LIMIT:
+		o->kept_bytes = option_size(state, "--kept-limit", arg);
 		return 0;
 	case OPTION_LIFELINE:
 		o->lifeline_fd = option_fd(state, "--lifeline", arg);
@@ -52,6 +62,7 @@ int command_controller(int argc, char **argv)
 		NULL
 	};
 	struct controller_options o = { .cluster_id = CLUSTER_DEFAULT_ID,
+					.history = HISTORY_DEFAULT,
 					.lifeline_fd = -1,
 					.ready_fd = -1 };
 	struct xc_error err = XC_ERROR_INIT;

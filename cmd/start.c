@@ -30,6 +30,8 @@ struct start {
 	const char *id;
 	struct engine_options engines;
 	double heartbeat_timeout;
+	int history;
+	size_t kept_bytes; /* 0: not given */
 	bool foreground, json;
 	int parent_lifeline; /* of --lifeline; -1: none */
 
@@ -51,6 +53,10 @@ static const struct argp_option options[] = {
 	  "Stay here; Ctrl-C, or the end of this process, ends the cluster", 0 },
 	{ "heartbeat-timeout", OPTION_HEARTBEAT_TIMEOUT, "S", 0,
 	  "Seconds of silence until a host is lost (default: 5)", 0 },
+	{ "history", OPTION_HISTORY, "N", 0, "Jobs that are known after their end (default: 1000)",
+	  0 },
+	{ "kept-limit", OPTION_KEPT_LIMIT, "SIZE", 0,
+	  "Memory for results of jobs that are to be kept; K, M, G as usual (default: 1G)", 0 },
 	{ "lifeline", OPTION_LIFELINE, "FD", 0, "The cluster lives as long as this pipe is open",
 	  0 },
 	JSON_OPTION,
@@ -73,6 +79,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_HEARTBEAT_TIMEOUT:
 		s->heartbeat_timeout = option_heartbeat(state, arg);
+		return 0;
+	case OPTION_HISTORY:
+		s->history = option_int(state, "--history", arg, 0, HISTORY_MAX);
+		return 0;
+	case OPTION_KEPT_LIMIT:
+		s->kept_bytes = option_size(state, "--kept-limit", arg);
 		return 0;
 	case OPTION_LIFELINE:
 		s->parent_lifeline = option_fd(state, "--lifeline", arg);
@@ -169,11 +181,22 @@ static void leave_place(struct start *s)
 
 static int start_controller(struct start *s)
 {
-	char lifeline[16], ready[16], heartbeat[32], log[CLUSTER_PATH_MAX];
-	const char *argv[] = { "xcluster",   "controller", "--cluster-id",
-			       s->id,	     "--lifeline", lifeline,
-			       "--ready-fd", ready,	   "--heartbeat-timeout",
-			       heartbeat,    NULL };
+	char lifeline[16], ready[16], heartbeat[32], history[16], kept[32], log[CLUSTER_PATH_MAX];
+	const char *argv[] = { "xcluster",
+			       "controller",
+			       "--cluster-id",
+			       s->id,
+			       "--lifeline",
+			       lifeline,
+			       "--ready-fd",
+			       ready,
+			       "--heartbeat-timeout",
+			       heartbeat,
+			       "--history",
+			       history,
+			       s->kept_bytes ? "--kept-limit" : NULL,
+			       kept,
+			       NULL };
 	struct xc_error err = XC_ERROR_INIT;
 	int pipe_fds[2], r;
 
@@ -187,6 +210,8 @@ static int start_controller(struct start *s)
 	snprintf(lifeline, sizeof lifeline, "%d", s->lifeline[0]);
 	snprintf(ready, sizeof ready, "%d", pipe_fds[1]);
 	snprintf(heartbeat, sizeof heartbeat, "%g", s->heartbeat_timeout);
+	snprintf(history, sizeof history, "%d", s->history);
+	snprintf(kept, sizeof kept, "%zu", s->kept_bytes);
 	r = cluster_file(s->dir, log, sizeof log, CLUSTER_LOG);
 	if (r == 0)
 		r = daemon_start(&s->controller, argv, log,
@@ -360,6 +385,7 @@ int command_start(int argc, char **argv)
 	static struct start s = { .id = CLUSTER_DEFAULT_ID,
 				  .engines = ENGINE_OPTIONS_INIT,
 				  .heartbeat_timeout = 5,
+				  .history = HISTORY_DEFAULT,
 				  .parent_lifeline = -1,
 				  .lifeline = { -1, -1 },
 				  .controller = DAEMON_INIT,

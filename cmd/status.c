@@ -92,7 +92,7 @@ static void print_engines(const json_t *status)
 static void print_jobs(const json_t *status)
 {
 	static const struct column jobs[] = {
-		{ "ID", "id", NULL },	      { "CLIENT", "client", NULL },
+		{ "ID", "job", NULL },	      { "CLIENT", "client", NULL },
 		{ "LABEL", "label", NULL },   { "STATE", "state", NULL },
 		{ "ITEMS", "items", NULL },   { "DONE", "done", NULL },
 		{ "FAILED", "failed", NULL }, { "RUNNING", "running", NULL },

@@ -51,8 +51,11 @@ static int check(struct state *state, zmq_msg_t *targets, bool (*fits)(const str
 
 static int answer(struct state *state, struct peer *peer, uint64_t id, const struct xc_error *err)
 {
-	return SEND_PEER(state, peer, answer, .id = id, .code = err->code,
-			 .text = span_of(err->text));
+	struct msg_answer m = { .id = id, .code = err->code, .text = span_of(err->text) };
+	zmq_msg_t none;
+
+	zmq_msg_init(&none);
+	return answer_send(state, peer, &m, &none);
 }
 
 static bool targets_are_valid(zmq_msg_t *targets)

@@ -22,8 +22,9 @@
 #include "proto/error.h"
 #include "proto/log.h"
 
-#define BATCH	       256 /* messages taken in before work is handed out */
-#define CALM	       2   /* while no more come at a time, each is answered at once */
+#define KEPT_BYTES     (UINT64_C(1) << 30) /* results of jobs to be kept */
+#define BATCH	       256		   /* messages taken in before work is handed out */
+#define CALM	       2 /* while no more come at a time, each is answered at once */
 #define RECHECK_MS     1
 #define TICK_NS	       UINT64_C(100000000)
 #define IGNORED_LOGGED 20		    /* in ten seconds */
@@ -90,6 +91,10 @@ static const struct route {
 	{ MSG_TAKEN, on_taken },
 	{ MSG_DOWN, on_down },
 	{ MSG_BEAT, on_beat },
+	{ MSG_ATTACH, on_attach },
+	{ MSG_DETACH, on_detach },
+	{ MSG_JOBS, on_jobs },
+	{ MSG_MANAGE, on_manage },
 };
 
 static const struct route *route_of(uint64_t type)
@@ -219,7 +224,7 @@ static int timeout_ms(const struct state *state)
 
 	if (state->recheck)
 		return RECHECK_MS;
-	return state->stop_ns ? 100 : (int)(1000 * (tick < 1 ? tick : 1)) + 1;
+	return state->stop_ns || state->dying ? 100 : (int)(1000 * (tick < 1 ? tick : 1)) + 1;
 }
 
 static void hand_out(struct state *state)
@@ -493,6 +498,8 @@ int controller_run(const struct controller_options *options, struct xc_error *er
 	log_open("controller");
 	state->options = options;
 	state->heartbeat_timeout = options->heartbeat_timeout > 0 ? options->heartbeat_timeout : 5;
+	state->history.max = options->history;
+	state->history.kept_max = options->kept_bytes ? options->kept_bytes : KEPT_BYTES;
 	state->started_ns = state->last_tick_ns = now_ns();
 	state->roster_version = state->agents_version = 1; /* clients begin at 0 */
 	state->epoll = state->lock = state->signals.fd = state->lifeline.fd = -1;

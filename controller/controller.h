@@ -7,6 +7,8 @@
 struct controller_options {
 	const char *cluster_id;
 	double heartbeat_timeout; /* seconds; 0: 5 */
+	int history;		  /* jobs that are known after their end */
+	size_t kept_bytes;	  /* limit of what jobs that are to be kept leave; 0: 1 GiB */
 	int lifeline_fd;	  /* end of file: end the cluster; a byte: forget it; -1: none */
 	int ready_fd;		  /* gets one byte and is closed when all is ready; -1: none */
 };

@@ -6,24 +6,10 @@
 #include "controller/state.h"
 #include "proto/log.h"
 
-static void tell_agents(struct state *state, const struct everywhere *entry, bool hold)
-{
-	struct span object = { entry->object, OBJECT_SIZE };
-	struct agent *agent;
-
-	if (!entry->has_object)
-		return;
-	DL_FOREACH (state->agents, agent) {
-		if (hold)
-			SEND_PEER(state, agent->peer, hold, .object = object);
-		else
-			SEND_PEER(state, agent->peer, drop, .object = object);
-	}
-}
-
 static void entry_free(struct state *state, struct everywhere *entry)
 {
-	tell_agents(state, entry, false);
+	if (entry->has_object)
+		hold_drop(state, entry->object);
 	DL_DELETE(state->log, entry);
 	zmq_msg_close(&entry->task);
 	zmq_msg_close(&entry->payload);
@@ -87,9 +73,9 @@ static void add_entry(struct state *state, struct job *job, struct span object)
 	if (object.size == OBJECT_SIZE) {
 		entry->has_object = true;
 		memcpy(entry->object, object.data, OBJECT_SIZE);
+		hold_add(state, entry->object);
 	}
 	DL_APPEND(state->log, entry);
-	tell_agents(state, entry, true);
 }
 
 void everywhere_submit(struct state *state, struct job *job, struct span object, zmq_msg_t *targets)

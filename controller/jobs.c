@@ -18,10 +18,33 @@ void payload_unref(struct payload *payload)
 
 /* ---- Which jobs have work to hand out ----------------------------------------- */
 
-static bool has_work(const struct job *job)
+/* Those who are attached, where its client is not there to take its results: the
+ * fastest of them sets the pace. */
+static bool is_paused_without_client(const struct state *state, const struct job *job)
+{
+	const struct attachment *attachment;
+
+	if (!job->attachments)
+		return state->history.kept_bytes > state->history.kept_max;
+	DL_FOREACH (job->attachments, attachment) {
+		if (attachment->client->held_bytes <= HELD_BYTES_MAX)
+			return false;
+	}
+	return true;
+}
+
+bool job_is_paused(const struct state *state, const struct job *job)
+{
+	if (!job->client)
+		return false;
+	return job->is_left ? is_paused_without_client(state, job)
+			    : job->client->held_bytes > HELD_BYTES_MAX;
+}
+
+static bool has_work(const struct state *state, const struct job *job)
 {
 	return !job->pinned && !job->cancelled && (job->remaining.total > 0 || job->reruns) &&
-	       job->client->held_bytes <= HELD_BYTES_MAX;
+	       !job_is_paused(state, job);
 }
 
 /* By priority, then in the order of submission. */
@@ -52,7 +75,7 @@ void job_update_runnable(struct state *state, struct job *job)
 
 	if (!client)
 		return;
-	now = has_work(job);
+	now = has_work(state, job);
 	if (now == job->is_runnable)
 		return;
 	job->is_runnable = now;
@@ -71,40 +94,64 @@ void job_update_runnable(struct state *state, struct job *job)
 
 /* ---- The end of items and jobs -------------------------------------------------- */
 
-void job_free(struct state *state, struct job *job)
+void job_retire(struct state *state, struct job *job)
 {
+	struct attachment *attachment, *next_attachment;
 	struct rerun *rerun, *next;
 
-	job->cancelled = true; /* so that it is not runnable */
-	job_update_runnable(state, job);
+	if (job->is_runnable) {
+		bool cancelled = job->cancelled;
+
+		job->cancelled = true; /* so that it is not */
+		job_update_runnable(state, job);
+		job->cancelled = cancelled;
+	}
 	DL_FOREACH_SAFE (job->reruns, rerun, next) {
 		free(rerun);
 	}
+	job->reruns = NULL;
 	intervals_fini(&job->remaining);
 	intervals_fini(&job->unwanted);
+	job->remaining = job->unwanted = (struct intervals){ 0 };
 	measure_put(state, job->measure);
+	job->measure = NULL;
 	state->restricted -= job->only != NULL;
 	free(job->only);
+	job->only = NULL;
+	DL_FOREACH_SAFE (job->attachments, attachment, next_attachment) {
+		attachment_free(attachment);
+	}
 	if (job->client) {
 		HASH_DEL(job->client->jobs, job);
 		job->client->input_bytes -= zmq_msg_size(&job->payload->message);
 	}
+}
+
+void job_free(struct state *state, struct job *job)
+{
+	if (!job->is_finished)
+		job_retire(state, job);
+	if (job->client)
+		history_remove(state, job);
+	if (job->has_object)
+		hold_drop(state, job->object);
 	payload_unref(job->payload);
 	zmq_msg_close(&job->task);
+	zmq_msg_close(&job->targets);
 	free(job);
 }
 
 /* Slices that a cancelled job has still in engines keep it. */
-static void job_maybe_free(struct state *state, struct job *job)
+static void job_maybe_finish(struct state *state, struct job *job)
 {
-	if (job->slices == 0 && (job->ended == job->items || job->is_orphan))
-		job_free(state, job);
+	if (job->slices == 0 && job->ended == job->items)
+		job_finish(state, job);
 }
 
 void job_release(struct state *state, struct job *job)
 {
 	job->slices--;
-	job_maybe_free(state, job);
+	job_maybe_finish(state, job);
 }
 
 static void log_internal_failure(const struct job *job, zmq_msg_t *failures)
@@ -134,19 +181,19 @@ void job_report(struct state *state, struct job *job, int64_t first, int64_t cou
 					     .busy_ns = busy_ns,
 					     .final = job->ended == job->items };
 
-		outbox_add(state, job->client, &result, failures, payload);
+		job_tell(state, job, &result, failures, payload);
 	} else {
-		if (!job->is_orphan)
-			log_internal_failure(job, failures);
+		log_internal_failure(job, failures);
 		zmq_msg_close(failures);
 		zmq_msg_close(payload);
 	}
 	if (failed > 0 && (job->flags & JOB_STOP_ON_FAILURE) && !job->cancelled &&
 	    job->ended < job->items) {
+		job->is_stopped = true;
 		job_cancel(state, job, INTERRUPT_ASK);
 		return;
 	}
-	job_maybe_free(state, job);
+	job_maybe_finish(state, job);
 }
 
 void job_end_items(struct state *state, struct job *job, int64_t first, int64_t count,
@@ -428,23 +475,27 @@ static void cancel_part(struct state *state, struct job *job, int64_t from, int6
 	job_release(state, job);
 }
 
-/* Its client is gone: nobody will hear of it. */
+void job_cancel_items(struct state *state, struct job *job, int64_t first, int64_t count,
+		      enum interrupt how)
+{
+	if (first > 0 || count < job->items)
+		cancel_part(state, job, first, count, how);
+	else
+		job_cancel(state, job, how);
+}
+
+/* Its client is gone. */
 void job_orphan(struct state *state, struct job *job)
 {
-	struct client *client = job->client;
-
-	job->slices++;
+	job->slices++; /* keeps it */
 	job_cancel(state, job, INTERRUPT_KILL_LATER);
-	job->is_orphan = true;
-	client->input_bytes -= zmq_msg_size(&job->payload->message);
-	HASH_DEL(client->jobs, job);
-	job->client = NULL;
 	job_release(state, job);
 }
 
 int on_cancel(struct state *state, struct peer *peer, struct message *m)
 {
 	struct client *client = peer->is.client;
+	struct attachment *attachment;
 	struct msg_cancel cancel;
 	enum interrupt how;
 	struct job *job;
@@ -455,12 +506,10 @@ int on_cancel(struct state *state, struct peer *peer, struct message *m)
 	if (!client_is_next(state, client, cancel.seq))
 		return 0;
 	HASH_FIND(hh, client->jobs, &cancel.job, sizeof cancel.job, job);
-	if (!job || cancel.first < 0 || cancel.count < 0)
-		return 0;
+	if (!job && (attachment = attachment_find(client, cancel.job)))
+		job = attachment->job;
 	how = cancel.how == CANCEL_HOW_RUNNING ? INTERRUPT_KILL : INTERRUPT_ASK;
-	if (cancel.first > 0 || cancel.count < job->items)
-		cancel_part(state, job, cancel.first, cancel.count, how);
-	else
-		job_cancel(state, job, how);
+	if (job && cancel.first >= 0 && cancel.count >= 0)
+		job_cancel_items(state, job, cancel.first, cancel.count, how);
 	return 0;
 }

@@ -20,21 +20,34 @@ static struct parcel *parcel_new(struct state *state)
 	return malloc(sizeof *parcel);
 }
 
-static void parcel_free(struct state *state, struct parcel *parcel)
+void parcel_free(struct state *state, struct parcel *parcel)
 {
 	zmq_msg_close(&parcel->frames[0]);
 	zmq_msg_close(&parcel->frames[1]);
 	LL_PREPEND(state->spare_parcels, parcel);
 }
 
+void parcel_head(const struct parcel *parcel, struct msg_result *result)
+{
+	struct reader r;
+
+	message_type(&r, parcel->header, parcel->header_size);
+	msg_result_get(&r, result);
+}
+
+void parcel_share(struct parcel *parcel, zmq_msg_t *frames)
+{
+	for (int i = 0; i < 2; i++) {
+		zmq_msg_init(&frames[i]);
+		zmq_msg_copy(&frames[i], &parcel->frames[i]);
+	}
+}
+
 static void send_parcel(struct state *state, struct client *client, struct parcel *parcel)
 {
 	zmq_msg_t frames[2];
 
-	for (int i = 0; i < 2; i++) {
-		zmq_msg_init(&frames[i]);
-		zmq_msg_copy(&frames[i], &parcel->frames[i]); /* shares the bytes */
-	}
+	parcel_share(parcel, frames);
 	/* A client that is away asks for what it missed when it is back. */
 	message_send(state->router, client->peer->route, parcel->header, parcel->header_size,
 		     frames, 2);
@@ -64,30 +77,94 @@ static void keep(zmq_msg_t *to, zmq_msg_t *from)
 	zmq_msg_move(to, from);
 }
 
-void outbox_add(struct state *state, struct client *client, struct msg_result *result,
-		zmq_msg_t *failures, zmq_msg_t *payload)
+/* Frames are consumed. */
+static struct parcel *wrap(struct state *state, zmq_msg_t *failures, zmq_msg_t *payload)
 {
 	struct parcel *parcel = parcel_new(state);
 
 	if (!parcel) {
-		log_line("out of memory: a result of %s is lost", client->name);
 		zmq_msg_close(failures);
 		zmq_msg_close(payload);
-		return;
+		return NULL;
 	}
-	result->seq = parcel->seq = ++client->made;
-	result->received = client->received;
-	parcel->header_size = msg_result_pack(parcel->header, sizeof parcel->header, result);
 	keep(&parcel->frames[0], failures);
 	keep(&parcel->frames[1], payload);
 	parcel->bytes = sizeof *parcel + zmq_msg_size(&parcel->frames[0]) +
 			zmq_msg_size(&parcel->frames[1]);
-	client->held_bytes += parcel->bytes;
+	parcel->job = NULL;
 	parcel->next = NULL;
+	return parcel;
+}
+
+static void post(struct state *state, struct client *client, struct parcel *parcel)
+{
+	client->held_bytes += parcel->bytes;
 	DL_APPEND(client->parcels, parcel);
 	if (!client->unsent)
 		client->unsent = parcel;
 	flush(state, client);
+}
+
+struct parcel *outbox_add(struct state *state, struct client *client, struct msg_result *result,
+			  zmq_msg_t *failures, zmq_msg_t *payload)
+{
+	struct parcel *parcel = wrap(state, failures, payload);
+
+	if (!parcel) {
+		log_line("out of memory: a result of %s is lost", client->name);
+		return NULL;
+	}
+	result->seq = parcel->seq = ++client->made;
+	result->received = client->received;
+	parcel->header_size = msg_result_pack(parcel->header, sizeof parcel->header, result);
+	post(state, client, parcel);
+	return parcel;
+}
+
+void outbox_answer(struct state *state, struct client *client, struct msg_attached *attached,
+		   const char *text)
+{
+	struct parcel *parcel;
+	zmq_msg_t frames[2];
+
+	frame_copy(&frames[0], text, strlen(text));
+	zmq_msg_init(&frames[1]);
+	parcel = wrap(state, &frames[0], &frames[1]);
+	if (!parcel) {
+		log_line("out of memory: %s gets no answer", client->name);
+		return;
+	}
+	attached->seq = parcel->seq = ++client->made;
+	attached->received = client->received;
+	parcel->header_size = msg_attached_pack(parcel->header, sizeof parcel->header, attached);
+	post(state, client, parcel);
+}
+
+struct parcel *parcel_make(struct state *state, const struct msg_result *result,
+			   zmq_msg_t *failures, zmq_msg_t *payload)
+{
+	struct parcel *parcel = wrap(state, failures, payload);
+
+	if (!parcel) {
+		log_line("out of memory: a result that is to be kept is lost");
+		return NULL;
+	}
+	parcel->header_size = msg_result_pack(parcel->header, sizeof parcel->header, result);
+	return parcel;
+}
+
+/* It can take results again. */
+static void resume(struct state *state, struct client *client)
+{
+	struct attachment *attachment, *next_attachment;
+	struct job *job, *next;
+
+	HASH_ITER (hh, client->jobs, job, next) {
+		job_update_runnable(state, job);
+	}
+	HASH_ITER (hh, client->attachments, attachment, next_attachment) {
+		job_update_runnable(state, attachment->job);
+	}
 }
 
 void outbox_ack(struct state *state, struct client *client, uint64_t seq)
@@ -103,16 +180,11 @@ void outbox_ack(struct state *state, struct client *client, uint64_t seq)
 			client->window_bytes -= parcel->bytes;
 		DL_DELETE(client->parcels, parcel);
 		client->held_bytes -= parcel->bytes;
-		parcel_free(state, parcel);
+		parcel_acknowledged(state, parcel);
 	}
 	flush(state, client);
-	if (was_full && client->held_bytes <= HELD_BYTES_MAX) {
-		struct job *job, *next;
-
-		HASH_ITER (hh, client->jobs, job, next) {
-			job_update_runnable(state, job);
-		}
-	}
+	if (was_full && client->held_bytes <= HELD_BYTES_MAX)
+		resume(state, client);
 }
 
 int outbox_resend(struct state *state, struct client *client, uint64_t from)
@@ -135,7 +207,7 @@ void outbox_clear(struct state *state, struct client *client)
 
 	DL_FOREACH_SAFE (client->parcels, parcel, next) {
 		DL_DELETE(client->parcels, parcel);
-		parcel_free(state, parcel);
+		parcel_orphaned(state, parcel);
 	}
 	client->unsent = NULL;
 	client->held_bytes = client->window_bytes = 0;

@@ -13,6 +13,8 @@
 #include "proto/error.h"
 #include "proto/log.h"
 
+#define DEATH_GRACE_NS 200000000
+
 static int refuse(struct state *state, struct peer *peer, int code, const char *text)
 {
 	log_line("refused a peer: %s", text);
@@ -93,8 +95,15 @@ static void drop_pinned(struct state *state, struct client *client)
 		struct pinned *pinned, *next;
 
 		DL_FOREACH_SAFE (engine->pinned, pinned, next) {
-			if (pinned->job->client == client)
-				pinned_remove(engine, pinned);
+			struct job *job = pinned->job;
+			struct pinned gone = *pinned;
+
+			if (job->client != client || (job->flags & JOB_KEEP))
+				continue;
+			job->cancelled = true;
+			pinned_remove(engine, pinned);
+			job_end_items(state, job, gone.first, gone.count, XC_CANCELLED, 0,
+				      gone.attempt - 1, -1, "cancelled");
 		}
 		engine_update_waiting(state, engine);
 	}
@@ -102,26 +111,66 @@ static void drop_pinned(struct state *state, struct client *client)
 
 void client_remove(struct state *state, struct client *client)
 {
+	struct attachment *attachment, *next_attachment;
 	struct job *job, *next;
 
-	drop_pinned(state, client);
-	HASH_ITER (hh, client->jobs, job, next) {
-		job_orphan(state, job);
+	unwatch(state, &client->pidfd);
+	state->dying -= client->died_ns != 0;
+	peer_remove(state, client->peer);
+	client->peer = NULL;
+	DL_DELETE(state->clients, client);
+	DL_APPEND(state->departed, client);
+	HASH_ITER (hh, client->attachments, attachment, next_attachment) {
+		attachment_free(attachment);
 	}
 	outbox_clear(state, client);
-	unwatch(state, &client->pidfd);
-	peer_remove(state, client->peer);
-	DL_DELETE(state->clients, client);
-	free(client);
+	HASH_ITER (hh, client->jobs, job, next) {
+		job->is_left = true;
+	}
+	drop_pinned(state, client);
+	HASH_ITER (hh, client->jobs, job, next) {
+		if (!(job->flags & JOB_KEEP))
+			job_orphan(state, job);
+		else
+			job_update_runnable(state, job);
+	}
 }
 
+void clients_sweep(struct state *state)
+{
+	struct client *client, *next;
+
+	DL_FOREACH_SAFE (state->departed, client, next) {
+		if (client->jobs || client->records > 0)
+			continue;
+		DL_DELETE(state->departed, client);
+		free(client);
+	}
+}
+
+/* N.B. what it sent at its end may still be on its way: jobs to be kept, and that it
+ * closes in order. */
 static void on_client_death(struct state *state, struct source *source)
 {
 	struct client *client = (struct client *)((char *)source - offsetof(struct client, pidfd));
 
-	log_line("client %s (pid %d) is gone; its jobs are cancelled", client->name,
-		 (int)client->pid);
-	client_remove(state, client);
+	client->died_ns = now_ns();
+	state->dying++;
+	unwatch(state, &client->pidfd);
+}
+
+static void bury(struct state *state, uint64_t now)
+{
+	struct client *client, *next;
+
+	DL_FOREACH_SAFE (state->clients, client, next) {
+		if (!client->died_ns || now - client->died_ns < DEATH_GRACE_NS)
+			continue;
+		log_line("client %s (pid %d) is gone; its jobs are cancelled, but for those to be "
+			 "kept",
+			 client->name, (int)client->pid);
+		client_remove(state, client);
+	}
 }
 
 int on_hello_client(struct state *state, struct peer *peer, struct message *m)
@@ -468,12 +517,32 @@ static bool any_engine(const struct state *state)
 	return false;
 }
 
+static bool has_engine(const struct state *state, const struct job *job)
+{
+	for (int i = 0; i < job->only_count; i++)
+		if (job->only[i] && engine_has_future(state->engines[i]))
+			return true;
+	return false;
+}
+
+/* Those over some engines, none of which is left; or all. */
+static void lose_jobs(struct state *state, struct client *clients, bool restricted, const char *why)
+{
+	struct client *client;
+	struct job *job, *next;
+
+	DL_FOREACH (clients, client) {
+		HASH_ITER (hh, client->jobs, job, next) {
+			if (!restricted || (job->only && !has_engine(state, job)))
+				job_lose(state, job, why);
+		}
+	}
+}
+
 /* The code and data of a job go with the last store: others that come later could
  * not run it. */
 static void check_engines(struct state *state, uint64_t now, uint64_t limit)
 {
-	struct client *client;
-	struct job *job, *next;
 	char why[300];
 
 	if (state->engine_count == 0 || any_engine(state)) {
@@ -486,33 +555,8 @@ static void check_engines(struct state *state, uint64_t now, uint64_t limit)
 		return;
 	snprintf(why, sizeof why, "no engine is left; the last one: %s",
 		 state->engines[state->engine_count - 1]->reason);
-	DL_FOREACH (state->clients, client) {
-		HASH_ITER (hh, client->jobs, job, next) {
-			job_lose(state, job, why);
-		}
-	}
-}
-
-static bool has_engine(const struct state *state, const struct job *job)
-{
-	for (int i = 0; i < job->only_count; i++)
-		if (job->only[i] && engine_has_future(state->engines[i]))
-			return true;
-	return false;
-}
-
-/* Jobs over some engines, none of which is left. */
-static void check_restricted(struct state *state)
-{
-	struct client *client;
-	struct job *job, *next;
-
-	DL_FOREACH (state->clients, client) {
-		HASH_ITER (hh, client->jobs, job, next) {
-			if (job->only && !has_engine(state, job))
-				job_lose(state, job, "no engine of its view is left");
-		}
-	}
+	lose_jobs(state, state->clients, false, why);
+	lose_jobs(state, state->departed, false, why);
 }
 
 void peers_tick(struct state *state)
@@ -525,8 +569,29 @@ void peers_tick(struct state *state)
 			agent_remove(state, agent, "nothing heard of its host for too long");
 	}
 	check_engines(state, now, limit);
-	if (state->restricted)
-		check_restricted(state);
+	if (state->restricted) {
+		lose_jobs(state, state->clients, true, "no engine of its view is left");
+		lose_jobs(state, state->departed, true, "no engine of its view is left");
+	}
+	if (state->dying)
+		bury(state, now);
+	clients_sweep(state);
+}
+
+/* When no client and no engine is left. */
+static void free_jobs(struct state *state)
+{
+	struct client *client;
+	struct job *job, *next;
+
+	history_free(state);
+	DL_FOREACH (state->departed, client) {
+		HASH_ITER (hh, client->jobs, job, next) {
+			job_free(state, job);
+		}
+	}
+	clients_sweep(state);
+	holds_free(state);
 }
 
 void peers_free(struct state *state)
@@ -537,6 +602,7 @@ void peers_free(struct state *state)
 		client_remove(state, state->clients);
 	while (state->agents)
 		agent_remove(state, state->agents, "the cluster ends");
+	free_jobs(state);
 	HASH_ITER (hh, state->peers, peer, next) {
 		peer_remove(state, peer);
 	}

@@ -52,15 +52,23 @@ static int64_t slice_size(const struct job *job, const struct engine *engine, in
 	return clamp(engine->speed * (double)left / (2.0 * shares), low, high);
 }
 
-/* Its client does not take in the results that there are. */
-static bool is_paused(const struct job *job)
+/* The next of the engine's; NULL when who should take the results does not. Jobs that
+ * nobody takes the results of let others pass. */
+static struct pinned *next_pinned(const struct state *state, const struct engine *engine)
 {
-	return job->client && job->client->held_bytes > HELD_BYTES_MAX;
+	struct pinned *pinned;
+
+	DL_FOREACH (engine->pinned, pinned) {
+		if (!job_is_paused(state, pinned->job))
+			return pinned;
+		if (!pinned->job->is_left)
+			return NULL;
+	}
+	return NULL;
 }
 
-static void send_pinned(struct state *state, struct engine *engine)
+static void send_pinned(struct state *state, struct engine *engine, struct pinned *pinned)
 {
-	struct pinned *pinned = engine->pinned;
 	struct job *job = pinned->job;
 	int64_t first = pinned->first, n = slice_size(job, engine, pinned->count, 1);
 	int attempt = pinned->attempt;
@@ -227,8 +235,10 @@ void schedule(struct state *state)
 	state->recheck = false;
 	DL_FOREACH_SAFE2(state->waiting, engine, next, waiting_next)
 	{
-		while (engine->is_waiting && !is_paused(engine->pinned->job))
-			send_pinned(state, engine);
+		struct pinned *pinned;
+
+		while (engine->is_waiting && (pinned = next_pinned(state, engine)))
+			send_pinned(state, engine, pinned);
 	}
 	/* Idle engines first, then those with one slice. */
 	for (int level = 0; level < ENGINE_SLICES && state->ring; level++) {

@@ -154,6 +154,8 @@ void slice_send(struct state *state, struct engine *engine, struct job *job, int
 	DL_APPEND(engine->slices, slice);
 	engine->slice_count++;
 	job->slices++;
+	if (!job->started_ns)
+		job->started_ns = slice->sent_ns;
 	engine_set_level(state, engine, engine->slice_count);
 
 	message = (struct msg_slice){ .slice = slice->number,

@@ -17,6 +17,7 @@
 #define ENGINE_SLICES  2		   /* in the hands of an engine */
 #define WINDOW_BYTES   (UINT64_C(4) << 20) /* results sent, not acknowledged */
 #define HELD_BYTES_MAX (UINT64_C(8) << 20) /* results kept; above, no new slices */
+#define HISTORY_BYTES  (UINT64_C(8) << 20) /* inputs and results of jobs not to be kept */
 
 struct state;
 struct client;
@@ -64,11 +65,26 @@ struct rerun {
 	struct rerun *prev, *next;
 };
 
+/* A client that hears of a job under a number of its own. */
+struct attachment {
+	uint64_t number;
+	struct client *client; /* borrowed */
+	struct job *job;
+	struct attachment *prev, *next; /* of the job */
+	UT_hash_handle hh;		/* of the client */
+};
+
 struct job {
 	struct client *client; /* NULL: the controller's own, for the everywhere-log */
 	uint64_t id;
 	bool pinned, cancelled;
-	bool is_orphan; /* its client is gone; lives while slices of it do */
+	bool is_stopped;  /* cancelled by its own failure */
+	bool is_left;	  /* its client hears of it no more */
+	bool is_finished; /* in the history, or kept */
+	bool is_kept;	  /* finished, and nobody has had its results */
+	bool is_dropped;  /* some of its results are not there any more */
+	bool has_object;  /* its program, held in the stores */
+	unsigned char object[OBJECT_SIZE];
 	int64_t items, chunk;
 	uint64_t form, in_size, out_size, flags;
 	int max_attempts;
@@ -76,8 +92,8 @@ struct job {
 	int64_t priority;
 	bool *only;		/* balanced over some engines: by id; owned. NULL: over all */
 	int only_count, shares; /* room of it; engines in it */
-	zmq_msg_t task;
-	struct payload *payload;
+	zmq_msg_t task, targets;
+	struct payload *payload;    /* NULL: it is not there any more */
 	struct measure *measure;    /* NULL for a single item */
 	struct intervals remaining; /* balanced, first attempt */
 	struct intervals unwanted;  /* cancelled, while others are not; some may have ended */
@@ -86,7 +102,14 @@ struct job {
 	int slices; /* in flight */
 	int queued; /* entries of it in engines' lists of pinned items */
 	bool is_runnable;
-	struct job *prev, *next; /* of the client's runnable jobs */
+	uint64_t submitted_ns, started_ns, finished_ns;
+	struct parcel *results; /* that somebody has had, or nobody is there to have */
+	uint64_t told, had;	/* parcels made; of them, acknowledged by somebody */
+	int64_t unacked;	/* parcels in outboxes that point here */
+	uint64_t result_bytes;	/* of all results there were */
+	uint64_t cost;		/* of what is kept of it in bytes, see history.c */
+	struct attachment *attachments;
+	struct job *prev, *next; /* of the client's runnable jobs; of the history */
 	UT_hash_handle hh;	 /* of the client's jobs */
 };
 
@@ -169,22 +192,29 @@ struct parcel {
 	size_t header_size;
 	zmq_msg_t frames[2];
 	uint64_t bytes;
+	struct job *job; /* that is to hear of its acknowledgement; NULL: none */
+	uint64_t index;	 /* of the parcels of that, from 1 */
+	bool is_copy;	 /* for a client that is attached */
 	struct parcel *prev, *next;
 };
 
 struct client {
 	struct source pidfd;
-	struct peer *peer;
+	struct peer *peer; /* NULL: gone, but of its jobs there are some */
 	unsigned char session[SESSION_SIZE];
 	char host[256], name[64];
 	pid_t pid;
+	uint64_t died_ns;	/* its process has ended, but messages may be on their way */
+	uint64_t last_job;	/* highest number of its jobs */
 	uint64_t received;	/* last message taken */
 	uint64_t made;		/* last parcel made */
 	struct parcel *parcels; /* not acknowledged, in order */
 	struct parcel *unsent;	/* first of them not sent; NULL: all are */
 	uint64_t held_bytes, window_bytes;
 	uint64_t input_bytes;
-	struct job *jobs; /* by id */
+	struct job *jobs;		/* that have not ended, by id */
+	int records;			/* its jobs that have ended */
+	struct attachment *attachments; /* by number */
 	struct job *runnable;
 	bool in_ring;
 	double weight; /* of its share of the engines */
@@ -204,6 +234,25 @@ struct everywhere {
 	struct everywhere *prev, *next;
 };
 
+/* An object that agents hold for us. */
+struct hold {
+	unsigned char object[OBJECT_SIZE];
+	int count;
+	UT_hash_handle hh;
+};
+
+/* Jobs that have ended. */
+struct history {
+	struct job *jobs;	       /* that may be forgotten, oldest first */
+	struct job *fat;	       /* the first of them that may have bytes to give up */
+	struct job *kept;	       /* that asked for it, and nobody has had their results */
+	int count, max;		       /* of jobs */
+	uint64_t bytes;		       /* cost of all but those of JOB_KEEP */
+	uint64_t kept_bytes, kept_max; /* cost of those */
+	zmq_msg_t task;		       /* frame of the job that ended last */
+	bool has_task;
+};
+
 struct state {
 	const struct controller_options *options;
 	struct connection connection;
@@ -214,6 +263,9 @@ struct state {
 	struct source signals, lifeline;
 	struct peer *peers;
 	struct client *clients, *ring;
+	struct client *departed; /* gone, with jobs that are not */
+	struct history history;
+	struct hold *holds;
 	struct agent *agents;
 	struct engine **engines; /* by id */
 	int engine_count, engine_room, engines_up;
@@ -226,6 +278,7 @@ struct state {
 	uint64_t roster_version, agents_version;
 	int agent_count;
 	int takes_pending;
+	int dying;	/* clients */
 	double pass;	/* of the client served last */
 	int restricted; /* jobs with `only` */
 	int ignored;	/* messages, of late */
@@ -251,6 +304,8 @@ int on_bye(struct state *state, struct peer *peer, struct message *m);
 int on_beat(struct state *state, struct peer *peer, struct message *m);
 int on_down(struct state *state, struct peer *peer, struct message *m);
 void client_remove(struct state *state, struct client *client);
+/* Forgets those that are gone with all their jobs. */
+void clients_sweep(struct state *state);
 void agent_remove(struct state *state, struct agent *agent, const char *why);
 void engine_changed(struct state *state, struct engine *engine);
 void peers_tick(struct state *state);
@@ -272,10 +327,17 @@ void peers_send(struct state *state);
 /* jobs.c: jobs until the end of their last item */
 int on_cancel(struct state *state, struct peer *peer, struct message *m);
 void job_free(struct state *state, struct job *job);
+/* Gives up what only a job that runs needs. */
+void job_retire(struct state *state, struct job *job);
 /* Ends what has not been handed out, as no engine is left. */
 void job_lose(struct state *state, struct job *job, const char *why);
 void job_cancel(struct state *state, struct job *job, enum interrupt how);
+/* All of it, or items of a job that others share. */
+void job_cancel_items(struct state *state, struct job *job, int64_t first, int64_t count,
+		      enum interrupt how);
 void job_orphan(struct state *state, struct job *job);
+/* Are its results more than those who should take them can? */
+bool job_is_paused(const struct state *state, const struct job *job);
 /* One slice less; the job may be gone afterwards. */
 void job_release(struct state *state, struct job *job);
 /* Items that have ended: reports them, ends the job if they were the last.
@@ -304,6 +366,12 @@ bool client_is_next(struct state *state, struct client *client, uint64_t seq);
 
 /* submit.c: from a SUBMIT to a job */
 int on_submit(struct state *state, struct peer *peer, struct message *m);
+/* Item `index` of a job that has ended (-1: all) as a new job of the client, to be
+ * begun; NULL when memory is out. */
+struct job *job_again(struct state *state, struct client *client, const struct job *old,
+		      uint64_t id, int64_t index);
+/* Hands out its items. The job may be gone afterwards. */
+void job_begin(struct state *state, struct job *job);
 /* A job of the controller's own with one item, made like another. */
 struct job *job_internal(struct state *state, const char *name, zmq_msg_t *task,
 			 zmq_msg_t *payload);
@@ -332,9 +400,58 @@ void measure_put(struct state *state, struct measure *measure);
 void measure_add(struct measure *measure, struct engine *engine, int64_t items, uint64_t busy_ns);
 double measure_item_ns(const struct measure *measure);
 
+/* history.c: jobs that have ended, and results that were delivered */
+/* The job may be gone afterwards. */
+void job_finish(struct state *state, struct job *job);
+/* Tells all who want to hear of it. Frames are consumed. */
+void job_tell(struct state *state, struct job *job, struct msg_result *result, zmq_msg_t *failures,
+	      zmq_msg_t *payload);
+/* A client has it, or is gone; takes the parcel. The job may be gone afterwards. */
+void parcel_acknowledged(struct state *state, struct parcel *parcel);
+void parcel_orphaned(struct state *state, struct parcel *parcel);
+/* Its client hears of it no more, from now on. */
+void job_leave(struct state *state, struct job *job);
+/* Before it is freed. */
+void history_remove(struct state *state, struct job *job);
+void history_free(struct state *state);
+
+/* attach.c: clients that hear of jobs of others */
+int on_attach(struct state *state, struct peer *peer, struct message *m);
+int on_detach(struct state *state, struct peer *peer, struct message *m);
+struct attachment *attachment_find(struct client *client, uint64_t number);
+void attachment_free(struct attachment *attachment);
+/* Copies to all that are attached. */
+void attachments_tell(struct state *state, struct job *job, const struct msg_result *result,
+		      zmq_msg_t *failures, zmq_msg_t *payload);
+/* The job of a client with this begin of its session; NULL. */
+struct job *job_find(struct state *state, struct span owner, uint64_t number);
+
+/* records.c: what there is to know of jobs, and orders about them */
+int on_jobs(struct state *state, struct peer *peer, struct message *m);
+int on_manage(struct state *state, struct peer *peer, struct message *m);
+/* The frame is consumed. */
+int answer_send(struct state *state, struct peer *peer, const struct msg_answer *m,
+		zmq_msg_t *frame);
+
+/* holds.c: objects that must not go with the client that brought them */
+void hold_add(struct state *state, const unsigned char *object);
+void hold_drop(struct state *state, const unsigned char *object);
+void holds_free(struct state *state);
+
 /* outbox.c: results on their way to clients */
-void outbox_add(struct state *state, struct client *client, struct msg_result *result,
-		zmq_msg_t *failures, zmq_msg_t *payload);
+/* NULL when memory is out. Frames are consumed. */
+struct parcel *outbox_add(struct state *state, struct client *client, struct msg_result *result,
+			  zmq_msg_t *failures, zmq_msg_t *payload);
+/* The answer to an ATTACH. */
+void outbox_answer(struct state *state, struct client *client, struct msg_attached *attached,
+		   const char *text);
+/* The same that nobody gets for now. */
+struct parcel *parcel_make(struct state *state, const struct msg_result *result,
+			   zmq_msg_t *failures, zmq_msg_t *payload);
+void parcel_head(const struct parcel *parcel, struct msg_result *result);
+/* Frames that share the bytes. */
+void parcel_share(struct parcel *parcel, zmq_msg_t *frames);
+void parcel_free(struct state *state, struct parcel *parcel);
 void outbox_ack(struct state *state, struct client *client, uint64_t seq);
 int outbox_resend(struct state *state, struct client *client, uint64_t from);
 void outbox_clear(struct state *state, struct client *client);

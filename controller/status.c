@@ -36,6 +36,41 @@ static json_t *text_json(const char *text)
 	return json ? json : json_string("(not UTF-8)");
 }
 
+/* Items in the engine's hands, of the job (NULL: of all). */
+static int64_t running_at(const struct engine *engine, const struct job *job)
+{
+	const struct slice *slice;
+	int64_t n = 0;
+
+	DL_FOREACH (engine->slices, slice) {
+		if (!job || slice->job == job)
+			n += slice->count - slice->done;
+	}
+	return n;
+}
+
+static int64_t queued_at(const struct engine *engine)
+{
+	const struct pinned *pinned;
+	int64_t n = 0;
+
+	DL_FOREACH (engine->pinned, pinned) {
+		n += pinned->count;
+	}
+	return n;
+}
+
+static int64_t unassigned(const struct job *job)
+{
+	const struct rerun *rerun;
+	int64_t n = job->remaining.total;
+
+	DL_FOREACH (job->reruns, rerun) {
+		n += rerun->count;
+	}
+	return n;
+}
+
 static json_t *engine_json(const struct state *state, const struct engine *engine)
 {
 	const struct slice *slice = engine->slices; /* that it runs, or is about to */
@@ -43,18 +78,20 @@ static json_t *engine_json(const struct state *state, const struct engine *engin
 	char log[PATH_MAX + 64];
 
 	snprintf(log, sizeof log, "%s/engine-%d.log", state->connection.dir, engine->id);
-	return json_pack("{s:i,s:s,s:o,s:i,s:i,s:I,s:i,s:f,s:i,s:I,s:o,s:o,s:o,s:I,s:I}", "id",
-			 engine->id, "state", engine_word(engine), "host",
-			 text_json(engine->agent ? engine->agent->host : ""), "pid",
-			 is_alive ? (int)engine->pid : 0, "agent",
-			 engine->agent ? engine->agent->index : -1, "slot",
-			 (json_int_t)engine->slot, "cores",
-			 engine->agent ? (int)engine->agent->cores : 0, "started",
-			 is_alive ? engine->started : 0.0, "restarts", engine->restarts, "items",
-			 (json_int_t)engine->items_run, "reason", text_json(engine->reason), "log",
-			 text_json(log), "label", text_json(slice ? slice->job->label : ""),
-			 "first_item", slice ? (json_int_t)(slice->first + slice->done) : -1,
-			 "item_count", slice ? (json_int_t)(slice->count - slice->done) : 0);
+	return json_pack(
+		"{s:i,s:s,s:o,s:i,s:i,s:I,s:i,s:f,s:i,s:I,s:o,s:o,s:o,s:I,s:I,s:i,s:I,s:I}", "id",
+		engine->id, "state", engine_word(engine), "host",
+		text_json(engine->agent ? engine->agent->host : ""), "pid",
+		is_alive ? (int)engine->pid : 0, "agent", engine->agent ? engine->agent->index : -1,
+		"slot", (json_int_t)engine->slot, "cores",
+		engine->agent ? (int)engine->agent->cores : 0, "started",
+		is_alive ? engine->started : 0.0, "restarts", engine->restarts, "items",
+		(json_int_t)engine->items_run, "reason", text_json(engine->reason), "log",
+		text_json(log), "label", text_json(slice ? slice->job->label : ""), "first_item",
+		slice ? (json_int_t)(slice->first + slice->done) : -1, "item_count",
+		slice ? (json_int_t)(slice->count - slice->done) : 0, "slices", engine->slice_count,
+		"queued", (json_int_t)queued_at(engine), "running",
+		(json_int_t)running_at(engine, NULL));
 }
 
 static json_t *engines_json(const struct state *state)
@@ -87,65 +124,79 @@ static int64_t running(const struct job *job, const struct state *state)
 {
 	int64_t n = 0;
 
-	for (int i = 0; job->slices > 0 && i < state->engine_count; i++) {
-		struct slice *slice;
-
-		DL_FOREACH (state->engines[i]->slices, slice) {
-			if (slice->job == job)
-				n += slice->count - slice->done;
-		}
-	}
+	for (int i = 0; job->slices > 0 && i < state->engine_count; i++)
+		n += running_at(state->engines[i], job);
 	return n;
 }
 
-static json_t *jobs_json(const struct state *state, json_int_t *items, json_int_t *slices)
+/* As clients name it. */
+static char *job_text(const struct job *job, char text[XC_JOB_ID_SIZE])
 {
-	json_t *list = json_array();
+	for (int i = 0; i < OWNER_SIZE; i++)
+		snprintf(text + 2 * i, 3, "%02x", job->client->session[i]);
+	snprintf(text + 2 * OWNER_SIZE, XC_JOB_ID_SIZE - 2 * OWNER_SIZE, "-%llu",
+		 (unsigned long long)job->id);
+	return text;
+}
+
+struct queue {
+	json_int_t items, slices, unassigned;
+};
+
+static void add_jobs(const struct state *state, struct client *clients, json_t *list,
+		     struct queue *queue)
+{
 	struct client *client;
 	struct job *job, *next;
 
-	DL_FOREACH (state->clients, client) {
+	DL_FOREACH (clients, client) {
 		HASH_ITER (hh, client->jobs, job, next) {
 			int64_t now = running(job, state);
+			char text[XC_JOB_ID_SIZE];
 
-			*items += job->items - job->ended - now;
-			*slices += job->slices;
+			queue->items += job->items - job->ended - now;
+			queue->slices += job->slices;
+			queue->unassigned += unassigned(job);
 			json_array_append_new(
 				list,
-				json_pack("{s:I,s:o,s:o,s:I,s:I,s:I,s:I,s:s}", "id",
-					  (json_int_t)job->id, "client", text_json(client->name),
-					  "label", text_json(job->label), "items",
-					  (json_int_t)job->items, "done", (json_int_t)job->ended,
-					  "failed", (json_int_t)job->failed, "running",
-					  (json_int_t)now, "state",
+				json_pack("{s:I,s:s,s:o,s:o,s:I,s:I,s:I,s:I,s:s}", "id",
+					  (json_int_t)job->id, "job", job_text(job, text), "client",
+					  text_json(client->name), "label", text_json(job->label),
+					  "items", (json_int_t)job->items, "done",
+					  (json_int_t)job->ended, "failed", (json_int_t)job->failed,
+					  "running", (json_int_t)now, "state",
 					  job->cancelled ? "cancelled" : "running"));
 		}
 	}
-	return list;
 }
 
 static char *report(const struct state *state)
 {
-	json_int_t items = 0, slices = 0, inputs = 0, results = 0;
+	json_int_t inputs = 0, results = 0;
+	struct queue queue = { 0 };
 	struct client *client;
 	int clients = 0;
-	json_t *jobs = jobs_json(state, &items, &slices), *root;
+	json_t *jobs = json_array(), *root;
 	char *text;
+
+	add_jobs(state, state->clients, jobs, &queue);
+	add_jobs(state, state->departed, jobs, &queue);
 
 	DL_FOREACH (state->clients, client) {
 		clients++;
 		inputs += (json_int_t)client->input_bytes;
 		results += (json_int_t)client->held_bytes;
 	}
-	root = json_pack("{s:s,s:o,s:i,s:s,s:f,s:o,s:I,s:o,s:o,s:i,s:o,s:{s:I,s:I},s:{s:I,s:I}}",
-			 "id", state->connection.id, "host", text_json(state->connection.host),
-			 "pid", (int)getpid(), "version", XC_VERSION, "uptime",
-			 (double)(now_ns() - state->started_ns) / 1e9, "connection",
-			 text_json(state->connection.path), "rss",
-			 (json_int_t)memory_resident_bytes(), "engines", engines_json(state),
-			 "agents", agents_json(state), "clients", clients, "jobs", jobs, "queue",
-			 "items", items, "slices", slices, "memory", "inputs", inputs, "results",
-			 results);
+	root = json_pack(
+		"{s:s,s:o,s:i,s:s,s:f,s:o,s:I,s:o,s:o,s:i,s:o,s:{s:I,s:I,s:I},s:{s:I,s:I,s:I}}",
+		"id", state->connection.id, "host", text_json(state->connection.host), "pid",
+		(int)getpid(), "version", XC_VERSION, "uptime",
+		(double)(now_ns() - state->started_ns) / 1e9, "connection",
+		text_json(state->connection.path), "rss", (json_int_t)memory_resident_bytes(),
+		"engines", engines_json(state), "agents", agents_json(state), "clients", clients,
+		"jobs", jobs, "queue", "items", queue.items, "slices", queue.slices, "unassigned",
+		queue.unassigned, "memory", "inputs", inputs, "results", results, "history",
+		(json_int_t)(state->history.bytes + state->history.kept_bytes));
 	if (!root)
 		return NULL;
 	text = json_dumps(root, JSON_COMPACT);

@@ -75,6 +75,13 @@ static struct job *job_new(struct state *state, struct client *client, const str
 	job->max_attempts = (int)s->max_attempts;
 	span_copy(job->label, sizeof job->label, s->label);
 	span_copy(job->name, sizeof job->name, s->name);
+	job->submitted_ns = now_ns();
+	if ((s->flags & JOB_KEEP) && client && s->object.size == OBJECT_SIZE) {
+		job->has_object = true;
+		memcpy(job->object, s->object.data, OBJECT_SIZE);
+		hold_add(state, job->object);
+	}
+	zmq_msg_init(&job->targets);
 	zmq_msg_init(&job->task);
 	zmq_msg_move(&job->task, task);
 	atomic_init(&job->payload->refs, 1);
@@ -84,6 +91,8 @@ static struct job *job_new(struct state *state, struct client *client, const str
 		job->measure =
 			measure_get(state, zmq_msg_data(&job->task), zmq_msg_size(&job->task));
 	if (client) {
+		if (s->job > client->last_job)
+			client->last_job = s->job;
 		client->input_bytes += zmq_msg_size(&job->payload->message);
 		HASH_ADD(hh, client->jobs, id, sizeof job->id, job);
 	}
@@ -91,9 +100,9 @@ static struct job *job_new(struct state *state, struct client *client, const str
 }
 
 /* Contiguous blocks of items to the targets, in order. */
-static void pin(struct state *state, struct job *job, zmq_msg_t *targets)
+static void pin(struct state *state, struct job *job)
 {
-	int64_t k = (int64_t)zmq_msg_size(targets) / 4;
+	int64_t k = (int64_t)zmq_msg_size(&job->targets) / 4;
 
 	for (int64_t i = 0; i < k; i++) {
 		__int128 n = job->items;
@@ -111,7 +120,7 @@ static void pin(struct state *state, struct job *job, zmq_msg_t *targets)
 				      "cancelled");
 			continue;
 		}
-		memcpy(&id, (char *)zmq_msg_data(targets) + 4 * i, 4);
+		memcpy(&id, (char *)zmq_msg_data(&job->targets) + 4 * i, 4);
 		engine = id < (uint32_t)state->engine_count ? state->engines[id] : NULL;
 		if (engine && engine_has_future(engine)) {
 			pinned_add(state, engine, job, first, end - first, 1, false);
@@ -141,10 +150,10 @@ static void refuse(struct state *state, struct client *client, uint64_t id, int6
 }
 
 /* Balanced over the targets only, if there are any. */
-static int restrict_to(struct state *state, struct job *job, zmq_msg_t *targets)
+static int restrict_to_targets(struct state *state, struct job *job)
 {
-	const char *ids = zmq_msg_data(targets);
-	size_t count = zmq_msg_size(targets) / 4;
+	const char *ids = zmq_msg_data(&job->targets);
+	size_t count = zmq_msg_size(&job->targets) / 4;
 
 	if (!count)
 		return 0;
@@ -165,11 +174,30 @@ static int restrict_to(struct state *state, struct job *job, zmq_msg_t *targets)
 	return 0;
 }
 
+void job_begin(struct state *state, struct job *job)
+{
+	zmq_msg_t empty[2];
+
+	if (job->items == 0) {
+		zmq_msg_init(&empty[0]);
+		zmq_msg_init(&empty[1]);
+		job_report(state, job, 0, 0, -1, 0, 0, 0, &empty[0], &empty[1]);
+	} else if (job->pinned) {
+		job->slices++; /* keeps it while its blocks are given out */
+		pin(state, job);
+		job_release(state, job);
+	} else {
+		if (restrict_to_targets(state, job) < 0)
+			log_line("out of memory: a job goes to all engines");
+		intervals_add(&job->remaining, 0, job->items);
+		job_update_runnable(state, job);
+	}
+}
+
 int on_submit(struct state *state, struct peer *peer, struct message *m)
 {
 	struct client *client = peer->is.client;
 	struct msg_submit s;
-	zmq_msg_t empty[2];
 	struct job *job;
 	int r = msg_submit_get(&m->fields, &s);
 
@@ -180,6 +208,8 @@ int on_submit(struct state *state, struct peer *peer, struct message *m)
 	outbox_ack(state, client, s.ack);
 	client->weight = s.weight > 0 ? s.weight : 1;
 	HASH_FIND(hh, client->jobs, &s.job, sizeof s.job, job);
+	if (attachment_find(client, s.job))
+		return XC_EPROTO;
 	if (job || !submit_is_valid(&s, m)) {
 		if (!job)
 			refuse(state, client, s.job, s.items, XC_EPROTO,
@@ -198,23 +228,54 @@ int on_submit(struct state *state, struct peer *peer, struct message *m)
 	}
 	if (job->flags & (JOB_EVERYWHERE | JOB_FORGET))
 		everywhere_submit(state, job, s.object, &m->frames[1]);
-	if (job->items == 0) {
-		zmq_msg_init(&empty[0]);
-		zmq_msg_init(&empty[1]);
-		job_report(state, job, 0, 0, -1, 0, 0, 0, &empty[0], &empty[1]);
-		return 0;
-	}
-	if (job->pinned) {
-		job->slices++; /* keeps it while its blocks are given out */
-		pin(state, job, &m->frames[1]);
-		job_release(state, job);
-	} else {
-		if (restrict_to(state, job, &m->frames[1]) < 0)
-			log_line("out of memory: a job goes to all engines");
-		intervals_add(&job->remaining, 0, job->items);
-		job_update_runnable(state, job);
-	}
+	zmq_msg_move(&job->targets, &m->frames[1]);
+	job_begin(state, job);
 	return 0;
+}
+
+/* The input of one item. */
+static int item_payload(const struct job *job, int64_t index, zmq_msg_t *payload)
+{
+	char *bytes = zmq_msg_data(&job->payload->message);
+
+	if (index < 0 || job->form != FORM_STRIDED) {
+		zmq_msg_init(payload);
+		return zmq_msg_copy(payload, &job->payload->message);
+	}
+	return frame_copy(payload, bytes + (uint64_t)index * job->in_size, job->in_size);
+}
+
+struct job *job_again(struct state *state, struct client *client, const struct job *old,
+		      uint64_t id, int64_t index)
+{
+	struct msg_submit s = { .job = id,
+				.pinned = old->pinned,
+				.items = index < 0 ? old->items : 1,
+				.form = old->form,
+				.in_size = old->in_size,
+				.out_size = old->out_size,
+				.chunk = old->chunk,
+				.max_attempts = (uint64_t)old->max_attempts,
+				/* what engines are given that come later has its entry */
+				.flags = old->flags &
+					 ~(uint64_t)(JOB_EVERYWHERE | JOB_FORGET | JOB_VARIABLE),
+				.priority = old->priority,
+				.label = span_of(old->label),
+				.name = span_of(old->name) };
+	struct job *job = NULL;
+	zmq_msg_t task, payload;
+
+	if (old->has_object)
+		s.object = (struct span){ old->object, OBJECT_SIZE };
+	zmq_msg_init(&task);
+	zmq_msg_copy(&task, (zmq_msg_t *)&old->task);
+	if (item_payload(old, index, &payload) == 0)
+		job = job_new(state, client, &s, &task, &payload);
+	if (job)
+		zmq_msg_copy(&job->targets, (zmq_msg_t *)&old->targets);
+	zmq_msg_close(&task);
+	zmq_msg_close(&payload);
+	return job;
 }
 
 struct job *job_internal(struct state *state, const char *name, zmq_msg_t *task, zmq_msg_t *payload)

@@ -341,6 +341,7 @@ static void loop(struct agent *agent)
 			source->on_ready(source);
 		}
 		slots_tick(agent);
+		service_tick(agent, now_ns());
 		beat(agent);
 	}
 }

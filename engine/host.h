@@ -67,6 +67,7 @@ struct slot {
 };
 
 struct visitor;
+struct lingering;
 
 /* A RESERVE that there was no room for. */
 struct deferred {
@@ -86,6 +87,7 @@ struct agent {
 	struct store store;
 	struct connection_refs *holds; /* of the controller */
 	struct visitor *visitors;      /* connections to the store */
+	struct lingering *lingering;   /* references of some that have gone, oldest first */
 	struct slot *slots;
 	bool welcomed;
 	uint64_t first_engine;
@@ -145,6 +147,8 @@ void slot_rescue(struct slot *slot, int status, bool restarting);
 /* service.c */
 int service_listen(struct agent *agent, struct xc_error *err);
 void service_fini(struct agent *agent);
+/* Lets go of references whose time has come. */
+void service_tick(struct agent *agent, uint64_t now);
 /* Answers one request of an engine; false when the channel is at its end. */
 bool service_engine(struct slot *slot);
 /* Requests that waited for a BEAT; forgets those of a channel that closes. */

@@ -16,6 +16,8 @@
 #include "proto/log.h"
 #include "proto/task.h"
 
+#define LINGER_NS UINT64_C(30000000000)
+
 /* References that one connection holds. */
 struct connection_refs {
 	unsigned char id[OBJECT_SIZE];
@@ -29,12 +31,14 @@ struct visitor {
 	struct source source;
 	struct agent *agent;
 	struct connection_refs *refs;
+	bool lingers; /* they outlive it by a while */
 	struct visitor *prev, *next;
 };
 
 struct call {
 	struct agent *agent;
 	struct slot *slot; /* NULL: a visitor */
+	struct visitor *visitor;
 	struct connection_refs **refs;
 	const struct channel_packet *in;
 	int fd;	     /* came along, taken by setting -1 */
@@ -262,6 +266,13 @@ static int on_unset(struct call *c)
 	return 0;
 }
 
+static int on_linger(struct call *c)
+{
+	if (c->visitor)
+		c->visitor->lingers = true;
+	return 0;
+}
+
 static int on_peers(struct call *c)
 {
 	if (c->in->number >= (uint64_t)c->agent->peer_count)
@@ -280,14 +291,20 @@ static const struct {
 	[OP_CONFIG] = { on_config, true },    [OP_NEXT] = { on_next, true },
 	[OP_SET] = { on_set, true },	      [OP_UNSET] = { on_unset, true },
 	[OP_SHARE] = { on_share, true },      [OP_PEERS] = { on_peers, true },
+	[OP_LINGER] = { on_linger, false },
 };
 
 /* Takes and answers one request; false at the end of the stream. */
-static bool serve(struct agent *agent, struct slot *slot, struct connection_refs **refs, int fd)
+static bool serve(struct agent *agent, struct slot *slot, struct visitor *visitor, int fd)
 {
 	char buffer[CHANNEL_MAX];
 	struct channel_packet in;
-	struct call call = { .agent = agent, .slot = slot, .refs = refs, .in = &in, .channel = fd };
+	struct call call = { .agent = agent,
+			     .slot = slot,
+			     .visitor = visitor,
+			     .refs = slot ? &slot->refs : &visitor->refs,
+			     .in = &in,
+			     .channel = fd };
 	size_t count = sizeof requests / sizeof requests[0];
 	int r = channel_receive(fd, &in, buffer, MSG_DONTWAIT);
 
@@ -314,12 +331,43 @@ static bool serve(struct agent *agent, struct slot *slot, struct connection_refs
 
 bool service_engine(struct slot *slot)
 {
-	return serve(slot->agent, slot, &slot->refs, slot->channel.fd);
+	return serve(slot->agent, slot, NULL, slot->channel.fd);
+}
+
+/* Those of a visitor that has gone, until the controller's HOLD must have come. */
+struct lingering {
+	struct connection_refs *refs;
+	uint64_t until_ns;
+	struct lingering *next;
+};
+
+static bool linger(struct agent *agent, struct connection_refs **refs)
+{
+	struct lingering *l = agent->stopping ? NULL : malloc(sizeof *l);
+
+	if (!l)
+		return false;
+	*l = (struct lingering){ .refs = *refs, .until_ns = now_ns() + LINGER_NS };
+	*refs = NULL;
+	LL_APPEND(agent->lingering, l);
+	return true;
+}
+
+void service_tick(struct agent *agent, uint64_t now)
+{
+	while (agent->lingering && agent->lingering->until_ns <= now) {
+		struct lingering *l = agent->lingering;
+
+		LL_DELETE(agent->lingering, l);
+		refs_clear(&agent->store, &l->refs);
+		free(l);
+	}
 }
 
 static void dismiss(struct visitor *visitor)
 {
-	refs_clear(&visitor->agent->store, &visitor->refs);
+	if (!visitor->lingers || !linger(visitor->agent, &visitor->refs))
+		refs_clear(&visitor->agent->store, &visitor->refs);
 	service_forget(visitor->agent, visitor->source.fd);
 	/* N.B. an engine that is being started may still have a copy of the descriptor
 	 * (the kernel lets spawn return before it closes those); closing ours would
@@ -334,7 +382,7 @@ static void on_visitor(struct source *source)
 {
 	struct visitor *visitor = (struct visitor *)source;
 
-	if (!serve(visitor->agent, NULL, &visitor->refs, source->fd))
+	if (!serve(visitor->agent, NULL, visitor, source->fd))
 		dismiss(visitor);
 }
 
@@ -395,8 +443,11 @@ int service_listen(struct agent *agent, struct xc_error *err)
 void hold_object(struct agent *agent, struct span id)
 {
 	struct object *object = id.size == OBJECT_SIZE ? store_find(&agent->store, id.data) : NULL;
+	struct connection_refs *held = NULL;
 
-	if (object && refs_add(&agent->holds, object) == 0)
+	if (object)
+		HASH_FIND(hh, agent->holds, object->id, OBJECT_SIZE, held);
+	if (object && !held && refs_add(&agent->holds, object) == 0)
 		object_ref(object);
 }
 
@@ -413,6 +464,7 @@ void service_fini(struct agent *agent)
 	DL_FOREACH_SAFE (agent->visitors, visitor, next) {
 		dismiss(visitor);
 	}
+	service_tick(agent, UINT64_MAX);
 	refs_clear(&agent->store, &agent->holds);
 	if (agent->listener.fd >= 0) {
 		close(agent->listener.fd);

@@ -222,10 +222,10 @@ struct xc_result;
  * (XCLUSTER is not understood). */
 XC_API int xc_open(struct xc_client **client, const char *cluster, struct xc_error *err);
 
-/* Ends the session: jobs of this client that still run are cancelled, results
- * not fetched are dropped. Destroys views. Results are to be destroyed before,
- * or after: they stay readable but can no longer be waited for. Ends the private
- * cluster of XCLUSTER=local and waits until nothing is left of it. NULL is taken. */
+/* Ends the session: jobs of this client that still run are cancelled (but see
+ * XC_DISCONNECT_KEEP), results not fetched are dropped. Destroys views. Results are to be destroyed
+ * before, or after: they stay readable but can no longer be waited for. Ends the private cluster of
+ * XCLUSTER=local and waits until nothing is left of it. NULL is taken. */
 XC_API void xc_close(struct xc_client *client);
 
 /* Waits until at least `n` engines can run a task. Errors: -ETIMEDOUT (the text
@@ -380,6 +380,13 @@ enum xc_on_failure {
 			are there are kept */
 };
 
+enum xc_on_disconnect {
+	XC_DISCONNECT_CANCEL, /* the job is cancelled when its client closes or dies */
+	XC_DISCONNECT_KEEP,   /* it goes on, and its results stay in the controller for
+				 whoever attaches, see xc_attach; also when its result
+				 is destroyed */
+};
+
 /* Options of a job. All zero is the default; NULL is taken for that. */
 struct xc_map_options {
 	const char *function; /* used when `fn` is NULL: a function of the library or source
@@ -398,6 +405,7 @@ struct xc_map_options {
 	bool progress;	   /* calls that wait show it on stderr if a terminal */
 	const char *label; /* shown by `xcluster status` */
 	int priority;	   /* of balanced jobs: higher ones go first, of all clients */
+	enum xc_on_disconnect on_disconnect;
 };
 /* clang-format off */
 #ifdef __cplusplus
@@ -666,8 +674,109 @@ XC_API int xc_result_engines(struct xc_result *result, int *ids, int64_t *items,
  * alone, also when it went to an engine together with others. */
 XC_API int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err);
 
-/* Forgets a result; cancels what has not ended. NULL is taken. */
+/* Forgets a result; cancels what has not ended, unless it is of xc_attach or of a job
+ * with XC_DISCONNECT_KEEP, which go on. NULL is taken. */
 XC_API void xc_result_destroy(struct xc_result *result);
+
+/* ---- Jobs by id -------------------------------------------------------- */
+
+/* Bytes of the text that names a job within its cluster, with the zero at its end. */
+#define XC_JOB_ID_SIZE 40
+
+/* Writes the id of the job that the result is of, also of one that has ended; any client
+ * of the cluster may use it below, in this process or another. For an xc_apply on a
+ * balanced view, which may go together with others: of that one call. Sends what is held
+ * back, but waits for nothing. -EINVAL, -ENOMEM; XC_ELOST when the client was closed
+ * before the job was sent. */
+XC_API int xc_result_id(struct xc_result *result, char id[XC_JOB_ID_SIZE]);
+
+/* A result of a job of any client of this cluster, pending or ended: one round trip.
+ * Owned by the caller, and as any other: it can be waited for, watched item by item and
+ * cancelled, and gives all results and failures from the first, times counted from now.
+ * Destroying it leaves the job alone. Several may be attached to a job, its own client
+ * included; nobody's pace holds up its own client.
+ * `out`: `out_bytes` of room for items * out_size bytes, as of xc_map; NULL and 0 for
+ * jobs whose results have no fixed size, or to do without them.
+ * A job that its client's end cancels ends for those attached, too. Of jobs that have
+ * ended the controller knows the last thousand (`xcluster start --history`), and of their
+ * results and inputs the last 8 MB; for more of one job set XC_DISCONNECT_KEEP: such a job
+ * stays until somebody has had its results and it is one of the oldest, or xc_purge. Of
+ * all such jobs the controller takes 1 GB of results (`--kept-limit`): above it gives up
+ * what somebody has had already, and hands out no more items of jobs without a client
+ * until somebody fetches.
+ * Errors: -ENOENT (no such job, or forgotten), -EMSGSIZE (`out` is too small; the text
+ * says what is needed), -EINVAL (no id; `out` for results of no fixed size), -ENODATA (its
+ * results are not there any more), XC_ELOST, -ETIMEDOUT, -ENOMEM. */
+XC_API struct xc_result *xc_attach(struct xc_client *client, const char *id, void *out,
+				   size_t out_bytes, struct xc_error *err);
+
+/* Runs a job that has ended again, in whatever way it did, as a new job of this client
+ * with the same function, inputs, engines and options. Otherwise as xc_map_async. Variables
+ * and programs are not brought again: where they are gone, the items fail and say so.
+ * `out` as of xc_attach. Errors as xc_attach; -EBUSY when the job has not ended, -ENODATA
+ * when its inputs are not there any more. */
+XC_API struct xc_result *xc_resubmit(struct xc_client *client, const char *id, void *out,
+				     size_t out_bytes, struct xc_error *err);
+
+/* Which jobs. All zero: all. */
+struct xc_job_query {
+	const char *label; /* NULL: any; may have *, ? and [...] as in file names */
+	const char *state; /* NULL: any; else as in struct xc_job_info */
+	double since;	   /* submitted at this time or later, in seconds since 1970; */
+	double until;	   /* and before this one; 0: no bound */
+	int max;	   /* at most so many, the newest; 0: all */
+};
+/* clang-format off */
+#ifdef __cplusplus
+#define XC_JOB_QUERY_INIT {}
+#else
+#define XC_JOB_QUERY_INIT { 0 }
+#endif
+/* clang-format on */
+
+struct xc_job_info {
+	char id[XC_JOB_ID_SIZE];
+	char label[64];
+	char client[64]; /* name of the program that submitted it */
+	char state[16];	 /* "queued": nothing of it has begun; "running"; "cancelling";
+			    "done"; "failed": not all items ended well; "cancelled" */
+	int64_t items, done, failed;
+	int priority;
+	double submitted, started, finished; /* seconds since 1970; 0: not yet */
+	uint64_t result_bytes;		     /* of its results so far; 0 when they are gone */
+	bool has_results;		     /* it can be attached to */
+	bool has_inputs;		     /* it can be run again, once it has ended */
+};
+/* Jobs of all clients, pending and ended, the newest first. `*jobs`: `*count` of them,
+ * to be given to free(). Items that went together, of xc_apply on a balanced view, are
+ * one job here. One round trip. Errors: -EINVAL (names what is not valid), XC_ELOST,
+ * -ETIMEDOUT, -ENOMEM. */
+XC_API int xc_jobs(struct xc_client *client, const struct xc_job_query *query,
+		   struct xc_job_info **jobs, int *count, struct xc_error *err);
+
+/* Cancels a job by its id, whosever it is; does not wait for its end. Otherwise as
+ * xc_cancel. Errors: -ENOENT, -EINVAL, -EALREADY (it has ended), XC_ELOST, -ETIMEDOUT. */
+XC_API int xc_job_cancel(struct xc_client *client, const char *id, enum xc_cancel how,
+			 struct xc_error *err);
+
+/* Has the controller forget a job that has ended, with its results, or (NULL) all of
+ * them: returns how many. Results on their way to their own client arrive all the same.
+ * Errors: -EBUSY (it has not ended), -ENOENT, -EINVAL, XC_ELOST, -ETIMEDOUT. */
+XC_API int xc_purge(struct xc_client *client, const char *id, struct xc_error *err);
+
+/* What an engine has before it. */
+struct xc_queue {
+	int engine;	   /* its id */
+	int slices;	   /* runs of items that were sent to it and have not ended */
+	int64_t queued;	   /* items that only it may run, not yet sent to it */
+	int64_t running;   /* items sent to it that have not ended */
+	int64_t completed; /* items that it has run */
+};
+/* Fills in up to `max` queues of engines that have not failed, ascending by id; returns
+ * how many there are. `unassigned` (may be NULL): items that any engine may run, not yet
+ * sent to one. One round trip. Errors: -EINVAL, XC_ELOST, -ETIMEDOUT. */
+XC_API int xc_queue_status(struct xc_client *client, struct xc_queue *queues, int max,
+			   int64_t *unassigned, struct xc_error *err);
 
 /* ---- Streams: items of unknown number ----------------------------------- */
 

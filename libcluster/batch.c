@@ -22,8 +22,8 @@ static bool same_options(const struct xc_map_options *a, const struct xc_map_opt
 	return a->start == b->start && a->step == b->step && a->chunk == b->chunk &&
 	       a->max_attempts == b->max_attempts && a->priority == b->priority &&
 	       a->time_limit == b->time_limit && a->on_failure == b->on_failure &&
-	       a->at_most_once == b->at_most_once && strcmp(f, g) == 0 && strcmp(l, k) == 0 &&
-	       strcmp(n, o) == 0;
+	       a->at_most_once == b->at_most_once && a->on_disconnect == b->on_disconnect &&
+	       strcmp(f, g) == 0 && strcmp(l, k) == 0 && strcmp(n, o) == 0;
 }
 
 static bool fits(const struct xci_batch *batch, xc_task_fn *fn, size_t out_size,
@@ -57,9 +57,13 @@ static bool has_buffers(struct xci_batch *batch)
 static int name_task(struct xc_client *client, xc_task_fn *fn, struct xc_error *err)
 {
 	struct xci_batch *batch = &client->batch;
+	int r;
 
 	batch->frame_size = 0;
-	return xci_ship(client, fn, &batch->options, &batch->task, err);
+	r = xci_ship(client, fn, &batch->options, &batch->task, err);
+	if (r == 0 && batch->options.on_disconnect == XC_DISCONNECT_KEEP)
+		r = xci_store_linger(client, err);
+	return r;
 }
 
 /* From now on the batch is of tasks like this one. */
@@ -95,6 +99,11 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t out_size,
 	xci_submit_fields(&batch->submit, &batch->options);
 	/* Each is a job of its own: none is stopped by, or grouped with, another. */
 	batch->submit.flags &= ~(uint64_t)JOB_STOP_ON_FAILURE;
+	batch->submit.flags |= JOB_APART;
+	if (options->on_disconnect == XC_DISCONNECT_KEEP) {
+		memcpy(batch->object, batch->task.object.data, OBJECT_SIZE);
+		batch->submit.object = (struct span){ batch->object, OBJECT_SIZE };
+	}
 	batch->submit.chunk = 0;
 	batch->is_open = true;
 	return 0;
@@ -188,6 +197,7 @@ int xci_batch_flush(struct xc_client *client)
 			continue; /* destroyed meanwhile */
 		job->members[i]->job = job;
 		job->members[i]->index = i;
+		job->members[i]->number = job->id;
 	}
 	batch->count = 0;
 	batch->is_uneven = false;
@@ -264,6 +274,7 @@ struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const 
 	}
 	result->is_single = true;
 	result->index = batch->count;
+	result->is_kept = options->on_disconnect == XC_DISCONNECT_KEEP;
 	result->progress = options->progress;
 	add_input(batch, in, in_size);
 	batch->members[batch->count++] = result;

@@ -24,6 +24,8 @@ enum channel_op {
 	OP_UNSET = 10, /* name; empty: all */
 	OP_SHARE = 11, /* object, number, descriptor got from another agent: keep it, too */
 	OP_PEERS = 12, /* number: i. reply: text = i-th other store of this host; -ENOENT */
+	/* all: */
+	OP_LINGER = 13, /* the connection's references outlive it by half a minute */
 };
 
 #define CHANNEL_MAX	   65536

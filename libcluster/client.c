@@ -117,7 +117,8 @@ static const struct route {
 	{ MSG_RESULT, xci_on_result },	    { MSG_ROSTER, xci_on_roster },
 	{ MSG_WELCOME_CLIENT, on_welcome }, { MSG_REFUSED, on_refused },
 	{ MSG_REPORT, on_report },	    { MSG_PONG, on_pong },
-	{ MSG_RESEND, on_resend },	    { MSG_ANSWER, xci_on_answer },
+	{ MSG_RESEND, on_resend },	    { MSG_ATTACHED, xci_on_attached },
+	{ MSG_ANSWER, xci_on_answer },
 };
 
 static int dispatch(struct xc_client *client, struct message *m)
@@ -421,9 +422,8 @@ int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argume
 	return 0;
 }
 
-/* The same, whatever signals come. */
-static int wait_through(struct xc_client *client, double timeout, bool (*done)(void *argument),
-			void *argument)
+int xci_wait_through(struct xc_client *client, double timeout, bool (*done)(void *argument),
+		     void *argument)
 {
 	uint64_t limit = now_ns() + (uint64_t)(timeout * 1e9), now;
 	int r;
@@ -504,7 +504,7 @@ static bool is_answered(void *argument)
 
 static int welcome(struct xc_client *client, struct xc_error *err)
 {
-	int r = wait_through(client, OPEN_LIMIT_S, is_answered, client);
+	int r = xci_wait_through(client, OPEN_LIMIT_S, is_answered, client);
 
 	if (r == -ETIMEDOUT)
 		return error_set(err, r,
@@ -587,6 +587,8 @@ void xc_close(struct xc_client *client)
 	if (!client || (client->inside && client->inside->running))
 		return; /* a task may not take its own client away */
 	if (client->is_welcome && !client->is_lost && !client->inside) {
+		if (client->batch.count && client->batch.options.on_disconnect)
+			xci_batch_flush(client);
 		zmq_setsockopt(client->dealer, ZMQ_LINGER, &linger, sizeof linger);
 		POST(client, bye, .id = 0);
 	}
@@ -608,6 +610,7 @@ void xc_close(struct xc_client *client)
 	free(client->report);
 	if (client->is_held)
 		message_fini(&client->held);
+	free(client->answer.bytes);
 	xci_loop_free(client);
 	if (client->store >= 0)
 		close(client->store);
@@ -640,7 +643,7 @@ int xci_check_question(struct xc_client *client, const char *call, struct xc_err
 
 int xci_wait_for_report(struct xc_client *client, struct xc_error *err)
 {
-	int r = wait_through(client, OPEN_LIMIT_S, is_reported, client);
+	int r = xci_wait_through(client, OPEN_LIMIT_S, is_reported, client);
 
 	if (r == -ENOTSUP)
 		return error_set(err, r, "XCLUSTER=inline does not do this: use a cluster");

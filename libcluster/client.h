@@ -65,9 +65,22 @@ struct xci_sent {
 	struct xci_sent *prev, *next;
 };
 
+/* The answer to an ATTACH, awaited. */
+struct xci_attach {
+	struct xc_result *result;
+	int64_t index;	  /* item of the job; -1: all */
+	size_t out_bytes; /* room of the result */
+	bool again;
+	bool is_answered, is_refused;
+	int code;
+	char text[400];
+};
+
 /* A job on the wire: of one result, or of many that were submitted apart. */
 struct xci_job {
 	uint64_t id;
+	bool is_attached;	   /* another's, or one that had another number before */
+	struct xci_attach *attach; /* borrowed; NULL: none is awaited */
 	uint64_t input_bytes;
 	struct xc_result *single;   /* borrowed; NULL when it was destroyed */
 	struct xc_result **members; /* owned list of borrowed, holes NULL */
@@ -114,9 +127,12 @@ struct xci_blob {
 };
 
 struct xc_result {
-	struct xc_client *client; /* borrowed; NULL after xc_close */
-	struct xci_job *job;	  /* NULL before it is sent, and once it has ended */
-	int64_t index;		  /* within the job, for a member */
+	struct xc_client *client;	 /* borrowed; NULL after xc_close */
+	struct xci_job *job;		 /* NULL before it is sent, and once it has ended */
+	int64_t index;			 /* within the job, for a member */
+	unsigned char owner[OWNER_SIZE]; /* with the number: of the job, for its id */
+	uint64_t number;		 /* 0: not known before it is sent */
+	bool is_kept;			 /* goes on without us */
 	int64_t items, done, failed;
 	bool is_ready, is_single; /* is_single: a member of a batch */
 	bool progress;
@@ -148,13 +164,24 @@ struct xci_batch {
 	xc_task_fn *fn; /* what the task was made of */
 	size_t out_size;
 	struct xc_map_options options;
-	bool is_open; /* the fields above are valid */
+	unsigned char object[OBJECT_SIZE]; /* program of tasks that are to be kept */
+	bool is_open;			   /* the fields above are valid */
 	unsigned char *inputs;
 	uint64_t *offsets; /* of the inputs, and where the next one goes */
 	bool is_uneven;	   /* inputs differ in size */
 	struct xc_result **members;
 	int64_t count;
 	uint64_t since_ns;
+};
+
+/* The ANSWER that came last. */
+struct xci_answer {
+	uint64_t id;
+	int code;
+	uint64_t count;
+	char text[400];
+	void *bytes; /* owned */
+	size_t size;
 };
 
 struct xc_client {
@@ -177,9 +204,9 @@ struct xc_client {
 	int pings;	    /* without an answer */
 	struct xci_sent *sent;
 	uint64_t last_job, last_query, last_object;
-	uint64_t reported;	/* id of the REPORT that came last */
-	char *report;		/* its text, owned */
-	struct xc_error answer; /* of the ANSWER that came last */
+	uint64_t reported; /* id of the REPORT that came last */
+	char *report;	   /* its text, owned */
+	struct xci_answer answer;
 	struct xci_engine *engines;
 	int engine_count, up, covered; /* covered: up, or starting again */
 	uint64_t starting;
@@ -188,6 +215,7 @@ struct xc_client {
 	struct xc_view all, balanced, *views;
 	int store; /* connection to the agent's store; -1 */
 	uint64_t store_looked_ns;
+	bool store_lingers; /* what it holds outlives it by a while */
 	unsigned char store_session[SESSION_SIZE];
 	struct xci_shipped *shipped;
 	struct {
@@ -214,6 +242,11 @@ int xci_pump(struct xc_client *client, int timeout_ms);
 /* Takes messages in until `done(argument)` or the time-out. */
 int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argument),
 	     void *argument);
+/* The same, whatever signals come. */
+int xci_wait_through(struct xc_client *client, double timeout, bool (*done)(void *argument),
+		     void *argument);
+/* A numbered message was the next one of the controller, and is done with. */
+void xci_taken(struct xc_client *client, uint64_t seq, uint64_t received, size_t size);
 int xci_lost(struct xc_client *client, struct xc_error *err);
 /* The error of a wait that ended with `r`, in the name of `call`. */
 int xci_wait_failed(struct xc_client *client, const char *call, int r, struct xc_error *err);
@@ -246,9 +279,6 @@ void xci_check_counters(struct xc_client *client);
 int xci_wait_for_report(struct xc_client *client, struct xc_error *err);
 /* May the controller be asked something? 0, or the error of the call. */
 int xci_check_question(struct xc_client *client, const char *call, struct xc_error *err);
-
-/* control.c */
-int xci_on_answer(struct xc_client *client, struct message *m);
 
 /* loop.c */
 /* xc_process has something to do though the socket may not say so. */
@@ -290,6 +320,8 @@ int xci_store(struct xc_client *client, struct xc_error *err);
 int xci_object_put(struct xc_client *client, const void *data, uint64_t size, unsigned char *id,
 		   struct xc_error *err);
 void xci_object_release(struct xc_client *client, const unsigned char *id);
+/* Programs must not go with us before the controller has them held. */
+int xci_store_linger(struct xc_client *client, struct xc_error *err);
 /* Those that the result's job was sent with. */
 void xci_objects_release(struct xc_result *result);
 void xci_ship_free(struct xc_client *client);
@@ -356,6 +388,24 @@ void xci_result_end(struct xc_result *result, uint64_t now);
 void xci_job_forget(struct xc_client *client, struct xci_job *job);
 /* Ends what has not ended of a job of which no more will come. */
 void xci_job_abandon(struct xci_job *job, const char *why);
+
+/* attach.c */
+int xci_on_attached(struct xc_client *client, struct message *m);
+int xci_on_answer(struct xc_client *client, struct message *m);
+/* We hear of it no more, from now on. */
+void xci_job_leave(struct xc_client *client, struct xci_job *job);
+struct xci_job_name {
+	unsigned char owner[OWNER_SIZE];
+	uint64_t number;
+	int64_t index; /* -1: none */
+};
+int xci_job_name(struct xci_job_name *name, const char *call, const char *id, struct xc_error *err);
+void xci_job_id(char id[XC_JOB_ID_SIZE], const unsigned char *owner, uint64_t number);
+
+/* jobs.c: waits for the ANSWER to the last question: 0, with client->answer; else the
+ * error in the name of `call`. `id` NULL: of no job. */
+int xci_await_answer(struct xc_client *client, const char *call, const char *id,
+		     struct xc_error *err);
 
 /* progress.c: shows on a terminal where a result stands, if that was asked for. */
 void xci_progress_show(struct xc_result *result);

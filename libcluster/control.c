@@ -13,19 +13,6 @@ struct targets {
 	int count;
 };
 
-int xci_on_answer(struct xc_client *client, struct message *m)
-{
-	struct msg_answer answer;
-	int r = msg_answer_get(&m->fields, &answer);
-
-	if (r < 0)
-		return r;
-	client->answer.code = (int)answer.code;
-	span_copy(client->answer.text, sizeof client->answer.text, answer.text);
-	client->reported = answer.id;
-	return 0;
-}
-
 static int find_targets(const struct xc_view *view, const char *call, struct targets *targets,
 			struct xc_error *err)
 {
@@ -57,10 +44,7 @@ static int give_order(struct xc_client *client, const struct targets *targets, c
 	r = xci_post(client, header, size, &frame, 1);
 	if (r < 0)
 		return xci_wait_failed(client, call, r, err);
-	r = xci_wait_for_report(client, err);
-	if (r == 0 && client->answer.code < 0)
-		r = error_set(err, client->answer.code, "%s: %s", call, client->answer.text);
-	return r;
+	return xci_await_answer(client, call, NULL, err);
 }
 
 static int send_signal(const struct xc_view *view, const char *call, int signal,

@@ -88,7 +88,7 @@ static void take_good(struct xc_result *result, const struct arrival *a, int64_t
 	if (from >= end)
 		return;
 	xci_ended_add(result, from, end - from, XC_OK);
-	if (!result->out_size || !a->payload.size)
+	if (!result->out_size || !result->out || !a->payload.size)
 		return;
 	memcpy((char *)result->out + (size_t)from * result->out_size,
 	       (const char *)a->payload.data + (size_t)(from - a->head.first) * result->out_size,
@@ -222,7 +222,7 @@ static void take_member(struct xc_result *result, const struct arrival *a, int64
 		add_failure(result, &own, 0, 1, (int)a->head.engine);
 	} else {
 		add_share(result, (int)a->head.engine, 1);
-		if (result->out_size && a->payload.size)
+		if (result->out_size && result->out && a->payload.size)
 			memcpy(result->out,
 			       (const char *)a->payload.data + (size_t)at * result->out_size,
 			       result->out_size);
@@ -354,6 +354,14 @@ void xci_job_abandon(struct xci_job *job, const char *why)
 		abandon(job->single, why);
 }
 
+void xci_taken(struct xc_client *client, uint64_t seq, uint64_t received, size_t size)
+{
+	client->received = seq;
+	/* As the controller counts them against its window. */
+	client->unacked_bytes += RESULT_BYTES + size;
+	xci_sent_free(client, received);
+}
+
 int xci_on_result(struct xc_client *client, struct message *m)
 {
 	struct arrival a;
@@ -378,10 +386,7 @@ int xci_on_result(struct xc_client *client, struct message *m)
 		r = take_single(job->single, &a, &m->frames[1]);
 	if (r == -ENOMEM)
 		return r;
-	client->received = a.head.seq;
-	/* As the controller counts them against its window. */
-	client->unacked_bytes += RESULT_BYTES + size;
-	xci_sent_free(client, a.head.received);
+	xci_taken(client, a.head.seq, a.head.received, size);
 	if (job && a.head.final) {
 		xci_job_abandon(job, "the controller ended the job without its result");
 		xci_job_forget(client, job);

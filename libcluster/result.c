@@ -17,6 +17,7 @@ struct xc_result *xci_result_new(struct xc_client *client, int64_t items, void *
 	if (!result)
 		return NULL;
 	result->client = client;
+	memcpy(result->owner, client->session, OWNER_SIZE);
 	result->items = items;
 	result->out = out;
 	result->out_size = out_size;
@@ -298,14 +299,23 @@ int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err
 	return r < 0 ? error_set(err, r, "xc_cancel: %s", error_text(r)) : 0;
 }
 
+static bool is_wanted(const struct xci_job *job)
+{
+	for (int64_t i = 0; i < job->count; i++)
+		if (job->members[i])
+			return true;
+	return job->single != NULL;
+}
+
 /* Nobody wants the results any more: incoming ones pass it by. */
 static void detach(struct xc_result *result)
 {
 	struct xci_batch *batch = &result->client->batch;
 	struct xci_job *job = result->job;
+	bool leaves = job && !result->is_ready && (job->is_attached || result->is_kept);
 
 	if (!result->is_ready) {
-		if (job)
+		if (job && !leaves)
 			xc_cancel(result, XC_CANCEL_QUEUED, NULL);
 		else if (result->is_single && result->index < batch->count &&
 			 batch->members[result->index] == result)
@@ -317,6 +327,8 @@ static void detach(struct xc_result *result)
 		job->members[result->index] = NULL;
 	else if (job)
 		job->single = NULL;
+	if (leaves && !is_wanted(job))
+		xci_job_leave(result->client, job);
 	xci_objects_release(result);
 	DL_DELETE(result->client->results, result);
 }

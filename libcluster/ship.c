@@ -16,6 +16,7 @@ static void forget_store(struct xc_client *client)
 
 	close(client->store);
 	client->store = -1;
+	client->store_lingers = false;
 	DL_FOREACH (client->shipped, shipped) {
 		shipped->is_put = false;
 	}
@@ -99,6 +100,20 @@ void xci_object_release(struct xc_client *client, const unsigned char *id)
 	if (client->store >= 0)
 		store_failed(client, channel_call(client->store, &request, &reply, buffer, NULL),
 			     NULL);
+}
+
+int xci_store_linger(struct xc_client *client, struct xc_error *err)
+{
+	struct channel_packet request = { .code = OP_LINGER, .fd = -1 };
+	struct channel_packet reply;
+	char buffer[CHANNEL_MAX];
+	int r;
+
+	if (client->store < 0 || client->store_lingers)
+		return 0;
+	r = channel_call(client->store, &request, &reply, buffer, err);
+	client->store_lingers = r == 0;
+	return store_failed(client, r, err);
 }
 
 void xci_objects_release(struct xc_result *result)

@@ -368,6 +368,10 @@ static int check(struct stream *s, struct xc_error *err)
 			"xc_map_stream: window_items (%lld) is negative, or out_size (%zu) "
 			"is over 4 GB",
 			(long long)s->window.window_items, s->window.out_size);
+	if (s->options->on_disconnect != XC_DISCONNECT_CANCEL)
+		return error_set(err, -EINVAL,
+				 "xc_map_stream: options.on_disconnect is for jobs that others can "
+				 "attach to, which a stream is not: leave it 0");
 	return xci_options_check(s->options, err);
 }
 

@@ -27,6 +27,10 @@ int xci_options_check(const struct xc_map_options *o, struct xc_error *err)
 		return error_set(err, -EINVAL,
 				 "options.on_failure is neither XC_CONTINUE nor "
 				 "XC_STOP");
+	if (o->on_disconnect != XC_DISCONNECT_CANCEL && o->on_disconnect != XC_DISCONNECT_KEEP)
+		return error_set(err, -EINVAL,
+				 "options.on_disconnect is neither XC_DISCONNECT_CANCEL nor "
+				 "XC_DISCONNECT_KEEP");
 	if (o->label && strlen(o->label) > 63)
 		return error_set(err, -EINVAL, "options.label is longer than 63 bytes");
 	if (o->function && (!*o->function || strlen(o->function) > 255))
@@ -40,6 +44,7 @@ void xci_submit_fields(struct msg_submit *m, const struct xc_map_options *o)
 	m->max_attempts = o->max_attempts ? (uint64_t)o->max_attempts : 1;
 	m->flags |= o->on_failure == XC_STOP ? JOB_STOP_ON_FAILURE : 0;
 	m->flags |= o->at_most_once ? JOB_AT_MOST_ONCE : 0;
+	m->flags |= o->on_disconnect == XC_DISCONNECT_KEEP ? JOB_KEEP : 0;
 	m->label = span_of(o->label);
 	m->priority = o->priority;
 }
@@ -84,6 +89,8 @@ static int send_job(struct xci_submission *s, struct xc_result *result, const ui
 	m.job = job->id;
 	if (s->object)
 		m.object = (struct span){ s->object, OBJECT_SIZE };
+	else if (m.flags & JOB_KEEP)
+		m.object = s->task.object;
 	size = msg_submit_pack(header, sizeof header, &m);
 	r = frame_copy(&frames[0], frame, task_size);
 	r |= frame_copy(&frames[1], targets, (size_t)target_count * sizeof *targets);
@@ -111,6 +118,8 @@ static int send_job(struct xci_submission *s, struct xc_result *result, const ui
 	}
 	xci_acked(client);
 	result->job = job;
+	result->number = job->id;
+	result->is_kept = m.flags & JOB_KEEP;
 	return 0;
 }
 
@@ -160,6 +169,8 @@ int xci_finish(struct xc_result *result, struct xc_error *err)
 	if (!result)
 		return err && err->code < 0 ? err->code : -EINVAL;
 	r = xc_wait(result, -1, err);
+	if (result->is_kept && !result->is_ready)
+		xc_cancel(result, XC_CANCEL_QUEUED, NULL);
 	xc_result_destroy(result); /* cancels what has not ended */
 	return r;
 }
@@ -226,7 +237,9 @@ static int check_bytes(const struct xc_client *client, const char *call, uint64_
 
 static struct xc_result *submit(struct call *c, struct xci_submission *s, struct xc_error *err)
 {
-	if (xci_ship(c->view->client, c->fn, c->options, &s->task, err) < 0) {
+	if (xci_ship(c->view->client, c->fn, c->options, &s->task, err) < 0 ||
+	    (c->options->on_disconnect == XC_DISCONNECT_KEEP &&
+	     xci_store_linger(c->view->client, err) < 0)) {
 		zmq_msg_close(&s->payload);
 		return NULL;
 	}

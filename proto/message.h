@@ -84,9 +84,20 @@ enum role {
 #define FIELDS_HOLD(F)	F(bin, object)
 #define FIELDS_DROP(F)	F(bin, object)
 #define FIELDS_PEERS(F) F(u64, count)
+#define FIELDS_ATTACH(F)                                                                           \
+	F(u64, seq)                                                                                \
+	F(u64, job) F(bin, owner) F(u64, number) F(i64, index) F(u64, again) F(u64, has_out)       \
+		F(u64, out_bytes)
+#define FIELDS_ATTACHED(F)                                                                         \
+	F(u64, seq) F(u64, received) F(u64, job) F(i64, code) F(i64, items) F(u64, out_size)
+#define FIELDS_DETACH(F) F(u64, seq) F(u64, job)
+#define FIELDS_JOBS(F)                                                                             \
+	F(u64, id) F(str, label) F(str, state) F(f64, since) F(f64, until) F(u64, max)
+#define FIELDS_MANAGE(F)                                                                           \
+	F(u64, id) F(u64, what) F(bin, owner) F(u64, number) F(i64, index)
+#define FIELDS_ANSWER(F) F(u64, id) F(i64, code) F(u64, count) F(str, text)
 #define FIELDS_SIGNAL(F) F(u64, id) F(i64, signal)
 #define FIELDS_SHUT(F)	 F(u64, id) F(u64, how)
-#define FIELDS_ANSWER(F) F(u64, id) F(i64, code) F(str, text)
 #define FIELDS_KILL(F)	 F(u64, slot) F(u64, epoch) F(i64, signal)
 #define FIELDS_RETIRE(F) F(u64, slot) F(u64, how)
 
@@ -123,11 +134,16 @@ enum role {
 	X(HOLD, 29, ROLE_CONTROLLER, 0)                                                            \
 	X(DROP, 30, ROLE_CONTROLLER, 0)                                                            \
 	X(PEERS, 31, ROLE_CONTROLLER, 1)                                                           \
+	X(ATTACH, 32, ROLE_CLIENT, 0)                                                              \
+	X(ATTACHED, 33, ROLE_CONTROLLER, 2)                                                        \
+	X(DETACH, 34, ROLE_CLIENT, 0)                                                              \
+	X(JOBS, 35, ROLE_CLIENT, 0)                                                                \
+	X(MANAGE, 36, ROLE_CLIENT, 0)                                                              \
+	X(ANSWER, 37, ROLE_CONTROLLER, 1)                                                          \
 	X(SIGNAL, 38, ROLE_CLIENT, 1)                                                              \
 	X(SHUT, 39, ROLE_CLIENT, 1)                                                                \
-	X(ANSWER, 40, ROLE_CONTROLLER, 0)                                                          \
-	X(KILL, 41, ROLE_CONTROLLER, 0)                                                            \
-	X(RETIRE, 42, ROLE_CONTROLLER, 0)
+	X(KILL, 40, ROLE_CONTROLLER, 0)                                                            \
+	X(RETIRE, 41, ROLE_CONTROLLER, 0)
 /* clang-format on */
 
 enum message_type {
@@ -198,9 +214,14 @@ typedef struct span field_bin;
 	X(HOLD, hold)                                                                              \
 	X(DROP, drop)                                                                              \
 	X(PEERS, peers)                                                                            \
+	X(ATTACH, attach)                                                                          \
+	X(ATTACHED, attached)                                                                      \
+	X(DETACH, detach)                                                                          \
+	X(JOBS, jobs)                                                                              \
+	X(MANAGE, manage)                                                                          \
+	X(ANSWER, answer)                                                                          \
 	X(SIGNAL, signal)                                                                          \
 	X(SHUT, shut)                                                                              \
-	X(ANSWER, answer)                                                                          \
 	X(KILL, kill)                                                                              \
 	X(RETIRE, retire)
 
@@ -221,6 +242,8 @@ enum {
 	JOB_EVERYWHERE = 4, /* goes into the everywhere-log under `name` */
 	JOB_FORGET = 8,	    /* removes `name` from it (empty: all variables) */
 	JOB_VARIABLE = 16,  /* the log entry is a variable, else a program */
+	JOB_KEEP = 32,	    /* goes on without its client; `object`: its program */
+	JOB_APART = 64,	    /* its items were submitted one by one, and can be named so */
 };
 
 /* DOWN.cause */
@@ -246,5 +269,11 @@ enum interrupt {
 
 /* CANCEL.how, SHUT.how, RETIRE.how */
 enum { CANCEL_HOW_QUEUED, CANCEL_HOW_RUNNING };
+
+/* MANAGE.what */
+enum manage { MANAGE_PURGE, MANAGE_PURGE_ALL, MANAGE_CANCEL, MANAGE_CANCEL_RUNNING };
+
+/* Of a session, names it in the ids of jobs. */
+#define OWNER_SIZE 8
 
 #endif

@@ -215,8 +215,9 @@ END_TEST
 
 START_TEST(version_and_help)
 {
-	static const char *const commands[] = { "start", "stop",    "status",	  "list",   "clean",
-						"logs",	 "engines", "controller", "version" };
+	static const char *const commands[] = { "start",   "stop", "status",  "list",
+						"clean",   "logs", "engines", "controller",
+						"version", "jobs", "cancel",  "purge" };
 	struct output output;
 
 	XCLUSTER(&output, "version");

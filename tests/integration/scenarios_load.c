@@ -102,13 +102,14 @@ static void run_together(int64_t n)
 	}
 }
 
-static void check_flat(void (*run)(int64_t n))
+/* The first `warm_up` fill what the controller knows of jobs that have ended. */
+static void check_flat(void (*run)(int64_t n), int64_t warm_up)
 {
 	enum { MOST = 2000000 }; /* 44 bytes a task */
 	pid_t pids[2] = { controller_pid(), getpid() };
 	int64_t before[2];
 
-	run(5000);
+	run(warm_up);
 	for (int i = 0; i < 2; i++)
 		before[i] = resident_bytes(pids[i]);
 	run(45000);
@@ -122,13 +123,13 @@ static void check_flat(void (*run)(int64_t n))
 
 START_TEST(memory_is_flat_over_45000_tasks_one_by_one)
 {
-	check_flat(run_apart);
+	check_flat(run_apart, 5000);
 }
 END_TEST
 
 START_TEST(memory_is_flat_over_45000_coalesced_tasks)
 {
-	check_flat(run_together);
+	check_flat(run_together, 250000);
 }
 END_TEST
 

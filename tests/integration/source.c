@@ -695,8 +695,8 @@ START_TEST(exec_command)
 	ck_assert_str_eq(output.err, "xcluster: engine 1: failed with code 4\n");
 	XCLUSTER(&output, "exec", "--engines=2,0", "--cflags=-DNUMBER=7", "--file", file);
 	ck_assert_int_eq(output.status, 1);
-	ck_assert_str_eq(output.err, "xcluster: engine 0: failed with code 7\n"
-				     "xcluster: engine 2: failed with code 7\n");
+	ck_assert_str_eq(output.err, "xcluster: engine 2: failed with code 7\n"
+				     "xcluster: engine 0: failed with code 7\n");
 	XCLUSTER(&output, "exec", "--engines=1", "nothing;");
 	ck_assert_int_eq(output.status, 1);
 	ck_assert_msg(strstr(output.err, "xcluster: engine 1: execute:1:1: error:") == output.err,

@@ -152,7 +152,7 @@ END_TEST
 
 START_TEST(test_no_request)
 {
-	static const int64_t codes[] = { 0, -1, INT64_MIN, INT64_MAX, OP_PEERS + 1, 1 << 16 };
+	static const int64_t codes[] = { 0, -1, INT64_MIN, INT64_MAX, OP_LINGER + 1, 1 << 16 };
 
 	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
 		ck_assert_int_eq(ASK(codes[i]), XC_EPROTO);
@@ -230,6 +230,37 @@ START_TEST(test_visitor_gone)
 }
 END_TEST
 
+/* What a client wants kept stays for a while, so that the controller can have it
+ * held; a HOLD that comes twice is one. */
+START_TEST(test_visitor_lingers)
+{
+	int end, fd = rig_memfd("12345", 5);
+	struct visitor *visitor = visit(&end);
+	struct channel_packet request = {
+		.code = OP_PUT, .object = { id, OBJECT_SIZE }, .number = 5, .fd = fd
+	};
+	struct span object = { id, OBJECT_SIZE };
+
+	ck_assert_int_eq(visitor_asks(visitor, end, request), 0);
+	ck_assert_int_eq(
+		visitor_asks(visitor, end, (struct channel_packet){ .code = OP_LINGER, .fd = -1 }),
+		0);
+	close(fd);
+	close(end);
+	on_visitor(&visitor->source);
+	ck_assert_ptr_null(rig.agent.visitors);
+	service_tick(&rig.agent, now_ns());
+	ck_assert_uint_eq(rig.agent.store.used, 5);
+	hold_object(&rig.agent, object);
+	hold_object(&rig.agent, object);
+	service_tick(&rig.agent, now_ns() + LINGER_NS + 1);
+	ck_assert_ptr_null(rig.agent.lingering);
+	ck_assert_uint_eq(rig.agent.store.used, 5);
+	drop_object(&rig.agent, object);
+	ck_assert_uint_eq(rig.agent.store.used, 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tests = tcase_create("service");
@@ -246,5 +277,6 @@ int main(void)
 	tcase_add_test(tests, test_no_request);
 	tcase_add_test(tests, test_not_for_visitors);
 	tcase_add_test(tests, test_visitor_gone);
+	tcase_add_test(tests, test_visitor_lingers);
 	return unit_run(tests);
 }
