@@ -30,7 +30,7 @@ CHANGES = [
     ('docs/man/xc_wait.3', '.Xr xc_map 3', '.Xr xc_mop 3', 'there is no xc_mop'),
     ('docs/man/xc_wait.3', '.Fn xc_next\n', '.Fn xc_last\n', 'there is no xc_last'),
     ('docs/man/libxcluster.3', '.It Xr xc_push 3', '.It Xr push 3', 'xc_push.3 is missing'),
-    ('docs/man/meson.build', "'xc_map.3', ", '', 'xc_map.3 is missing'),
+    ('docs/man/meson.build', "'xc_map.3'", "'map.3'", 'xc_map.3 is missing'),
     ('docs/man/xcluster.1', '.Sh LOGS', '.Sh PROTOCOLS', 'logs has no section'),
     ('docs/man/xcluster.1', '-heartbeat-timeout', '-heart-timeout', '--heartbeat-timeout is missing'),
 ]

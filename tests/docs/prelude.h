@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <xcluster.h>
 
@@ -35,6 +36,12 @@ extern double X[ROWS * COLUMNS], y[ROWS], out[N], value;
 extern struct job jobs[N];
 extern struct xc_bytes lines[N];
 extern struct xc_array array, arrays[64];
+extern struct xc_job_query query;
+extern struct xc_job_info *list;
+extern struct xc_queue queues[64];
+extern int64_t unassigned;
+extern char id[XC_JOB_ID_SIZE];
+extern int count;
 extern int r, i, n, ids[64];
 extern int64_t item, counts[64];
 extern size_t size;
