@@ -85,6 +85,7 @@ static const struct route {
 	{ MSG_TAKEN, on_taken },
 	{ MSG_DOWN, on_down },
 	{ MSG_BEAT, on_beat },
+	{ MSG_OUTPUT, on_output },
 };
 
 static const struct route *route_of(uint64_t type)

@@ -295,6 +295,7 @@ static void loop(struct agent *agent)
 			source->on_ready(source);
 		}
 		slots_tick(agent);
+		sinks_tick(agent);
 		beat(agent);
 	}
 }
@@ -368,7 +369,7 @@ static int watch_signals(struct agent *agent)
 	return agent->signals.fd < 0 ? -errno : agent_watch(agent, &agent->signals);
 }
 
-/* So that spawn's dup2 onto 3, 4 and 5 cannot hit a descriptor in use. */
+/* So that spawn's dup2 onto 3 to 7 cannot hit a descriptor in use. */
 static void reserve_descriptors(void)
 {
 	int fd;

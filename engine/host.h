@@ -1,6 +1,6 @@
 /* host.h: the agent's state, shared by its parts: agent.c (loop, controller),
- * slot.c (engine processes), rescue.c (what a dead one left), service.c (store
- * connections). */
+ * slot.c (engine processes), sink.c (what they print), rescue.c (what a dead one
+ * left), service.c (store connections). */
 #ifndef ENGINE_HOST_H
 #define ENGINE_HOST_H
 
@@ -13,6 +13,7 @@
 #include "libcluster/channel.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
+#include "proto/task.h"
 
 struct agent;
 struct connection_refs; /* service.c */
@@ -30,6 +31,17 @@ enum slot_state {
 	SLOT_FAILED, /* died at start too often */
 };
 
+/* Where goes what an engine prints: see sink.c. Offsets are of the output. */
+struct sink {
+	int fd;		 /* the output, as the engine has it; -1 */
+	int log;	 /* the engine's log; -1 */
+	uint64_t logged; /* is in the log up to here */
+	uint64_t freed;	 /* of what was before, the memory is free */
+	uint64_t told;	 /* the controller knows of the running item's up to here */
+	uint64_t slice, written;
+	int64_t item; /* that `told` is of */
+};
+
 struct slot {
 	struct agent *agent; /* borrowed */
 	int index;
@@ -38,6 +50,7 @@ struct slot {
 	uint64_t epoch; /* of the process, from 1 */
 	struct source channel;
 	int arena_fd;
+	struct sink sink;
 	struct page *page;	      /* mapped, shared with the engine */
 	struct variable *variables;   /* outlive the process */
 	struct connection_refs *refs; /* of the process */
@@ -75,6 +88,7 @@ struct agent {
 	uint64_t first_engine;
 	double heartbeat_timeout;
 	uint64_t last_beat_ns, beats_sent, beats_heard;
+	uint64_t sunk_ns; /* when what engines print was looked after */
 	struct deferred *deferred;
 	char **peers; /* other stores of this host, owned */
 	int peer_count;
@@ -103,6 +117,18 @@ void slots_signal(struct agent *agent, int signal);
 bool slots_any_alive(const struct agent *agent);
 struct slot *slot_find(struct agent *agent, uint64_t index, uint64_t epoch);
 void slot_kill(struct slot *slot, enum down_cause cause);
+
+/* sink.c: what engines print, to their logs and to the controller */
+/* Makes the output of a new process; 0 or -errno. */
+int sink_open(struct slot *slot, const char *log);
+void sink_close(struct slot *slot);
+/* Of all slots, ten times a second. */
+void sinks_tick(struct agent *agent);
+/* Brings to the log what is not there yet. */
+void sink_log(struct slot *slot);
+/* What the running item has printed as a run, the text to be given to free(); false:
+ * nothing. */
+bool sink_rest(struct slot *slot, const struct page *page, struct failure_run *run);
 
 /* rescue.c: sends what the dead engine had finished, then DOWN. `status` as
  * from wait. */

@@ -20,7 +20,8 @@ static bool same_options(const struct xc_map_options *a, const struct xc_map_opt
 	return a->start == b->start && a->step == b->step && a->chunk == b->chunk &&
 	       a->max_attempts == b->max_attempts && a->priority == b->priority &&
 	       a->time_limit == b->time_limit && a->on_failure == b->on_failure &&
-	       a->at_most_once == b->at_most_once && strcmp(f, g) == 0 && strcmp(l, k) == 0;
+	       a->at_most_once == b->at_most_once && a->output == b->output && strcmp(f, g) == 0 &&
+	       strcmp(l, k) == 0;
 }
 
 static bool fits(const struct xci_batch *batch, xc_task_fn *fn, size_t in_size, size_t out_size,
@@ -168,6 +169,7 @@ struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const 
 	result->is_single = true;
 	result->index = batch->count;
 	result->progress = options->progress;
+	result->output = options->output;
 	if (in_size)
 		memcpy(batch->inputs + (size_t)batch->count * in_size, in, in_size);
 	batch->members[batch->count++] = result;

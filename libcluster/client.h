@@ -1,7 +1,8 @@
 /* client.h: the client's state, shared by the library's parts: client.c
  * (session, pump), roster.c, view.c, ship.c (functions and objects), submit.c,
  * batch.c, result.c, incoming.c (results arriving), ended.c (which items have
- * ended), stream.c, data.c, progress.c, loop.c (event loops of others). */
+ * ended), output.c and printing.c (what items print), stream.c, data.c, progress.c,
+ * loop.c (event loops of others). */
 #ifndef LIBCLUSTER_CLIENT_H
 #define LIBCLUSTER_CLIENT_H
 
@@ -97,6 +98,36 @@ struct xci_ended {
 	int64_t next_end; /* known to have ended up to here */
 };
 
+/* What was printed: `cut` bytes are missing between head and tail. */
+struct xci_parts {
+	struct span head, tail;
+	uint64_t cut;
+};
+
+/* Bytes that grow, with a zero byte behind; with `cut`, bytes are missing behind
+ * the first `head`. */
+struct xci_text {
+	char *bytes; /* owned */
+	size_t size, room, head;
+	uint64_t cut;
+};
+
+/* What an item has printed. */
+struct xci_output {
+	int64_t item;
+	struct xci_text done; /* by runs of it that have ended */
+	struct xci_text live; /* by the one now */
+	int engine;	      /* of that */
+	uint64_t shown;	      /* of that: is on the terminal up to here */
+	struct xci_text both; /* as handed out */
+};
+
+struct xci_outputs {
+	struct xci_output **list; /* by item; owned */
+	int64_t count, room;
+	uint64_t bytes; /* of `done` in all */
+};
+
 /* A packed payload that items point into. */
 struct xci_blob {
 	zmq_msg_t message;
@@ -109,8 +140,10 @@ struct xc_result {
 	int64_t index;		  /* within the job, for a member */
 	int64_t items, done, failed;
 	bool is_ready, is_single; /* is_single: a member of a batch */
-	bool progress;
-	bool is_condemned; /* XC_CANCEL_RUNNING was asked for */
+	bool progress, output;
+	struct xci_outputs *outputs; /* owned; NULL: nothing was printed */
+	int64_t output_first;	     /* what item 0 is called on the terminal */
+	bool is_condemned;	     /* XC_CANCEL_RUNNING was asked for */
 	void *out;
 	size_t out_size;
 	uint64_t start_ns, end_ns, busy_ns;
@@ -151,6 +184,7 @@ struct xc_client {
 	void *context, *dealer;
 	int pidfd; /* of the controller, -1 if it cannot be watched */
 	bool is_welcome, is_lost;
+	bool is_drawn; /* a line of progress stands on the terminal */
 	int refused_code;
 	char refused[256];
 	uint64_t credit, input_bytes;
@@ -286,6 +320,22 @@ void xci_result_end(struct xc_result *result, uint64_t now);
 void xci_job_forget(struct xc_client *client, struct xci_job *job);
 /* Ends what has not ended of a job of which no more will come. */
 void xci_job_abandon(struct xci_job *job, const char *why);
+
+/* output.c: what items print */
+void xci_output_add(struct xc_result *result, int64_t item, int engine,
+		    const struct failure_run *run);
+/* Nothing more is to come. */
+void xci_output_end(struct xc_result *result);
+void xci_outputs_free(struct xci_outputs *outputs);
+/* How many of these bytes do not belong to a character (of UTF-8) that is cut at
+ * their end, and at their begin. */
+size_t xci_text_whole(struct span bytes);
+size_t xci_text_skip(struct span bytes);
+
+/* printing.c: lines of it on stderr that were not shown yet; `last`: also one
+ * without an end. */
+void xci_print(struct xc_result *result, struct xci_output *output, const struct xci_parts *parts,
+	       bool last);
 
 /* progress.c: shows where a result stands on a terminal; `last`: for good. */
 void xci_progress_show(struct xc_result *result, bool last);

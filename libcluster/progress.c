@@ -52,6 +52,8 @@ void xci_progress_show(struct xc_result *result, bool last)
 
 	if (!isatty(STDERR_FILENO))
 		return;
+	if (result->client)
+		result->client->is_drawn = !last;
 	n = facts(result, text, sizeof text, last);
 	width = columns();
 	if (width > 0 && n >= width)

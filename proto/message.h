@@ -80,6 +80,8 @@ enum role {
 #define FIELDS_HOLD(F)	F(bin, object)
 #define FIELDS_DROP(F)	F(bin, object)
 #define FIELDS_PEERS(F) F(u64, count)
+#define FIELDS_OUTPUT(F)                                                                           \
+	F(u64, slot) F(u64, epoch) F(u64, record) F(u64, slice) F(i64, item) F(i64, offset)
 
 /* X(NAME, number, who may send it, raw frames after the header) */
 #define MESSAGES(X)                                                                                \
@@ -113,7 +115,8 @@ enum role {
 	X(STOP, 28, ROLE_CONTROLLER, 0)                                                            \
 	X(HOLD, 29, ROLE_CONTROLLER, 0)                                                            \
 	X(DROP, 30, ROLE_CONTROLLER, 0)                                                            \
-	X(PEERS, 31, ROLE_CONTROLLER, 1)
+	X(PEERS, 31, ROLE_CONTROLLER, 1)                                                           \
+	X(OUTPUT, 44, ROLE_AGENT, 1)
 /* clang-format on */
 
 enum message_type {
@@ -183,7 +186,8 @@ typedef struct span field_bin;
 	X(STOP, stop)                                                                              \
 	X(HOLD, hold)                                                                              \
 	X(DROP, drop)                                                                              \
-	X(PEERS, peers)
+	X(PEERS, peers)                                                                            \
+	X(OUTPUT, output)
 
 MESSAGE_STRUCTS(MESSAGE_DECLARE)
 
