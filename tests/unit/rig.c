@@ -105,7 +105,9 @@ void rig_open(void)
 				  .page = rig.page };
 	rig.from_agent = connect_ends("inproc://agent", &rig.agent.dealer);
 	rig.engine = engine_new(pair[1], arena_fd);
-	rig.slot.sink = (struct sink){ .fd = rig.output, .log = memfd_create("log", 0), .item = -1 };
+	rig.slot.sink =
+		(struct sink){ .fd = rig.output, .log = memfd_create("log", 0), .item = -1 };
+	fcntl(rig.slot.sink.log, F_SETFL, O_APPEND);
 	rig.from_engine = connect_ends("inproc://engine", &rig.engine->dealer);
 }
 
