@@ -56,7 +56,10 @@ static uint64_t position(const struct engine *e)
 	if (__fpending(stdout) > 0)
 		fflush(stdout);
 	at = lseek(e->output.fd, 0, SEEK_CUR);
-	return at < 0 || (uint64_t)at < e->output.at ? e->output.at : (uint64_t)at;
+	if (at >= 0 && (uint64_t)at >= e->output.at)
+		return (uint64_t)at;
+	lseek(e->output.fd, (off_t)e->output.at, SEEK_SET); /* somebody has rewound it */
+	return e->output.at;
 }
 
 bool output_has_moved(const struct engine *e)

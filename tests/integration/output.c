@@ -193,6 +193,7 @@ static int print_and_end(struct xc_task *task, const void *in, void *out)
 	printf("item %lld, attempt %d\n", (long long)i, xc_task_attempt(task));
 	switch (i) {
 	case 0:
+		signal(SIGSEGV, SIG_DFL); /* not for a sanitizer to speak of */
 		raise(SIGSEGV);
 		return 0;
 	case 1:
@@ -605,6 +606,15 @@ static void expect_line(struct program *logs, const char *part)
 	ck_assert_msg(strncmp(line, "engine-", 7) == 0, "%s", line);
 }
 
+/* Returns once it has begun, with the last line of a log. */
+static void follow_logs(struct program *logs, const char *option)
+{
+	char line[1000];
+
+	PROGRAM(logs, xcluster_command(), "logs", "-f", "--lines", "1", option);
+	program_line(logs, line, sizeof line);
+}
+
 static int print_and_wait(struct xc_task *task, const void *in, void *out)
 {
 	(void)in;
@@ -621,7 +631,7 @@ START_TEST(output_in_logs_follow)
 	struct xc_result *result;
 	struct program logs;
 
-	PROGRAM(&logs, xcluster_command(), "logs", "-f", "--lines", "0");
+	follow_logs(&logs, "--cluster-id=default");
 	result = begin(print_and_wait, 1, NULL);
 	stage_news();
 	expect_line(&logs, "| waits at the gate");
@@ -630,6 +640,36 @@ START_TEST(output_in_logs_follow)
 	ck_assert_int_eq(xc_wait(result, LIMIT, &err), XC_EFAILED);
 	assert_output(result, 0, "waits at the gate\nlast words\n");
 	xc_result_destroy(result);
+	kill(logs.pid, SIGTERM);
+	program_end(&logs);
+}
+END_TEST
+
+static int print_once(struct xc_task *task, const void *in, void *out)
+{
+	(void)task;
+	(void)in;
+	(void)out;
+	printf("on all engines\n");
+	return 0;
+}
+
+/* It begins anew; who follows it is told. */
+START_TEST(log_at_its_limit)
+{
+	const char *path = cluster_path("default/engine-0.log");
+	struct program logs;
+	int fd = open(path, O_WRONLY | O_APPEND);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, 65 * MIB), 0);
+	ck_assert_int_eq(write(fd, "\nready\n", 7), 7);
+	close(fd);
+	follow_logs(&logs, "--engine=0");
+	assert_ok(xc_apply(xc_all(client), print_once, NULL, 0, NULL, 0, NULL, &err), err);
+	expect_line(&logs, "| [... 68157447 bytes cut: the log had reached its limit ...]");
+	expect_line(&logs, "| on all engines");
+	ck_assert_int_lt(log_size(0), 1000);
 	kill(logs.pid, SIGTERM);
 	program_end(&logs);
 }
@@ -656,6 +696,7 @@ int main(void)
 	tcase_add_test(tests, output_on_the_terminal_in_order);
 	tcase_add_test(tests, output_in_a_pipe);
 	tcase_add_test(tests, output_in_logs_follow);
+	tcase_add_test(tests, log_at_its_limit);
 	add_cluster_stop(stop);
 	return run_tests(suite);
 }

@@ -103,6 +103,21 @@ START_TEST(test_zero_bytes)
 }
 END_TEST
 
+/* A task that rewinds stdout loses what it prints, but not what others do. */
+START_TEST(test_rewound)
+{
+	print("one", 3);
+	output_take(e, 100, 1);
+	lseek(rig.output, 0, SEEK_SET);
+	ck_assert(!output_has_moved(e));
+	print("two", 3);
+	output_take(e, 101, 1);
+	ck_assert_uint_eq(rig.page->output, 6);
+	ck_assert_uint_eq(rig.page->piece.printed, 2);
+	piece_send(e, true);
+}
+END_TEST
+
 /* Over the end of the window, also with the first byte at its last place. */
 START_TEST(test_window)
 {
@@ -157,6 +172,7 @@ int main(void)
 	tcase_add_test(tests, test_nothing);
 	tcase_add_test(tests, test_items);
 	tcase_add_test(tests, test_zero_bytes);
+	tcase_add_test(tests, test_rewound);
 	tcase_add_test(tests, test_window);
 	tcase_add_loop_test(tests, test_long, 0, 3);
 	tcase_add_test(tests, test_piece_ends);
