@@ -282,8 +282,8 @@ static void on_death(struct slot *slot, int status)
 	kill(-slot->pid, SIGKILL); /* processes that its tasks left */
 	slot->quick_deaths = was_quick(slot) ? slot->quick_deaths + 1 : 0;
 	restarting = !slot->agent->stopping && slot->quick_deaths < QUICK_DEATHS_MAX;
+	sink_log(slot); /* first: who hears of the death may look there */
 	slot_rescue(slot, status, restarting);
-	sink_log(slot);
 	slot_clear(slot);
 	slot->state = restarting || slot->agent->stopping ? SLOT_EMPTY : SLOT_FAILED;
 }

@@ -545,7 +545,7 @@ XC_API const void *xc_result_item(struct xc_result *result, int64_t i, size_t *s
 
 /* What item `item` has printed: by stdio, write(2) on descriptors 1 and 2, C++ streams,
  * child processes; stdout and stderr in one, in their order. Also while it runs (then
- * as of 0.2 s ago, and parts may be missing until it has ended) and of items that
+ * as of 0.3 s ago, and parts may be missing until it has ended) and of items that
  * failed or crashed; takes in what has arrived, never waits. Of an item that ran
  * several times it is the output of each run, one behind the other. Borrowed until the
  * next call with this client that takes in news, or until the result is destroyed;
