@@ -290,6 +290,37 @@ START_TEST(output_of_batch_members)
 }
 END_TEST
 
+/* A program in C++, whose std::cout is a copy of the library's. */
+START_TEST(output_of_streams)
+{
+	static struct output output;
+	const char *compiler = getenv("XC_TEST_CXX"), *lib = getenv("XC_TEST_LIBDIR");
+	char command[4096], expected[100];
+
+	if (!compiler || !compiler[0])
+		return;
+	snprintf(command, sizeof command,
+		 "%s -std=c++17 -fPIE -pie -Wl,--build-id %s -I'%s' '%s/programs/streams.cpp' "
+		 "-o '%s' -L'%s' -Wl,-rpath,'%s' -lxcluster",
+		 compiler, getenv("XC_TEST_CFLAGS"), getenv("XC_TEST_INCLUDE"),
+		 getenv("XC_TEST_SOURCES"), test_path("streams"), lib, lib);
+	RUN(&output, "sh", "-c", command);
+	ck_assert_msg(output.status == 0, "%s: %s", command, output.err);
+	RUN(&output, test_path("streams"));
+	ck_assert_msg(output.status == 0, "%s", output.err);
+	for (int i = 0; i < 3; i++) {
+		snprintf(expected, sizeof expected, ", item %d] cout %d\n", i, i);
+		ck_assert_msg(strstr(output.err, expected) != NULL, "%s", output.err);
+		snprintf(expected, sizeof expected, ", item %d] cerr 1.5\n", i);
+		ck_assert_msg(strstr(output.err, expected) != NULL, "%s", output.err);
+		snprintf(expected, sizeof expected, ", item %d] clog\n", i);
+		ck_assert_msg(strstr(output.err, expected) != NULL, "%s", output.err);
+		snprintf(expected, sizeof expected, ", item %d] held back\n", i);
+		ck_assert_msg(strstr(output.err, expected) != NULL, "%s", output.err);
+	}
+}
+END_TEST
+
 static int say_nothing(struct xc_task *task, const void *in, void *out)
 {
 	(void)task;
@@ -304,6 +335,29 @@ static off_t log_size(int engine)
 	return stat(cluster_path("default/engine-%d.log", engine), &st) < 0 ? -1 : st.st_size;
 }
 
+static int print_once(struct xc_task *task, const void *in, void *out)
+{
+	(void)task;
+	(void)in;
+	(void)out;
+	printf("on all engines\n");
+	return 0;
+}
+
+static bool is_logged(void *arg)
+{
+	bool all = true;
+
+	(void)arg;
+	for (int i = 0; i < ENGINES; i++) {
+		char *log = read_file(cluster_path("default/engine-%d.log", i));
+
+		all = all && log && strstr(log, "on all engines\n");
+		free(log);
+	}
+	return all;
+}
+
 START_TEST(nothing_printed_sends_nothing)
 {
 	enum { N = 100000 };
@@ -311,6 +365,9 @@ START_TEST(nothing_printed_sends_nothing)
 	struct xc_result *result;
 	off_t before[ENGINES];
 
+	/* What was printed before is in the logs when this is. */
+	assert_ok(xc_apply(xc_all(client), print_once, NULL, 0, NULL, 0, NULL, &err), err);
+	ck_assert(wait_until(is_logged, NULL, LIMIT));
 	for (int i = 0; i < ENGINES; i++)
 		before[i] = log_size(i);
 	result = xc_map_range_async(xc_balanced(client), say_nothing, N, out, sizeof *out, NULL,
@@ -619,7 +676,7 @@ static int print_and_wait(struct xc_task *task, const void *in, void *out)
 {
 	(void)in;
 	(void)out;
-	printf("waits at the gate\n");
+	printf("\nwaits at the gate\n"); /* what was printed before may have no end */
 	task_announce(task);
 	task_wait_at_gate();
 	fprintf(stderr, "last words\n");
@@ -638,21 +695,12 @@ START_TEST(output_in_logs_follow)
 	stage_release();
 	expect_line(&logs, "| last words");
 	ck_assert_int_eq(xc_wait(result, LIMIT, &err), XC_EFAILED);
-	assert_output(result, 0, "waits at the gate\nlast words\n");
+	assert_output(result, 0, "\nwaits at the gate\nlast words\n");
 	xc_result_destroy(result);
 	kill(logs.pid, SIGTERM);
 	program_end(&logs);
 }
 END_TEST
-
-static int print_once(struct xc_task *task, const void *in, void *out)
-{
-	(void)task;
-	(void)in;
-	(void)out;
-	printf("on all engines\n");
-	return 0;
-}
 
 /* It begins anew; who follows it is told. */
 START_TEST(log_at_its_limit)
@@ -689,6 +737,7 @@ int main(void)
 	tcase_add_loop_test(tests, output_of_a_crash, 0, 2);
 	tcase_add_test(tests, output_of_retries);
 	tcase_add_test(tests, output_of_batch_members);
+	tcase_add_test(tests, output_of_streams);
 	tcase_add_test(tests, nothing_printed_sends_nothing);
 	tcase_add_test(tests, output_utf8);
 	tcase_add_test(tests, output_100_mb_is_cut);
