@@ -160,11 +160,12 @@ START_TEST(test_without_an_end)
 	expect(4, "first\nhalfagain\n");
 	ck_assert_str_eq(news(), "[engine 2, item 4] first\n[engine 2, item 4] half\n"
 				 "[engine 2, item 4] again\n");
+	result->output_first = 1000; /* a part of a stream */
 	ck_assert_int_eq(live(6, 0, "last words"), 0);
 	ck_assert_int_eq(take(0, ITEMS, 2, true), 0);
 	ck_assert(result->is_ready);
 	expect(6, "last words");
-	ck_assert_str_eq(news(), "[engine 2, item 6] last words\n");
+	ck_assert_str_eq(news(), "[engine 2, item 1006] last words\n");
 }
 END_TEST
 
