@@ -5,6 +5,7 @@
 
 #include "cmd/command.h"
 #include "cmd/teardown.h"
+#include "engine/cache.h"
 #include "proto/cluster_dir.h"
 
 #define STOP_TIMEOUT 10.0
@@ -12,11 +13,14 @@
 struct clean {
 	const char *id; /* NULL: all */
 	bool force;
+	bool cache;
 };
 
 static const struct argp_option options[] = {
 	{ "cluster-id", OPTION_CLUSTER_ID, "ID", 0, "Only this cluster (default: all)", 0 },
 	{ "force", OPTION_FORCE, NULL, 0, "Stop live clusters first, and remove them, too", 0 },
+	{ "cache", OPTION_CACHE, NULL, 0,
+	  "Also what engines have compiled of sources, and keep for the next time", 0 },
 	{ 0 },
 };
 
@@ -30,6 +34,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_FORCE:
 		o->force = true;
+		return 0;
+	case OPTION_CACHE:
+		o->cache = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "\"%s\" is not expected", arg);
@@ -94,5 +101,7 @@ int command_clean(int argc, char **argv)
 	struct clean o = { .id = NULL };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (o.cache)
+		printf("removed %d compiled sources\n", cache_trim(0, 0));
 	return o.id ? clean_one(o.id, true, o.force) : clean_all(o.force);
 }

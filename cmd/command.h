@@ -25,6 +25,7 @@ int command_list(int argc, char **argv);
 int command_clean(int argc, char **argv);
 int command_logs(int argc, char **argv);
 int command_engines(int argc, char **argv);
+int command_exec(int argc, char **argv);
 int command_controller(int argc, char **argv);
 int command_engine(int argc, char **argv);
 int command_version(int argc, char **argv);
@@ -58,6 +59,11 @@ enum {
 	OPTION_ENGINE,
 	OPTION_LINES,
 	OPTION_AGENT_FD,
+	OPTION_ENGINES,
+	OPTION_CFLAGS,
+	OPTION_COMPILER,
+	OPTION_FILE,
+	OPTION_CACHE,
 };
 
 #define CLUSTER_ID_OPTION                                                                          \
@@ -75,6 +81,7 @@ enum {
 const char *option_cluster_id(struct argp_state *state, char *arg);
 int option_int(struct argp_state *state, const char *name, const char *arg, int min, int max);
 double option_seconds(struct argp_state *state, const char *name, const char *arg);
+double option_heartbeat(struct argp_state *state, const char *arg);
 size_t option_size(struct argp_state *state, const char *name, const char *arg);
 int option_fd(struct argp_state *state, const char *name, const char *arg);
 

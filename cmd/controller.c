@@ -23,7 +23,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->cluster_id = option_cluster_id(state, arg);
 		return 0;
 	case OPTION_HEARTBEAT_TIMEOUT:
-		o->heartbeat_timeout = option_seconds(state, "--heartbeat-timeout", arg);
+		o->heartbeat_timeout = option_heartbeat(state, arg);
 		return 0;
 	case OPTION_LIFELINE:
 		o->lifeline_fd = option_fd(state, "--lifeline", arg);

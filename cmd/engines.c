@@ -41,9 +41,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_CONNECTION:
 		o->connection = arg;
+		if (!*arg)
+			argp_error(state, "--connection: the name of the file is empty");
 		return 0;
 	case OPTION_FOREGROUND:
 		o->foreground = true;
+		return 0;
+	case ARGP_KEY_END:
+		if (o->cluster_id && o->connection)
+			argp_error(state, "--connection and --cluster-id: give one of them");
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "\"%s\" is not expected", arg);

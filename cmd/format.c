@@ -33,6 +33,24 @@ char *format_time(char *text, size_t size, double seconds)
 	return text;
 }
 
+/* Neither line ends nor what would steer the terminal. */
+static void defuse(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == '\177')
+			*text = '?';
+}
+
+/* Characters of a UTF-8 text. */
+static int width_of(const char *text)
+{
+	int n = 0;
+
+	for (; *text; text++)
+		n += ((unsigned char)*text & 0xC0) != 0x80;
+	return n;
+}
+
 static void format_cell(char *text, const json_t *object, const struct column *column)
 {
 	const json_t *value = json_object_get(object, column->key);
@@ -47,13 +65,14 @@ static void format_cell(char *text, const json_t *object, const struct column *c
 		snprintf(text, CELL_MAX, "%g", json_number_value(value));
 	else
 		snprintf(text, CELL_MAX, "-");
+	defuse(text);
 }
 
 static void print_cell(const struct column *column, int width, const char *text)
 {
 	/* Nothing is padded at the end of a line. */
 	if (column[1].title)
-		printf("  %-*s", width, text);
+		printf("  %s%*s", text, width - width_of(text), "");
 	else
 		printf("  %s\n", text);
 }
@@ -69,8 +88,8 @@ void format_table(const json_t *list, const struct column *columns)
 		widths[c] = (int)strlen(columns[c].title);
 		json_array_foreach (list, i, object) {
 			format_cell(text, object, &columns[c]);
-			if ((int)strlen(text) > widths[c])
-				widths[c] = (int)strlen(text);
+			if (width_of(text) > widths[c])
+				widths[c] = width_of(text);
 		}
 	}
 	for (int c = 0; c < COLUMNS_MAX && columns[c].title; c++)

@@ -1,4 +1,5 @@
 /* main.c: the table of subcommands. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ static const struct command {
 	{ "clean", command_clean, "remove what dead clusters have left" },
 	{ "logs", command_logs, "show the logs of a cluster" },
 	{ "engines", command_engines, "add engines to a running cluster" },
+	{ "exec", command_exec, "run C statements on the engines of a cluster" },
 	{ "controller", command_controller, "run a controller in the foreground" },
 	{ "engine", command_engine, NULL },
 	{ "version", command_version, "print the version" },
@@ -44,6 +46,15 @@ static const struct command *find(const char *name)
 	return NULL;
 }
 
+/* A text that has got lost is a failure; that nobody wants one is not. */
+static int finish(int status)
+{
+	if (fflush(stdout) == 0 || errno == EBADF)
+		return status;
+	complain("cannot write the output: %s", strerror(errno));
+	return status == STATUS_OK ? STATUS_FAILED : status;
+}
+
 static int run(const struct command *command, int argc, char **argv)
 {
 	static char name[64];
@@ -52,7 +63,7 @@ static int run(const struct command *command, int argc, char **argv)
 	argv[0] = name;
 	/* Else getopt's sentences would say "xcluster" only. */
 	program_invocation_name = program_invocation_short_name = name;
-	return command->run(argc, argv);
+	return finish(command->run(argc, argv));
 }
 
 static int help(int argc, char **argv)

@@ -12,13 +12,15 @@
 #include "cmd/cores.h"
 #include "proto/cluster_dir.h"
 
-#define ENGINES_MAX 4096
+#define ENGINES_MAX   4096
+#define HEARTBEAT_MIN 0.1 /* s; with less, agents would be taken for lost */
 
 const char *option_cluster_id(struct argp_state *state, char *arg)
 {
 	if (!cluster_id_is_valid(arg))
 		argp_error(state,
-			   "\"%.80s\" is no cluster id: 1 to 63 letters, digits, '.', '_' and '-', "
+			   "--cluster-id: \"%.80s\" is no cluster id: 1 to 63 letters, digits, "
+			   "'.', '_' and '-', "
 			   "not beginning with '.' or '-'",
 			   arg);
 	return arg;
@@ -44,6 +46,16 @@ double option_seconds(struct argp_state *state, const char *name, const char *ar
 
 	if (end == arg || *end || !isfinite(value) || value < 0 || value > 1e6)
 		argp_error(state, "%s must be a number of seconds, not \"%.80s\"", name, arg);
+	return value;
+}
+
+double option_heartbeat(struct argp_state *state, const char *arg)
+{
+	double value = option_seconds(state, "--heartbeat-timeout", arg);
+
+	if (value < HEARTBEAT_MIN)
+		argp_error(state, "--heartbeat-timeout must be at least %g s, not \"%.80s\"",
+			   HEARTBEAT_MIN, arg);
 	return value;
 }
 

@@ -72,7 +72,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		s->foreground = true;
 		return 0;
 	case OPTION_HEARTBEAT_TIMEOUT:
-		s->heartbeat_timeout = option_seconds(state, "--heartbeat-timeout", arg);
+		s->heartbeat_timeout = option_heartbeat(state, arg);
 		return 0;
 	case OPTION_LIFELINE:
 		s->parent_lifeline = option_fd(state, "--lifeline", arg);

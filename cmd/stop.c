@@ -4,7 +4,7 @@
 #include "proto/cluster_dir.h"
 
 struct stop {
-	const char *id;
+	const char *id; /* NULL: the default one */
 	bool all;
 	double timeout;
 };
@@ -30,6 +30,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_TIMEOUT:
 		o->timeout = option_seconds(state, "--timeout", arg);
+		return 0;
+	case ARGP_KEY_END:
+		if (o->all && o->id)
+			argp_error(state, "--all and --cluster-id: give one of them");
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "\"%s\" is not expected", arg);
@@ -81,8 +85,9 @@ int command_stop(int argc, char **argv)
 					  NULL,
 					  NULL,
 					  NULL };
-	struct stop o = { .id = CLUSTER_DEFAULT_ID, .timeout = 10 };
+	struct stop o = { .timeout = 10 };
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	return o.all ? stop_all(o.timeout) : stop_one(o.id, o.timeout, true);
+	return o.all ? stop_all(o.timeout)
+		     : stop_one(o.id ? o.id : CLUSTER_DEFAULT_ID, o.timeout, true);
 }

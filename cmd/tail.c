@@ -2,8 +2,10 @@
 #include "cmd/tail.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 off_t tail_offset(int fd, int lines)
@@ -30,6 +32,14 @@ off_t tail_offset(int fd, int lines)
 	return 0;
 }
 
+/* Then a daemon cannot even write why it ended. */
+static bool is_disk_full(FILE *file)
+{
+	struct statvfs st;
+
+	return fstatvfs(fileno(file), &st) == 0 && st.f_blocks > 0 && st.f_bavail == 0;
+}
+
 void tail_print(FILE *out, const char *path, int lines, const char *prefix)
 {
 	FILE *file = fopen(path, "re");
@@ -48,7 +58,8 @@ void tail_print(FILE *out, const char *path, int lines, const char *prefix)
 		fprintf(out, "%s  %s%s", prefix, line, line[n - 1] == '\n' ? "" : "\n");
 	}
 	if (count == 0)
-		fprintf(out, "%s%s is empty\n", prefix, path);
+		fprintf(out, "%s%s is empty%s\n", prefix, path,
+			is_disk_full(file) ? ": the disk is full" : "");
 	free(line);
 	fclose(file);
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sodium.h>
@@ -22,7 +23,9 @@
 #include "proto/log.h"
 
 #define BATCH	       256 /* messages taken in before work is handed out */
+#define CALM	       2   /* while no more come at a time, each is answered at once */
 #define RECHECK_MS     1
+#define TICK_NS	       UINT64_C(100000000)
 #define IGNORED_LOGGED 20		    /* in ten seconds */
 #define STOP_LIMIT_NS  UINT64_C(5000000000) /* for agents to end */
 
@@ -218,15 +221,24 @@ static int timeout_ms(const struct state *state)
 	return state->stop_ns ? 100 : (int)(1000 * (tick < 1 ? tick : 1)) + 1;
 }
 
-static bool take_messages(struct state *state, struct message *m)
+static void hand_out(struct state *state)
+{
+	schedule(state);
+	roster_send(state);
+}
+
+/* How many there were; `calm`: work is handed out after each. */
+static int take_messages(struct state *state, struct message *m, bool calm)
 {
 	int n = 0;
 
 	while (n < BATCH && message_receive(state->router, m, true, false) > 0) {
 		dispatch(state, m);
 		n++;
+		if (calm && n <= CALM)
+			hand_out(state);
 	}
-	return n == BATCH;
+	return n;
 }
 
 static void take_events(struct state *state)
@@ -247,29 +259,62 @@ static bool is_over(const struct state *state)
 	return state->stop_ns && (!state->agents || now_ns() - state->stop_ns > STOP_LIMIT_NS);
 }
 
+/* Nobody finds a cluster whose directory was removed: it ends with its last client. */
+static void check_place(struct state *state)
+{
+	struct stat st;
+
+	if (!state->clients && fstat(state->lock, &st) == 0 && st.st_nlink == 0)
+		state_stop(state, "its directory has been removed");
+}
+
+/* True if there was something to do. Only when all messages were read: a BEAT may
+ * be among them. */
+static bool tick(struct state *state)
+{
+	if (now_ns() - state->last_tick_ns <= TICK_NS)
+		return false;
+	state->last_tick_ns = now_ns();
+	peers_tick(state);
+	check_place(state);
+	if (++state->ticks % 100 == 0)
+		forgive_ignored(state);
+	return true;
+}
+
+/* The socket's descriptor tells of what arrives while nobody calls: any call on the
+ * socket, also one that sends, may take its signal away. So nothing is sent between
+ * the receive that finds nothing and this. */
+static bool sleep_until_event(struct state *state, int socket_fd)
+{
+	struct pollfd fds[2] = { { .fd = socket_fd, .events = POLLIN },
+				 { .fd = state->epoll, .events = POLLIN } };
+
+	poll(fds, 2, timeout_ms(state));
+	return fds[1].revents != 0;
+}
+
 static void loop(struct state *state)
 {
 	struct message m;
-	bool more = false;
+	size_t size = sizeof(int);
+	bool is_calm = true, events = false;
+	int socket_fd = -1;
 
+	zmq_getsockopt(state->router, ZMQ_FD, &socket_fd, &size);
 	message_init(&m);
 	while (!is_over(state)) {
-		zmq_pollitem_t items[2] = { { .socket = state->router, .events = ZMQ_POLLIN },
-					    { .fd = state->epoll, .events = ZMQ_POLLIN } };
+		int n = take_messages(state, &m, is_calm);
+		bool todo = n > CALM || (n > 0 && !is_calm) || events;
 
-		zmq_poll(items, 2, more ? 0 : timeout_ms(state));
-		more = take_messages(state, &m);
-		/* Only when all that came was read: a BEAT may be among it. */
-		if (!more && now_ns() - state->last_tick_ns > 100000000) {
-			state->last_tick_ns = now_ns();
-			peers_tick(state);
-			if (++state->ticks % 100 == 0)
-				forgive_ignored(state);
-		}
-		if (items[1].revents)
-			take_events(state);
-		schedule(state);
-		roster_send(state);
+		is_calm = n <= CALM;
+		if (n < BATCH)
+			todo |= tick(state);
+		if (events)
+			take_events(state); /* after what the dead had to say */
+		events = !todo && sleep_until_event(state, socket_fd);
+		if (todo || state->recheck)
+			hand_out(state);
 	}
 	message_fini(&m);
 }

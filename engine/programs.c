@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "engine/runner.h"
+#include "engine/source.h"
 #include "proto/error.h"
 #include "proto/log.h"
 
@@ -28,6 +29,11 @@ struct program *programs_get(struct engine *e, struct span id, struct span name,
 	fd = object_fetch(e, id.data, &size, &shared, err);
 	if (fd < 0)
 		return NULL;
+	if (source_open(&fd, size, err) < 0) {
+		log_line("cannot compile %s: %s", text, err ? err->text : "");
+		close(fd);
+		return NULL;
+	}
 	loaded = calloc(1, sizeof *loaded);
 	if (!loaded) {
 		error_set(err, -ENOMEM, "out of memory");

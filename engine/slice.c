@@ -152,26 +152,49 @@ static int input_check(struct engine *e, const struct input *in)
 	return offset_at(in, (int64_t)count) - base == in->payload.size ? 0 : XC_EPROTO;
 }
 
-/* ZeroMQ hands out bytes at any address; elements need their alignment. */
+static int scratch_reserve(struct engine *e, size_t size)
+{
+	if (e->scratch_size >= size)
+		return 0;
+	free(e->scratch);
+	e->scratch_size = 0;
+	e->scratch = aligned_alloc(64, (size + 63) & ~(size_t)63);
+	if (!e->scratch)
+		return -ENOMEM;
+	e->scratch_size = size;
+	return 0;
+}
+
+static size_t largest_item(const struct input *in)
+{
+	size_t largest = 0;
+
+	for (int64_t i = 0; i < in->header->count; i++) {
+		uint64_t size = offset_at(in, i + 1) - offset_at(in, i);
+
+		largest = size > largest ? size : largest;
+	}
+	return largest;
+}
+
+/* ZeroMQ hands out bytes at any address; elements need their alignment. Inputs that
+ * were submitted one by one are aligned like any, also when they came packed. */
 static int input_align(struct engine *e, struct input *in)
 {
-	size_t size = e->now.task.in_size ? e->now.task.in_size : 1;
+	const struct task_frame *task = &e->now.task;
+	size_t size = task->in_size ? task->in_size : 1;
 	size_t alignment = size & (~size + 1);
 
-	if (e->now.task.form != FORM_STRIDED && e->now.task.form != FORM_SAME)
+	if (task->form == FORM_PACKED && task->apart)
+		return scratch_reserve(e, largest_item(in));
+	if (task->form != FORM_STRIDED && task->form != FORM_SAME)
 		return 0;
 	if (alignment > 64)
 		alignment = 64;
 	if ((uintptr_t)in->payload.data % alignment == 0 || in->payload.size == 0)
 		return 0;
-	if (e->scratch_size < in->payload.size) {
-		free(e->scratch);
-		e->scratch_size = 0;
-		e->scratch = aligned_alloc(64, (in->payload.size + 63) & ~(size_t)63);
-		if (!e->scratch)
-			return -ENOMEM;
-		e->scratch_size = in->payload.size;
-	}
+	if (scratch_reserve(e, in->payload.size) < 0)
+		return -ENOMEM;
 	memcpy(e->scratch, in->payload.data, in->payload.size);
 	in->payload.data = e->scratch;
 	return 0;
@@ -199,7 +222,9 @@ static const void *input_of(const struct engine *e, const struct input *in, int6
 	default:
 		offset = offset_at(in, i) - offset_at(in, 0);
 		*size = (size_t)(offset_at(in, i + 1) - offset_at(in, i));
-		return *size ? payload + offset : NULL;
+		if (!*size)
+			return NULL;
+		return task->apart ? memcpy(e->scratch, payload + offset, *size) : payload + offset;
 	}
 }
 

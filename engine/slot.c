@@ -248,15 +248,23 @@ fail:
 
 void slots_start(struct agent *agent)
 {
+	char text[256];
+	int r;
+
 	for (int i = 0; i < agent->options->n; i++) {
 		struct slot *slot = &agent->slots[i];
 
 		if (slot->state != SLOT_EMPTY)
 			continue;
-		if (slot_start(slot) < 0)
-			SEND_SIMPLE(agent->dealer, NULL, down, .slot = (uint64_t)i,
-				    .epoch = slot->epoch, .cause = DOWN_EXIT, .item = -1,
-				    .text = span_of("its process could not be started"));
+		r = slot_start(slot);
+		if (r >= 0)
+			continue;
+		snprintf(text, sizeof text, "its process could not be started: %s%s", strerror(-r),
+			 r == -EMFILE	? " (see ulimit -n)"
+			 : r == -EAGAIN ? " (see ulimit -u)"
+					: "");
+		SEND_SIMPLE(agent->dealer, NULL, down, .slot = (uint64_t)i, .epoch = slot->epoch,
+			    .cause = DOWN_EXIT, .item = -1, .text = span_of(text));
 	}
 }
 

@@ -9,6 +9,9 @@
  *    -errno, or one of XC_ERRORS. A call that returns a pointer returns NULL.
  *  - The last parameter, `err`, may be NULL. On failure it says what was tried,
  *    on what, why it failed and what to do. Outputs are written only on success.
+ *  - Without memory a call returns -ENOMEM, and the client is as before; a blocking
+ *    call has cancelled its job. What arrives and finds no memory is kept: calls that
+ *    wait return -ENOMEM; call again, and nothing is lost. Without descriptors: -EMFILE.
  *  - Calls block until the work is done. The `_async` form returns at once with
  *    a `struct xc_result *` that the caller owns and gives to xc_result_destroy.
  *  - The library starts no thread and installs no signal handler. A client and
@@ -17,7 +20,8 @@
  *    it held back to send together, inside any call that waits or asks.
  *  - A blocking call that a signal handler of the program interrupts cancels its
  *    job and returns -EINTR.
- *  - A client is of no use in a child made by fork; the child may exec, or exit.
+ *  - A client is of no use in a child made by fork: calls that wait or submit return
+ *    XC_ELOST there. The child may open one of its own, exec, or exit.
  *  - Sizes are in bytes, times in seconds (double); a negative time-out means
  *    "no limit".
  */
@@ -322,8 +326,10 @@ enum xc_on_failure {
 
 /* Options of a job. All zero is the default; NULL is taken for that. */
 struct xc_map_options {
-	const char *function; /* a function of the library loaded last by xc_load, used
-				 when `fn` is NULL */
+	const char *function; /* used when `fn` is NULL: a function of the library or source
+				 that this client loaded last of those that define it */
+	const char *library;  /* with `function`: only of the one of this name, such as
+				 "libtasks.so" or "tasks.c", without folder */
 	int64_t start;	      /* ranges: item i gets start + i * step; */
 	int64_t step;	      /* 0 stands for 1 */
 	int64_t chunk;	      /* items handed out at a time; 0: by measured time */
@@ -371,7 +377,8 @@ struct xc_bytes {
  * text that counts them and quotes the first; XC_ECODE when fn cannot be
  * shipped; XC_ELOST; -EINVAL; -ENOMEM.
  *
- * xc_map_range: the items are the numbers start + i * step.
+ * xc_map_range: the items are the numbers start + i * step, all of which must be
+ * within int64_t (-EINVAL).
  * xc_map: the items are the n elements of `in_size` bytes at `in`.
  * xc_map_packed: the items are `items[i]`, of any length.
  * Inputs are copied before the call returns, also by the async forms; `out`
@@ -459,11 +466,58 @@ XC_API int xc_clear(const struct xc_view *view, const char *name, struct xc_erro
  * and the loader's words (a missing library is named), XC_ECODE. */
 XC_API int xc_load(const struct xc_view *view, const char *path, struct xc_error *err);
 
+/* ---- Source instead of a library ---------------------------------------- */
+
+/* How to compile. All zero is the default; NULL is taken for that. */
+struct xc_source_options {
+	const char *compiler; /* a command, with options if need be; NULL: what CC (CXX, FC)
+				 says in the engines' environment, else cc (c++, gfortran) */
+	const char *flags;    /* in words, quoted as for a shell; NULL: "-O2". Paths in it
+				 should be absolute. Libraries (-lfoo) as well */
+	double time_limit;    /* seconds the compiler may take; 0: 120 */
+};
+/* clang-format off */
+#ifdef __cplusplus
+#define XC_SOURCE_OPTIONS_INIT {}
+#else
+#define XC_SOURCE_OPTIONS_INIT { 0 }
+#endif
+/* clang-format on */
+
+/* Compiles the source file at `path` (.c; .cc, .cpp, .cxx; .f90 and other Fortran) on
+ * each host of the direct view, once, with that host's own compiler, and loads it there
+ * as xc_load does: its functions can be named in xc_map_options.function, and it is
+ * brought to engines that join later when the view is xc_all. In C++ such functions are
+ * extern "C", in Fortran bind(c). #include <xcluster.h> works on hosts that lack it;
+ * #include "..." is of the file's own folder where the host has that. Hosts keep what
+ * they have compiled; a change of text, flags, compiler or, in C and C++, of an included
+ * file has it compiled again. Blocks until all engines have it. Warnings go to the
+ * engines' logs. Errors: XC_ECODE with the compiler's words ("tasks.c:12:5: error: ..."),
+ * a compiler that is missing or was killed at the time limit, or a file that cannot be
+ * read; -EINVAL for a name of another kind, and as xc_load. */
+XC_API int xc_load_source(const struct xc_view *view, const char *path,
+			  const struct xc_source_options *options, struct xc_error *err);
+
+/* Runs C statements: once on each engine of a direct view, items in its order, or once on
+ * any engine of a balanced one. They stand in a task function, where `task` is the task
+ * (xc_task_array(task, "X") finds variables); the headers stdio, stdlib, string, math,
+ * stdint and xcluster.h are included, lines for the preprocessor may stand at the start.
+ * `return 3;` is a failure with code 3; without return all is well. They are compiled as by
+ * xc_load_source, and each text that was executed stays loaded until the engine ends.
+ * What they print is output of the item. Errors: XC_EFAILED when they failed, XC_ECODE
+ * with the compiler's words ("execute:1:8: error: ...", lines counted from the first
+ * statement), and as xc_apply. */
+XC_API int xc_execute(const struct xc_view *view, const char *statements,
+		      const struct xc_source_options *options, struct xc_error *err);
+XC_API struct xc_result *xc_execute_async(const struct xc_view *view, const char *statements,
+					  const struct xc_source_options *options,
+					  struct xc_error *err);
+
 /* ---- Results ----------------------------------------------------------- */
 
 /* Waits until every item has ended. Returns 0; XC_EFAILED when some ended
- * badly; -ETIMEDOUT; XC_ELOST; -EINTR when a signal handler of the program ran
- * (call again to go on waiting). */
+ * badly; -ETIMEDOUT; XC_ELOST; -EINTR when a signal handler of the program ran, and
+ * -ENOMEM (call again to go on waiting). */
 XC_API int xc_wait(struct xc_result *result, double timeout, struct xc_error *err);
 
 /* True when every item has ended, or can no longer as the cluster is lost or the
@@ -623,7 +677,7 @@ struct xc_cluster;
 struct xc_cluster_options {
 	const char *id;		/* NULL: a name of its own */
 	int threads_per_engine; /* 0: cores / n */
-	double engine_timeout;	/* seconds until all must be up; 0: 60 */
+	double engine_timeout;	/* seconds until all must be up, not negative; 0: 60 */
 	bool bind;		/* pin engines to cores */
 };
 
@@ -639,7 +693,8 @@ XC_API int xc_cluster_start(struct xc_cluster **cluster, int n,
 /* Path of the connection file, for xc_open. Borrowed. */
 XC_API const char *xc_cluster_connection(const struct xc_cluster *cluster);
 
-/* Stops it and waits until nothing is left of it. NULL is taken. */
+/* Stops it and waits until nothing is left of it. NULL is taken. A child made by fork
+ * only lets go of it: it is its parent's. */
 XC_API int xc_cluster_stop(struct xc_cluster *cluster, struct xc_error *err);
 
 #ifdef __cplusplus

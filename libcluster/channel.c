@@ -230,14 +230,13 @@ static int fill(int file, const char *data, uint64_t size, struct xc_error *err)
 
 int channel_put_bytes(int fd, const void *id, const void *data, uint64_t size, struct xc_error *err)
 {
-	int r = reserve(fd, size, err), file;
+	int file = memfd_create("xcluster-object", MFD_CLOEXEC | MFD_ALLOW_SEALING), r;
 
-	if (r < 0)
-		return r;
-	file = memfd_create("xcluster-object", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (file < 0)
+	if (file < 0) /* before anything is reserved */
 		return error_set(err, -errno, "cannot make shared memory: %s", strerror(errno));
-	r = fill(file, data, size, err);
+	r = reserve(fd, size, err);
+	if (r == 0)
+		r = fill(file, data, size, err);
 	if (r == 0)
 		r = put(fd, id, file, size, err);
 	close(file);

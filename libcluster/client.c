@@ -2,10 +2,13 @@
 #include "libcluster/client.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/pidfd.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -13,11 +16,13 @@
 #include "proto/cluster_dir.h"
 #include "proto/error.h"
 
-#define OPEN_LIMIT_S  10
-#define ACK_RESULTS   64
-#define ACK_BYTES     (UINT64_C(1) << 20)
-#define PING_AFTER_NS UINT64_C(1000000000)
-#define PINGS_MAX     60 /* without an answer, one a second */
+#define OPEN_LIMIT_S	 10
+#define DIAL_DESCRIPTORS 12 /* of the socket, its threads and connections */
+#define ACK_RESULTS	 64
+#define ACK_BYTES	 (UINT64_C(1) << 20)
+#define PING_AFTER_NS	 UINT64_C(1000000000)
+#define PINGS_MAX	 60 /* without an answer, one a second */
+#define LAST_WORDS_MS	 20 /* for what a controller that has ended had sent */
 
 extern char *program_invocation_short_name;
 
@@ -57,7 +62,7 @@ static int on_report(struct xc_client *client, struct message *m)
 		return r;
 	free(client->report);
 	client->report = strndup(zmq_msg_data(&m->frames[0]), zmq_msg_size(&m->frames[0]));
-	client->reported = report.id;
+	client->reported = report.id; /* without a text: xc_status_json says so */
 	return 0;
 }
 
@@ -116,13 +121,12 @@ static const struct route {
 	{ MSG_RESEND, on_resend },
 };
 
-static void dispatch(struct xc_client *client, struct message *m)
+static int dispatch(struct xc_client *client, struct message *m)
 {
 	for (size_t i = 0; i < sizeof routes / sizeof routes[0]; i++)
-		if (routes[i].type == m->type) {
-			routes[i].handler(client, m);
-			return;
-		}
+		if (routes[i].type == m->type)
+			return routes[i].handler(client, m);
+	return 0;
 }
 
 /* ---- Sending ---------------------------------------------------------------------- */
@@ -139,10 +143,20 @@ void xci_sent_free(struct xc_client *client, uint64_t received)
 	}
 }
 
+/* N.B. in a child made by fork ZeroMQ says for ever that a signal has come. */
+static int judge(struct xc_client *client, int r)
+{
+	if (r != -EINTR || client->pid == getpid())
+		return r;
+	client->is_lost = client->is_inherited = true;
+	return XC_ELOST;
+}
+
 int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t size,
 	     zmq_msg_t *frames, int count)
 {
 	struct xci_sent *sent = malloc(sizeof *sent);
+	int r;
 
 	if (!sent || size > sizeof sent->header) {
 		free(sent);
@@ -158,9 +172,26 @@ int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t 
 		zmq_msg_init(&sent->frames[i]);
 		zmq_msg_copy(&sent->frames[i], &frames[i]);
 	}
+	r = judge(client, message_send(client->dealer, NULL, header, size, frames, count));
+	if (r < 0) { /* the number goes to the next one */
+		client->sent_seq = seq - 1;
+		for (int i = 0; i < count; i++)
+			zmq_msg_close(&sent->frames[i]);
+		free(sent);
+		return r;
+	}
 	DL_APPEND(client->sent, sent);
 	xci_loop_stir(client);
-	return message_send(client->dealer, NULL, header, size, frames, count);
+	return 0;
+}
+
+int xci_job_add(struct xc_client *client, struct xci_job *job)
+{
+	HASH_ADD(hh, client->jobs, id, sizeof job->id, job);
+	if (!job->hh.tbl)
+		return -ENOMEM;
+	client->input_bytes += job->input_bytes;
+	return 0;
 }
 
 void xci_acked(struct xc_client *client)
@@ -175,23 +206,50 @@ void xci_ack(struct xc_client *client)
 		return;
 	if (client->received - client->acked < ACK_RESULTS && client->unacked_bytes < ACK_BYTES)
 		return;
-	xci_acked(client);
-	SEND_SIMPLE(client->dealer, NULL, ack, .seq = client->received);
+	if (SEND_SIMPLE(client->dealer, NULL, ack, .seq = client->received) == 0)
+		xci_acked(client);
 }
 
 /* ---- Pumping ------------------------------------------------------------------------ */
 
-static int take_messages(struct xc_client *client)
+/* A handler that lacks memory has changed nothing that doing it again would not; the
+ * messages behind it wait, as their order matters. */
+static bool try_held(struct xc_client *client)
 {
-	struct message m;
-	int n = 0;
+	struct reader fields = client->held.fields;
 
+	if (!client->is_held)
+		return true;
+	if (dispatch(client, &client->held) == -ENOMEM) {
+		client->held.fields = fields; /* read, as far as it went */
+		return false;
+	}
+	message_fini(&client->held);
+	client->is_held = false;
+	return true;
+}
+
+/* At most `most` of those that have arrived. */
+static int take_messages(struct xc_client *client, int most)
+{
+	bool was_held = client->is_held;
+	struct message m;
+	int n = 0, r = 0;
+
+	if (!try_held(client))
+		return -ENOMEM;
+	n = was_held;
 	message_init(&m);
-	while (message_receive(client->dealer, &m, false, false) > 0) {
-		dispatch(client, &m);
+	while (n < most && !client->is_held &&
+	       (r = message_receive(client->dealer, &m, false, false)) > 0) {
 		n++;
+		if (dispatch(client, &m) != -ENOMEM)
+			continue;
+		message_move(&client->held, &m);
+		client->is_held = true;
 	}
 	message_fini(&m);
+	judge(client, r);
 	if (n > 0) {
 		xci_loop_stir(client);
 		client->heard_ns = now_ns();
@@ -216,49 +274,77 @@ void xci_check_counters(struct xc_client *client)
 	SEND_SIMPLE(client->dealer, NULL, ping, .received = client->received);
 }
 
-static bool has_ended(const struct xc_client *client)
+/* Looks at the controller's process, but not at each call. */
+static int look(struct xc_client *client)
 {
 	struct pollfd controller = { .fd = client->pidfd, .events = POLLIN };
+	uint64_t now = now_ns();
 
-	return client->pidfd >= 0 && poll(&controller, 1, 0) == 1;
+	if (now - client->looked_ns < XCI_LOOK_NS)
+		return 0;
+	client->looked_ns = now;
+	client->is_lost = client->pidfd >= 0 && poll(&controller, 1, 0) == 1;
+	return client->is_lost ? XC_ELOST : 0;
 }
 
-int xci_pump(struct xc_client *client, int timeout_ms)
+/* The controller has ended: what it had sent may still be on its way. */
+static int last_words(struct xc_client *client)
 {
-	zmq_pollitem_t items[2] = { { .socket = client->dealer, .events = ZMQ_POLLIN },
-				    { .fd = client->pidfd, .events = ZMQ_POLLIN } };
-	int n, r = 0;
+	struct pollfd dealer = { .fd = client->dealer_fd, .events = POLLIN };
+	int n = 0;
+
+	while (poll(&dealer, 1, LAST_WORDS_MS) > 0 && n == 0)
+		n = take_messages(client, INT_MAX);
+	if (n > 0)
+		return n;
+	client->is_lost = true;
+	return XC_ELOST;
+}
+
+/* N.B. the dealer's descriptor tells of what arrives while nobody calls: any call on
+ * the socket, also one that sends, may take its signal away. So nothing is sent
+ * between the receive that found nothing and the poll. */
+static int pump(struct xc_client *client, int timeout_ms, int most)
+{
+	struct pollfd fds[2] = { { .fd = client->dealer_fd, .events = POLLIN },
+				 { .fd = client->pidfd, .events = POLLIN } };
+	int n, r;
 
 	if (client->batch.count)
 		xci_batch_flush(client);
-	n = take_messages(client);
-	if (n > 0 || client->is_lost)
-		return n > 0 ? n : XC_ELOST;
-	if (timeout_ms == 0) {
-		client->is_lost = has_ended(client);
-		return client->is_lost ? XC_ELOST : 0;
-	}
+	n = take_messages(client, most);
+	if (n != 0 || client->is_lost)
+		return n != 0 ? n : XC_ELOST;
+	if (timeout_ms == 0)
+		return look(client);
 	if (timeout_ms < 0 || timeout_ms > 1000)
 		timeout_ms = 1000;
-	if (zmq_poll(items, client->pidfd >= 0 ? 2 : 1, timeout_ms) < 0)
-		r = -errno;
+	r = poll(fds, client->pidfd >= 0 ? 2 : 1, timeout_ms) < 0 ? -errno : 0;
 	if (r < 0) {
 		xci_check_counters(client); /* a timer of the program must not keep us from it */
 		return client->is_lost ? XC_ELOST : r;
 	}
-	n = take_messages(client);
-	if (n > 0)
+	n = take_messages(client, most);
+	if (n != 0)
 		return n;
-	if (client->pidfd >= 0 && items[1].revents) {
-		client->is_lost = true;
-		return XC_ELOST;
-	}
+	if (client->pidfd >= 0 && fds[1].revents)
+		return last_words(client);
 	xci_check_counters(client);
 	return client->is_lost ? XC_ELOST : 0;
 }
 
+int xci_pump(struct xc_client *client, int timeout_ms)
+{
+	return pump(client, timeout_ms, INT_MAX);
+}
+
 int xci_lost(struct xc_client *client, struct xc_error *err)
 {
+	if (client->is_inherited)
+		return error_set(err, XC_ELOST,
+				 "the client was opened by process %d, of which this one is a "
+				 "child: it needs an xc_open of its own",
+				 (int)client->pid);
 	if (client->pings > PINGS_MAX)
 		return error_set(err, XC_ELOST,
 				 "the controller of cluster \"%s\" (pid %d on %s) has not answered "
@@ -270,6 +356,15 @@ int xci_lost(struct xc_client *client, struct xc_error *err)
 		"the controller of cluster \"%s\" (pid %d on %s) is gone, and with it what "
 		"had not ended; start the cluster again",
 		client->connection.id, client->connection.pid, client->connection.host);
+}
+
+int xci_wait_failed(struct xc_client *client, const char *call, int r, struct xc_error *err)
+{
+	if (r == XC_ELOST)
+		return xci_lost(client, err);
+	if (r == -EINTR)
+		return error_set(err, r, "%s: interrupted by a signal", call);
+	return error_set(err, r, "%s: %s", call, r == -ENOMEM ? "out of memory" : error_text(r));
 }
 
 int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argument), void *argument)
@@ -289,7 +384,7 @@ int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argume
 		left = limit == UINT64_MAX || limit - now > UINT64_C(1000000000)
 			       ? 1000
 			       : (int)((limit - now + 999999) / 1000000);
-		r = xci_pump(client, left);
+		r = pump(client, left, 1); /* to be back as soon as it is there */
 		if (r < 0)
 			return done(argument) ? 0 : r;
 	}
@@ -312,12 +407,37 @@ static int wait_through(struct xc_client *client, double timeout, bool (*done)(v
 
 /* ---- Opening and closing ---------------------------------------------------------------- */
 
+/* libzmq ends the program when it finds too few descriptors for its threads, so it is
+ * seen to first that there are. */
+static int check_descriptors(struct xc_error *err)
+{
+	int fds[DIAL_DESCRIPTORS], n = 0, r = 0;
+
+	while (n < DIAL_DESCRIPTORS && r == 0) {
+		fds[n] = n ? fcntl(fds[0], F_DUPFD_CLOEXEC, 0) : eventfd(0, EFD_CLOEXEC);
+		if (fds[n] < 0)
+			r = error_set(err, -errno,
+				      "cannot make a socket, which takes %d descriptors: %s: raise "
+				      "the limit (ulimit -n), or close some",
+				      DIAL_DESCRIPTORS, strerror(errno));
+		else
+			n++;
+	}
+	while (n > 0)
+		close(fds[--n]);
+	return r;
+}
+
 static int dial(struct xc_client *client, struct xc_error *err)
 {
 	unsigned char route[ROUTE_SIZE];
-	int none = 0, linger = 0;
+	int none = 0, linger = 0, r;
+	size_t size = sizeof client->dealer_fd;
 	char host[256] = "";
 
+	r = check_descriptors(err);
+	if (r < 0)
+		return r;
 	randombytes_buf(client->session, sizeof client->session);
 	route_make(route, 'c', client->session);
 	client->context = zmq_ctx_new();
@@ -331,14 +451,18 @@ static int dial(struct xc_client *client, struct xc_error *err)
 	if (zmq_connect(client->dealer, client->connection.endpoint) < 0)
 		return error_set(err, -errno, "cannot reach the controller at %s: %s",
 				 client->connection.endpoint, zmq_strerror(errno));
+	if (zmq_getsockopt(client->dealer, ZMQ_FD, &client->dealer_fd, &size) < 0)
+		return error_set(err, -errno, "cannot wait for the socket: %s",
+				 zmq_strerror(errno));
 	client->pidfd = pidfd_open(client->connection.pid, 0);
 	gethostname(host, sizeof host - 1);
-	return SEND_SIMPLE(client->dealer, NULL, hello_client, .protocol = PROTOCOL_VERSION,
-			   .session = { client->session, SESSION_SIZE }, .pid = getpid(),
-			   .host = span_of(host),
-			   .name = { program_invocation_short_name,
-				     strnlen(program_invocation_short_name, 63) },
-			   .received = 0);
+	r = SEND_SIMPLE(client->dealer, NULL, hello_client, .protocol = PROTOCOL_VERSION,
+			.session = { client->session, SESSION_SIZE }, .pid = (uint64_t)client->pid,
+			.host = span_of(host),
+			.name = { program_invocation_short_name,
+				  strnlen(program_invocation_short_name, 63) },
+			.received = 0);
+	return r < 0 ? error_set(err, r, "cannot send to the controller: %s", error_text(r)) : 0;
 }
 
 static bool is_answered(void *argument)
@@ -359,7 +483,7 @@ static int welcome(struct xc_client *client, struct xc_error *err)
 				 client->connection.id, client->connection.pid, OPEN_LIMIT_S,
 				 client->connection.id);
 	if (r < 0)
-		return xci_lost(client, err);
+		return xci_wait_failed(client, "xc_open", r, err);
 	if (client->refused_code < 0)
 		return error_set(err, client->refused_code, "the controller refused: %s",
 				 client->refused);
@@ -381,6 +505,7 @@ int xc_open(struct xc_client **out, const char *cluster, struct xc_error *err)
 		return error_set(err, -ENOMEM, "out of memory");
 	client->pidfd = client->store = client->loop = client->timer = -1;
 	client->weight = 1;
+	client->pid = getpid();
 	client->agent_count = -1; /* until the first roster */
 	client->all = (struct xc_view){ .client = client, .kind = VIEW_ALL };
 	client->balanced = (struct xc_view){ .client = client, .kind = VIEW_BALANCED };
@@ -441,8 +566,11 @@ void xc_close(struct xc_client *client)
 	}
 	xci_batch_forget(&client->batch);
 	free(client->batch.inputs);
+	free(client->batch.offsets);
 	free(client->batch.members);
 	free(client->report);
+	if (client->is_held)
+		message_fini(&client->held);
 	xci_loop_free(client);
 	if (client->store >= 0)
 		close(client->store);
@@ -471,7 +599,7 @@ static int wait_for_report(struct xc_client *client, struct xc_error *err)
 
 	if (r == -ETIMEDOUT)
 		return error_set(err, r, "the controller did not answer within %d s", OPEN_LIMIT_S);
-	return r < 0 ? xci_lost(client, err) : 0;
+	return r < 0 ? xci_wait_failed(client, "waiting for the controller's report", r, err) : 0;
 }
 
 int xc_status_json(struct xc_client *client, char **json, struct xc_error *err)
@@ -480,8 +608,9 @@ int xc_status_json(struct xc_client *client, char **json, struct xc_error *err)
 
 	if (!client || !json)
 		return error_set(err, -EINVAL, "xc_status_json: client or json is NULL");
-	SEND_SIMPLE(client->dealer, NULL, query, .id = ++client->last_query);
-	r = wait_for_report(client, err);
+	r = SEND_SIMPLE(client->dealer, NULL, query, .id = ++client->last_query);
+	r = r < 0 ? xci_wait_failed(client, "xc_status_json", r, err)
+		  : wait_for_report(client, err);
 	if (r < 0)
 		return r;
 	if (!client->report)
@@ -497,15 +626,17 @@ int xc_shutdown(struct xc_client *client, struct xc_error *err)
 
 	if (!client)
 		return error_set(err, -EINVAL, "xc_shutdown: client is NULL");
-	SEND_SIMPLE(client->dealer, NULL, shutdown, .id = ++client->last_query);
-	r = wait_for_report(client, err);
+	r = SEND_SIMPLE(client->dealer, NULL, shutdown, .id = ++client->last_query);
+	r = r < 0 ? xci_wait_failed(client, "xc_shutdown", r, err) : wait_for_report(client, err);
 	client->is_lost |= r == 0; /* it is ending: nothing more is to come */
 	return r;
 }
 
 int xc_set_weight(struct xc_client *client, double weight, struct xc_error *err)
 {
-	if (!client || !(weight > 0) || weight > 1e6)
+	if (!client)
+		return error_set(err, -EINVAL, "xc_set_weight: client is NULL");
+	if (!(weight > 0) || weight > 1e6)
 		return error_set(err, -EINVAL,
 				 "xc_set_weight: the weight must be above 0, and at most 1e6");
 	client->weight = weight;

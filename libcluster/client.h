@@ -1,11 +1,14 @@
 /* client.h: the client's state, shared by the library's parts: client.c
- * (session, pump), roster.c, view.c, ship.c (functions and objects), submit.c,
+ * (session, pump), roster.c, view.c, ship.c (functions and objects), library.c
+ * (functions by name), source.c (source text), submit.c,
  * batch.c, result.c, incoming.c (results arriving), ended.c (which items have
  * ended), output.c and printing.c (what items print), stream.c, data.c, progress.c,
  * loop.c (event loops of others). */
 #ifndef LIBCLUSTER_CLIENT_H
 #define LIBCLUSTER_CLIENT_H
 
+/* A hash table that cannot grow is an error of the call, not the end of the program. */
+#define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
 #include "libcluster/channel.h"
@@ -14,7 +17,9 @@
 #include "proto/connection.h"
 #include "proto/task.h"
 
-#define FAILURES_KEPT 10000
+#define FAILURES_KEPT	    10000
+#define XCI_LOOK_NS	    UINT64_C(1000000) /* between looks whether a peer's process lives */
+#define XCI_BATCH_INPUT_MAX 1024	      /* larger inputs are submitted by themselves */
 
 enum xci_engine_state { XCI_STARTING, XCI_UP, XCI_DOWN, XCI_GONE };
 
@@ -164,14 +169,17 @@ struct xc_result {
 
 /* Submissions of one item each, held back to go as one job. */
 struct xci_batch {
+	struct task_frame task; /* its texts are those of the options and the image */
 	unsigned char frame[TASK_FRAME_MAX];
-	size_t frame_size;
+	size_t frame_size; /* 0: to be made */
 	struct msg_submit submit;
-	xc_task_fn *fn; /* what the frame was made of */
-	size_t in_size, out_size;
+	xc_task_fn *fn; /* what the task was made of */
+	size_t out_size;
 	struct xc_map_options options;
 	bool is_open; /* the fields above are valid */
 	unsigned char *inputs;
+	uint64_t *offsets; /* of the inputs, and where the next one goes */
+	bool is_uneven;	   /* inputs differ in size */
 	struct xc_result **members;
 	int64_t count;
 	uint64_t since_ns;
@@ -182,16 +190,20 @@ struct xc_client {
 	unsigned char session[SESSION_SIZE];
 	unsigned char controller[SESSION_SIZE];
 	void *context, *dealer;
-	int pidfd; /* of the controller, -1 if it cannot be watched */
+	int dealer_fd; /* ZeroMQ's, edge-triggered: see xci_pump */
+	int pidfd;     /* of the controller, -1 if it cannot be watched */
 	bool is_welcome, is_lost;
-	bool is_drawn; /* a line of progress stands on the terminal */
+	bool is_drawn;	   /* a line of progress stands on the terminal */
+	bool is_inherited; /* by a child made by fork: lost to it */
+	pid_t pid;	   /* of the process that opened it */
 	int refused_code;
 	char refused[256];
 	uint64_t credit, input_bytes;
 	double weight;
 	uint64_t sent_seq, received, acked, unacked_bytes;
 	uint64_t heard_ns, pinged_ns;
-	int pings; /* without an answer */
+	uint64_t looked_ns; /* at the controller's process */
+	int pings;	    /* without an answer */
 	struct xci_sent *sent;
 	uint64_t last_job, last_query, last_object;
 	uint64_t reported; /* id of the REPORT that came last */
@@ -203,10 +215,17 @@ struct xc_client {
 	int agent_count;
 	struct xc_view all, balanced, *views;
 	int store; /* connection to the agent's store; -1 */
+	uint64_t store_looked_ns;
 	unsigned char store_session[SESSION_SIZE];
 	struct xci_shipped *shipped;
+	struct {
+		char function[256];
+		struct xci_shipped *of; /* borrowed; NULL: nothing is known */
+	} named;			/* looked up last */
 	struct xci_job *jobs;
 	struct xc_result *results;
+	struct message held; /* taken in, but memory was out: to be tried again */
+	bool is_held;	     /* held is valid */
 	struct xci_batch batch;
 	int64_t singles;	/* in flight */
 	int loop, timer;	/* what xc_fd returns, and its timer; -1 */
@@ -216,16 +235,21 @@ struct xc_client {
 /* client.c */
 /* Sends what is held back, takes in what has arrived; waits up to timeout_ms
  * (-1: no limit) for something if there is nothing. Returns the number of
- * messages, -EINTR, or XC_ELOST. */
+ * messages, -EINTR, XC_ELOST, or -ENOMEM: a message waits for memory. */
 int xci_pump(struct xc_client *client, int timeout_ms);
-/* Pumps until `done(argument)` or the time-out. */
+/* Takes messages in until `done(argument)` or the time-out. */
 int xci_wait(struct xc_client *client, double timeout, bool (*done)(void *argument),
 	     void *argument);
 int xci_lost(struct xc_client *client, struct xc_error *err);
+/* The error of a wait that ended with `r`, in the name of `call`. */
+int xci_wait_failed(struct xc_client *client, const char *call, int r, struct xc_error *err);
 void xci_ack(struct xc_client *client);
 /* A message that says what has been received is on its way. */
 void xci_acked(struct xc_client *client);
-/* Numbers, keeps and sends a message; frames are consumed. */
+/* Puts a job on the list: 0, or -ENOMEM. */
+int xci_job_add(struct xc_client *client, struct xci_job *job);
+/* Numbers, keeps and sends a message; frames are consumed. After a failure it is as
+ * if it had not been called. */
 int xci_send(struct xc_client *client, uint64_t seq, const void *header, size_t size,
 	     zmq_msg_t *frames, int count);
 void xci_sent_free(struct xc_client *client, uint64_t received);
@@ -245,17 +269,22 @@ int xci_local_open(struct xc_cluster **own, char *path, size_t size, struct xc_e
 int xci_on_roster(struct xc_client *client, struct message *m);
 void xci_roster_free(struct xc_client *client);
 
-/* view.c: ids of the engines that a direct view covers now, to be freed. */
+/* view.c: the error of a call on a view that covers no engine now. */
+int xci_no_engine(const struct xc_view *view, struct xc_error *err);
+/* Ids of the engines that a direct view covers now, to be freed. */
 int xci_view_targets(const struct xc_view *view, uint32_t **ids, int *count, struct xc_error *err);
 
 /* ship.c */
 /* Fills in kind, number, object, program, symbol; puts the image into the store
- * if need be. */
-int xci_ship(struct xc_client *client, xc_task_fn *fn, const char *function,
+ * if need be. Of the options: function, library. */
+int xci_ship(struct xc_client *client, xc_task_fn *fn, const struct xc_map_options *options,
 	     struct task_frame *task, struct xc_error *err);
-struct xci_shipped *xci_ship_library(struct xc_client *client, const char *path, bool *is_new,
-				     struct xc_error *err);
-/* Names are looked up in this library from now on. */
+/* The image, which is taken, among the libraries of this client, and in the store. */
+struct xci_shipped *xci_ship_library(struct xc_client *client, struct xci_image *image,
+				     bool *is_new, struct xc_error *err);
+/* Into the store, with a reference more. */
+int xci_image_put(struct xc_client *client, const struct xci_image *image, struct xc_error *err);
+/* Names are looked up in this library first from now on. */
 void xci_ship_last(struct xc_client *client, struct xci_shipped *shipped);
 void xci_ship_forget(struct xc_client *client, struct xci_shipped *shipped);
 int xci_store(struct xc_client *client, struct xc_error *err);
@@ -266,6 +295,15 @@ void xci_object_release(struct xc_client *client, const unsigned char *id);
 /* Those that the result's job was sent with. */
 void xci_objects_release(struct xc_result *result);
 void xci_ship_free(struct xc_client *client);
+
+/* library.c: the library, or source, that `function` is of: the one named `library`, else
+ * the one loaded last that defines it. */
+struct xci_shipped *xci_library_find(struct xc_client *client, const char *function,
+				     const char *library, struct xc_error *err);
+
+/* data.c: has the engines of a direct view load the image, which is taken. */
+int xci_load(const struct xc_view *view, const char *call, struct xci_image *image,
+	     struct xc_error *err);
 
 /* submit.c */
 struct xci_submission {

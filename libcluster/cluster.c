@@ -37,6 +37,7 @@ struct xc_cluster {
 	char connection[CLUSTER_PATH_MAX];
 	int lifeline; /* the cluster ends when this is closed */
 	pid_t controller;
+	pid_t owner; /* the process that started it */
 };
 
 /* A run of the command. */
@@ -118,12 +119,16 @@ static int spawn(struct run *run, const char *const argv[], int lifeline)
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	posix_spawn_file_actions_init(&actions);
 	/* Onto itself: this clears the close-on-exec flag, in the child only. */
-	posix_spawn_file_actions_adddup2(&actions, lifeline, lifeline);
-	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-	posix_spawn_file_actions_adddup2(&actions, err[1], 2);
-	r = -posix_spawnp(&run->pid, run->command, &actions, &attributes, (char *const *)argv,
-			  environ);
+	r = -posix_spawn_file_actions_adddup2(&actions, lifeline, lifeline);
+	if (r == 0)
+		r = -posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	if (r == 0)
+		r = -posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+	if (r == 0)
+		r = -posix_spawn_file_actions_adddup2(&actions, err[1], 2);
+	if (r == 0)
+		r = -posix_spawnp(&run->pid, run->command, &actions, &attributes,
+				  (char *const *)argv, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);
 	close(out[1]);
@@ -269,12 +274,18 @@ static int start(struct xc_cluster *cluster, struct run *run, int lifeline, int 
 	return explain(run, cluster->id, err);
 }
 
-static int check(int n, const struct xc_cluster_options *options, struct xc_error *err)
+static int check(struct xc_cluster **out, int n, const struct xc_cluster_options *options,
+		 struct xc_error *err)
 {
+	if (!out)
+		return error_set(err, -EINVAL, "xc_cluster_start: cluster is NULL");
 	if (n < 0)
 		return error_set(err, -EINVAL, "cannot start a cluster of %d engines", n);
 	if (options->threads_per_engine < 0)
 		return error_set(err, -EINVAL, "threads_per_engine must not be negative");
+	if (!(options->engine_timeout >= 0) || options->engine_timeout > 1e6)
+		return error_set(err, -EINVAL, "engine_timeout must be from 0 to 1e6 s, not %g",
+				 options->engine_timeout);
 	return 0;
 }
 
@@ -282,20 +293,23 @@ int xc_cluster_start(struct xc_cluster **out, int n, const struct xc_cluster_opt
 		     struct xc_error *err)
 {
 	static const struct xc_cluster_options none = { 0 };
-	struct xc_cluster *cluster = calloc(1, sizeof *cluster);
-	struct run *run = calloc(1, sizeof *run);
+	struct xc_cluster *cluster;
+	struct run *run;
 	int pipe_fds[2] = { -1, -1 }, r;
 
 	if (!options)
 		options = &none;
+	r = check(out, n, options, err);
+	if (r < 0)
+		return r;
+	cluster = calloc(1, sizeof *cluster);
+	run = calloc(1, sizeof *run);
 	if (!cluster || !run) {
 		r = error_set(err, -ENOMEM, "out of memory");
 		goto fail;
 	}
 	cluster->lifeline = -1;
-	r = check(n, options, err);
-	if (r < 0)
-		goto fail;
+	cluster->owner = getpid();
 	if (options->id)
 		snprintf(cluster->id, sizeof cluster->id, "%s", options->id);
 	else
@@ -333,7 +347,7 @@ fail:
 
 const char *xc_cluster_connection(const struct xc_cluster *cluster)
 {
-	return cluster->connection;
+	return cluster ? cluster->connection : NULL;
 }
 
 /* True when it has ended already and another has its id and directory now. */
@@ -352,19 +366,20 @@ static bool is_replaced(const struct xc_cluster *cluster)
 static int end(struct xc_cluster *cluster, struct xc_error *err)
 {
 	struct holders holders = HOLDERS_INIT;
-	bool replaced = is_replaced(cluster);
-	int r = replaced ? 0 : holders_find(&holders, cluster->dir);
+	bool is_ours = cluster->owner == getpid() && !is_replaced(cluster);
+	int r = is_ours ? holders_find(&holders, cluster->dir) : 0;
 
 	close(cluster->lifeline);
-	if (replaced)
+	if (!is_ours)
 		return 0;
-	if (r < 0)
-		return error_set(err, r, "cannot look for the processes of %s: %s", cluster->dir,
-				 strerror(-r));
-	r = holders_finish(&holders, STOP_TIMEOUT, err);
-	holders_fini(&holders);
-	if (r == 0)
-		r = holders_end(cluster->dir, 0, err);
+	if (r < 0) { /* no memory, or no descriptors: there may be by now */
+		r = holders_end(cluster->dir, STOP_TIMEOUT, err);
+	} else {
+		r = holders_finish(&holders, STOP_TIMEOUT, err);
+		holders_fini(&holders);
+		if (r == 0)
+			r = holders_end(cluster->dir, 0, err);
+	}
 	if (r < 0)
 		return r;
 	r = cluster_dir_remove(cluster->dir, false);

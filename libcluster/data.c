@@ -57,16 +57,15 @@ static struct xci_submission builtin(const struct xc_view *view, enum builtin nu
 static struct xc_result *submit(struct xci_submission *s, struct xc_error *err)
 {
 	if (s->items == 0) {
-		error_set(err, XC_ENOENGINE,
-			  "no engine is up yet: call xc_wait_for_engines first, or add some with "
-			  "xcluster engines -n");
+		xci_no_engine(s->view, err);
 		zmq_msg_close(&s->payload);
 		return NULL;
 	}
 	return xci_submit(s, err);
 }
 
-/* The array's frame: with its elements when small, else they go to the store. */
+/* The array's frame: with its elements when small, else they go to the store. After
+ * a failure it is empty, and nothing is in the store. */
 static int array_payload(struct xc_client *client, const struct xc_array *array, zmq_msg_t *frame,
 			 unsigned char *object, bool *is_object, struct xc_error *err)
 {
@@ -74,15 +73,19 @@ static int array_payload(struct xc_client *client, const struct xc_array *array,
 	int r;
 
 	*is_object = size > CHANNEL_INLINE_MAX;
+	if (zmq_msg_init_size(frame, ARRAY_HEADER_SIZE + (*is_object ? 0 : size)) < 0) {
+		zmq_msg_init(frame);
+		return error_set(err, -ENOMEM, "no memory for an array of %llu bytes",
+				 (unsigned long long)size);
+	}
 	if (*is_object) {
 		r = xci_object_put(client, array->data, size, object, err);
-		if (r < 0)
+		if (r < 0) {
+			zmq_msg_close(frame);
+			zmq_msg_init(frame);
 			return r;
+		}
 		size = 0;
-	}
-	if (zmq_msg_init_size(frame, ARRAY_HEADER_SIZE + size) < 0) {
-		zmq_msg_init(frame);
-		return error_set(err, -ENOMEM, "out of memory");
 	}
 	array_header_write(zmq_msg_data(frame), array, *is_object ? object : NULL);
 	if (size)
@@ -90,22 +93,12 @@ static int array_payload(struct xc_client *client, const struct xc_array *array,
 	return 0;
 }
 
-/* The result's job uses them: they are let go of when it ends. */
-static void keep_objects(struct xc_result *result, unsigned char (*objects)[OBJECT_SIZE], int count)
-{
-	result->objects = malloc((size_t)count * OBJECT_SIZE);
-	if (!result->objects)
-		return; /* then they go when the client does */
-	memcpy(result->objects, objects, (size_t)count * OBJECT_SIZE);
-	result->object_count = count;
-}
-
 /* ---- Push ------------------------------------------------------------------------ */
 
 struct xc_result *xc_push_async(const struct xc_view *view, const char *name,
 				const struct xc_array *array, struct xc_error *err)
 {
-	unsigned char object[OBJECT_SIZE];
+	unsigned char(*object)[OBJECT_SIZE];
 	struct xci_submission s;
 	struct xc_result *result;
 	bool is_object;
@@ -113,20 +106,31 @@ struct xc_result *xc_push_async(const struct xc_view *view, const char *name,
 	if (check(view, "xc_push", name ? name : "", err) < 0 ||
 	    check_array("xc_push", array, err) < 0)
 		return NULL;
-	s = builtin(view, BUILTIN_PUSH, name);
-	if (array_payload(view->client, array, &s.payload, object, &is_object, err) < 0)
+	object = malloc(sizeof *object);
+	if (!object) {
+		error_set(err, -ENOMEM, "xc_push: out of memory");
 		return NULL;
+	}
+	s = builtin(view, BUILTIN_PUSH, name);
+	if (array_payload(view->client, array, &s.payload, *object, &is_object, err) < 0) {
+		free(object);
+		return NULL;
+	}
 	s.task.in_size = zmq_msg_size(&s.payload);
 	if (view->kind == VIEW_ALL)
 		s.flags = JOB_EVERYWHERE | JOB_VARIABLE;
 	if (is_object)
-		s.object = object;
+		s.object = *object;
 	result = submit(&s, err);
 	if (result && is_object) {
-		keep_objects(result, &object, 1);
-	} else if (is_object) {
-		xci_object_release(view->client, object);
+		/* Its job uses it: it is let go of when that ends. */
+		result->objects = object;
+		result->object_count = 1;
+		return result;
 	}
+	if (is_object)
+		xci_object_release(view->client, *object);
+	free(object);
 	return result;
 }
 
@@ -185,24 +189,27 @@ static int join_parts(struct part *parts, int k, zmq_msg_t *payload)
 	return 0;
 }
 
+/* The objects go to the result, whose job uses them, in `objects`, which it takes. */
 static void hand_over(struct xc_client *client, struct xc_result *result, struct part *parts,
-		      int count)
+		      int count, unsigned char (*objects)[OBJECT_SIZE])
 {
-	unsigned char(*objects)[OBJECT_SIZE] = malloc((size_t)count * OBJECT_SIZE + 1);
 	int n = 0;
 
 	for (int i = 0; i < count; i++) {
 		zmq_msg_close(&parts[i].frame);
 		if (!parts[i].is_object)
 			continue;
-		if (result && objects)
+		if (result)
 			memcpy(objects[n++], parts[i].object, OBJECT_SIZE);
 		else
 			xci_object_release(client, parts[i].object);
 	}
-	if (n > 0)
-		keep_objects(result, objects, n);
-	free(objects);
+	if (n == 0) {
+		free(objects);
+		return;
+	}
+	result->objects = objects;
+	result->object_count = n;
 }
 
 static struct xc_result *scatter(const struct xc_view *view, const char *name,
@@ -210,8 +217,12 @@ static struct xc_result *scatter(const struct xc_view *view, const char *name,
 {
 	struct xci_submission s = builtin(view, BUILTIN_PUSH, name);
 	struct part *parts = calloc((size_t)k, sizeof *parts);
+	unsigned char(*objects)[OBJECT_SIZE] = malloc((size_t)k * sizeof *objects);
 	struct xc_result *result = NULL;
-	int made = 0, r = parts ? 0 : error_set(err, -ENOMEM, "out of memory");
+	int made = 0, r = 0;
+
+	if (!parts || !objects)
+		r = error_set(err, -ENOMEM, "xc_scatter: no memory for %d parts", k);
 
 	for (; r == 0 && made < k; made++) {
 		struct part *p = &parts[made];
@@ -229,7 +240,7 @@ static struct xc_result *scatter(const struct xc_view *view, const char *name,
 		s.items = k;
 		result = submit(&s, err);
 	}
-	hand_over(view->client, result, parts, made);
+	hand_over(view->client, result, parts, made, objects);
 	free(parts);
 	return result;
 }
@@ -248,7 +259,7 @@ struct xc_result *xc_scatter_async(const struct xc_view *view, const char *name,
 	}
 	k = xc_view_size(view);
 	if (k == 0) {
-		error_set(err, XC_ENOENGINE, "no engine is up yet: call xc_wait_for_engines first");
+		xci_no_engine(view, err);
 		return NULL;
 	}
 	return scatter(view, name, array, k, err);
@@ -450,21 +461,21 @@ int xc_clear(const struct xc_view *view, const char *name, struct xc_error *err)
 	return xci_finish(submit(&s, e), e);
 }
 
-int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
+int xci_load(const struct xc_view *view, const char *call, struct xci_image *image,
+	     struct xc_error *err)
 {
-	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
 	struct xci_shipped *shipped;
 	struct xci_submission s;
 	bool is_new;
-	int r;
+	int r = check(view, call, NULL, err);
 
-	if (check(view, "xc_load", NULL, e) < 0)
-		return e->code;
-	if (!path || !*path)
-		return error_set(e, -EINVAL, "xc_load: path is NULL or empty");
-	shipped = xci_ship_library(view->client, path, &is_new, e);
+	if (r < 0) {
+		xci_image_destroy(image);
+		return r;
+	}
+	shipped = xci_ship_library(view->client, image, &is_new, err);
 	if (!shipped)
-		return e->code;
+		return err->code;
 	s = builtin(view, BUILTIN_LOAD, shipped->image->name);
 	s.task.object = (struct span){ shipped->image->hash, OBJECT_SIZE };
 	s.task.program = span_of(shipped->image->name);
@@ -472,10 +483,24 @@ int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
 		s.flags = JOB_EVERYWHERE;
 		s.object = shipped->image->hash;
 	}
-	r = xci_finish(submit(&s, e), e);
+	r = xci_finish(submit(&s, err), err);
 	if (r == 0)
 		xci_ship_last(view->client, shipped);
 	else if (is_new)
 		xci_ship_forget(view->client, shipped);
 	return r;
+}
+
+int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
+{
+	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
+	struct xci_image *image;
+
+	if (check(view, "xc_load", NULL, e) < 0)
+		return e->code;
+	if (!path || !*path)
+		return error_set(e, -EINVAL, "xc_load: path is NULL or empty");
+	if (xci_image_load(path, &image, e) < 0)
+		return e->code;
+	return xci_load(view, "xc_load", image, e);
 }

@@ -1,5 +1,6 @@
 /* ended.c: which items of a result have ended, in order of arrival and by index. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,8 +39,12 @@ static void add_single(struct xc_result *result)
 
 	if (!result->is_single || !result->is_ready || result->ended.count)
 		return;
+	if (result->failed && !result->failures) { /* there was no memory for how it ended */
+		result->ended.is_short = true;
+		return;
+	}
 	if (result->failed)
-		state = result->failures ? result->failures->failure.state : XC_FAILED;
+		state = result->failures->failure.state;
 	xci_ended_add(result, 0, 1, state);
 }
 
@@ -204,6 +209,8 @@ int xc_next(struct xc_result *result, enum xc_order order, double timeout, int64
 	struct asked asked = { result, order, 0, -EAGAIN };
 	int r = 0;
 
+	if (isnan(timeout))
+		return error_set(err, -EINVAL, "xc_next: timeout is not a number");
 	if (!result || !item || (order != XC_ANY_ORDER && order != XC_IN_ORDER))
 		return error_set(err, -EINVAL, "xc_next: %s",
 				 result && item ? "order is neither XC_ANY_ORDER nor XC_IN_ORDER"

@@ -17,7 +17,8 @@ struct xci_image {
 	int fd;		/* sealed memfd with a copy that dlopen accepts; owned */
 	size_t size;	/* of that copy */
 	struct elf_info info;
-	void *pin; /* keeps a library loaded, so that its key stays its own; owned */
+	bool is_source; /* text, see proto/source.h: `info` is empty */
+	void *pin;	/* keeps a library loaded, so that its key stays its own; owned */
 };
 
 /* Finds the object of this process that holds the function `fn`, static or not,

@@ -161,20 +161,22 @@ static int take_failures(struct xc_result *result, const struct arrival *a)
 	return 0;
 }
 
-/* Results of any length: each is its size (all ones: none) and its bytes. */
-static int take_packed(struct xc_result *result, const struct arrival *a, zmq_msg_t *frame)
+/* Where a payload of results of any length goes, and room for where each is in it;
+ * NULL: no memory. */
+static struct xci_blob *blob_new(struct xc_result *result)
 {
-	struct xci_blob *blob;
+	if (!result->packed)
+		result->packed = calloc((size_t)result->items, sizeof *result->packed);
+	return result->packed ? malloc(sizeof(struct xci_blob)) : NULL;
+}
+
+/* Results of any length: each is its size (all ones: none) and its bytes. */
+static int take_packed(struct xc_result *result, const struct arrival *a, struct xci_blob *blob,
+		       zmq_msg_t *frame)
+{
 	const char *p;
 	size_t left;
 
-	if (!result->packed)
-		result->packed = calloc((size_t)result->items, sizeof *result->packed);
-	blob = malloc(sizeof *blob);
-	if (!blob || !result->packed) {
-		free(blob);
-		return -ENOMEM;
-	}
 	zmq_msg_init(&blob->message);
 	zmq_msg_move(&blob->message, frame);
 	LL_PREPEND(result->blobs, blob);
@@ -213,6 +215,7 @@ void xci_result_end(struct xc_result *result, uint64_t now)
 
 static int take_single(struct xc_result *result, const struct arrival *a, zmq_msg_t *payload)
 {
+	struct xci_blob *blob = NULL;
 	int64_t high;
 	int r;
 
@@ -222,11 +225,17 @@ static int take_single(struct xc_result *result, const struct arrival *a, zmq_ms
 	if (result->out_size && a->payload.size &&
 	    a->payload.size != (uint64_t)a->head.count * result->out_size)
 		return XC_EPROTO;
+	if (!result->out_size && a->payload.size) {
+		blob = blob_new(result);
+		if (!blob)
+			return -ENOMEM; /* nothing of it is taken: it is tried again */
+	}
 	result->busy_ns += a->head.busy_ns;
 	add_share(result, (int)a->head.engine, a->head.count);
 	r = take_failures(result, a);
-	if (r == 0 && !result->out_size && a->payload.size)
-		r = take_packed(result, a, payload);
+	if (r == 0 && blob)
+		return take_packed(result, a, blob, payload);
+	free(blob);
 	return r;
 }
 
@@ -253,22 +262,21 @@ static void take_member(struct xc_result *result, const struct arrival *a, int64
 
 static int take_member_packed(struct xc_result *result, const void *data, size_t size)
 {
-	struct xci_blob *blob = malloc(sizeof *blob);
+	struct xci_blob *blob;
 
-	if (!blob || !(result->packed = calloc(1, sizeof *result->packed))) {
+	if (result->blobs)
+		return 0; /* taken when memory was out for another member */
+	blob = blob_new(result);
+	if (!blob || frame_copy(&blob->message, data, size) < 0) {
 		free(blob);
 		return -ENOMEM;
-	}
-	if (frame_copy(&blob->message, data, size) < 0) {
-		free(blob);
-		return -ENOMEM; /* without its result */
 	}
 	LL_PREPEND(result->blobs, blob);
 	result->packed[0] = (struct span){ zmq_msg_data(&blob->message), size };
 	return 0;
 }
 
-static void spread_packed(struct xci_job *job, const struct arrival *a)
+static int spread_packed(struct xci_job *job, const struct arrival *a)
 {
 	const char *p = a->payload.data;
 	size_t left = a->payload.size;
@@ -278,19 +286,20 @@ static void spread_packed(struct xci_job *job, const struct arrival *a)
 		uint64_t size;
 
 		if (left < sizeof size)
-			return;
+			return 0;
 		memcpy(&size, p, sizeof size);
 		p += sizeof size;
 		left -= sizeof size;
 		if (size == UINT64_MAX)
 			continue;
 		if (size > left)
-			return;
-		if (result && !result->out_size)
-			take_member_packed(result, p, size);
+			return 0;
+		if (result && !result->out_size && take_member_packed(result, p, size) < 0)
+			return -ENOMEM;
 		p += size;
 		left -= size;
 	}
+	return 0;
 }
 
 static void end_members(struct xci_job *job, const struct arrival *a, int64_t from, int64_t end,
@@ -327,8 +336,11 @@ static int take_batch(struct xci_job *job, const struct arrival *a)
 		return XC_EPROTO;
 	if (out_size && a->payload.size && a->payload.size != (uint64_t)a->head.count * out_size)
 		return XC_EPROTO;
-	if (!out_size && a->payload.size)
-		spread_packed(job, a);
+	if (!out_size && a->payload.size && spread_packed(job, a) < 0)
+		return -ENOMEM; /* no member has ended: it is tried again */
+	n = a->failures.size ? take_outputs(job, a) : 0;
+	if (n < 0)
+		return n;
 	reader_init(&r, a->failures.data, a->failures.size);
 	while ((n = failure_run_next(&r, &run)) > 0) {
 		if (run_is_output(&run))
@@ -380,30 +392,31 @@ int xci_on_result(struct xc_client *client, struct message *m)
 {
 	struct arrival a;
 	struct xci_job *job;
+	size_t size;
 	int r = msg_result_get(&m->fields, &a.head);
 
 	if (r < 0)
 		return r;
 	if (a.head.seq != client->received + 1)
 		return 0; /* sent again, or after a gap: PING finds out */
-	client->received = a.head.seq;
-	/* As the controller counts them against its window. */
-	client->unacked_bytes +=
-		RESULT_BYTES + zmq_msg_size(&m->frames[0]) + zmq_msg_size(&m->frames[1]);
-	xci_sent_free(client, a.head.received);
+	size = zmq_msg_size(&m->frames[0]) + zmq_msg_size(&m->frames[1]);
 	HASH_FIND(hh, client->jobs, &a.head.job, sizeof a.head.job, job);
-	if (!job)
-		return 0;
 	a.failures = (struct span){ zmq_msg_data(&m->frames[0]), zmq_msg_size(&m->frames[0]) };
 	a.payload = (struct span){ zmq_msg_data(&m->frames[1]), zmq_msg_size(&m->frames[1]) };
 	a.now = now_ns();
-	if (a.failures.size && (job->members || job->single))
-		r = take_outputs(job, &a);
-	if (r == 0 && job->members)
+	if (job && job->members)
 		r = take_batch(job, &a);
-	else if (r == 0 && job->single)
+	else if (job && job->single)
 		r = take_single(job->single, &a, &m->frames[1]);
-	if (a.head.final) {
+	if (r == 0 && job && job->single && a.failures.size)
+		r = take_outputs(job, &a);
+	if (r == -ENOMEM)
+		return r;
+	client->received = a.head.seq;
+	/* As the controller counts them against its window. */
+	client->unacked_bytes += RESULT_BYTES + size;
+	xci_sent_free(client, a.head.received);
+	if (job && a.head.final) {
 		xci_job_abandon(job, "the controller ended the job without its result");
 		xci_job_forget(client, job);
 	}

@@ -35,6 +35,7 @@ int xc_engine_info(struct xc_client *client, int id, struct xc_engine_info *info
 		   struct xc_error *err)
 {
 	const json_t *engine;
+	json_error_t error = { .text = "" };
 	json_t *report;
 	char *text;
 	int r;
@@ -44,8 +45,10 @@ int xc_engine_info(struct xc_client *client, int id, struct xc_engine_info *info
 	r = xc_status_json(client, &text, err);
 	if (r < 0)
 		return r;
-	report = json_loads(text, 0, NULL);
+	report = json_loads(text, 0, &error);
 	free(text);
+	if (!report && (!error.text[0] || json_error_code(&error) == json_error_out_of_memory))
+		return error_set(err, -ENOMEM, "xc_engine_info: out of memory");
 	if (!report)
 		return error_set(err, XC_EPROTO, "the controller's report cannot be read");
 	engine = find(report, id);

@@ -45,20 +45,17 @@ static int watch(struct xc_client *client, int fd)
 
 int xc_fd(struct xc_client *client)
 {
-	size_t size = sizeof(int);
-	int fd, r;
+	int r;
 
 	if (!client)
 		return -EINVAL;
 	if (client->loop >= 0)
 		return client->loop;
-	if (zmq_getsockopt(client->dealer, ZMQ_FD, &fd, &size) < 0)
-		return -errno;
 	client->loop = epoll_create1(EPOLL_CLOEXEC);
 	client->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
 	r = client->loop < 0 || client->timer < 0 ? -errno : 0;
 	if (r == 0)
-		r = watch(client, fd);
+		r = watch(client, client->dealer_fd);
 	if (r == 0)
 		r = watch(client, client->timer);
 	if (r == 0 && client->pidfd >= 0)
@@ -92,5 +89,5 @@ int xc_process(struct xc_client *client, struct xc_error *err)
 		else if (client->loop >= 0)
 			set_timer(client, client->pinged_ns != pinged);
 	}
-	return r == XC_ELOST ? xci_lost(client, err) : r;
+	return r < 0 ? xci_wait_failed(client, "xc_process", r, err) : 0;
 }

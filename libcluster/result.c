@@ -1,5 +1,6 @@
 /* result.c: the handle of a submission. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,7 +43,9 @@ void xci_failure_describe(const struct xc_failure *f, int64_t item, char *text, 
 	if (n > 0 && (size_t)n < size && f->attempts > 1)
 		n += snprintf(text + n, size - (size_t)n, " after %d attempts", f->attempts);
 	if (n > 0 && (size_t)n < size && f->text[0])
-		snprintf(text + n, size - (size_t)n, ": %s", f->text);
+		n += snprintf(text + n, size - (size_t)n, ": %s", f->text);
+	if (n >= 0 && (size_t)n >= size)
+		text_trim(text);
 }
 
 const struct xc_failure *xci_result_first_failure(const struct xc_result *result)
@@ -91,6 +94,12 @@ static int wait_a_little(struct xc_result *result, const char *call, double step
 {
 	int r;
 
+	if (result->is_single && !result->job && !result->is_ready) {
+		r = xci_batch_flush(result->client);
+		if (r < 0)
+			return error_set(err, r, "%s: the item cannot be sent: %s", call,
+					 error_text(r));
+	}
 	if (step > 1)
 		step = 1;
 	if (result->progress && step > 0.1)
@@ -98,13 +107,7 @@ static int wait_a_little(struct xc_result *result, const char *call, double step
 	r = xci_wait(result->client, step, done, argument);
 	if (result->progress)
 		xci_progress_show(result, result->is_ready);
-	if (r == XC_ELOST)
-		return xci_lost(result->client, err);
-	if (r == -EINTR)
-		return error_set(err, r, "%s: interrupted by a signal", call);
-	if (r < 0 && r != -ETIMEDOUT)
-		return error_set(err, r, "%s: %s", call, error_text(r));
-	return r;
+	return r < 0 && r != -ETIMEDOUT ? xci_wait_failed(result->client, call, r, err) : r;
 }
 
 int xci_result_wait(struct xc_result *result, const char *call, double timeout,
@@ -112,6 +115,10 @@ int xci_result_wait(struct xc_result *result, const char *call, double timeout,
 {
 	uint64_t limit = UINT64_MAX;
 
+	if (isnan(timeout))
+		return error_set(err, -EINVAL,
+				 "%s: timeout is not a number; a negative one means no limit",
+				 call);
 	if (timeout >= 0 && timeout < 1e9)
 		limit = now_ns() + (uint64_t)(timeout * 1e9);
 	while (!done(argument)) {
@@ -266,6 +273,7 @@ int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err
 	struct msg_cancel m = { .how = how == XC_CANCEL_RUNNING ? CANCEL_HOW_RUNNING
 								: CANCEL_HOW_QUEUED };
 	struct xc_client *client;
+	int r;
 
 	if (!result || (how != XC_CANCEL_QUEUED && how != XC_CANCEL_RUNNING))
 		return error_set(err, -EINVAL, "xc_cancel: result is NULL, or how is not valid");
@@ -287,7 +295,8 @@ int xc_cancel(struct xc_result *result, enum xc_cancel how, struct xc_error *err
 		m.first = 0;
 		m.count = result->job->count;
 	}
-	return xci_send(client, m.seq, header, msg_cancel_pack(header, sizeof header, &m), NULL, 0);
+	r = xci_send(client, m.seq, header, msg_cancel_pack(header, sizeof header, &m), NULL, 0);
+	return r < 0 ? error_set(err, r, "xc_cancel: %s", error_text(r)) : 0;
 }
 
 /* Nobody wants the results any more: incoming ones pass it by. */

@@ -1,5 +1,6 @@
 /* roster.c: which engines there are. */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@ static int take_engine(struct xc_client *client, struct reader *r)
 	uint64_t id = get_u64(r), state = get_u64(r);
 	struct span reason;
 	struct xci_engine *engine;
+	char *text = NULL;
 
 	get_i64(r);
 	reason = get_str(r);
@@ -38,13 +40,15 @@ static int take_engine(struct xc_client *client, struct reader *r)
 		return XC_EPROTO;
 	if (engines_grow(client, (int)id + 1) < 0)
 		return -ENOMEM;
+	if (reason.size && !(text = strndup(reason.data, reason.size)))
+		return -ENOMEM;
 	engine = &client->engines[id];
 	client->up += (state == XCI_UP) - (engine->state == XCI_UP);
 	client->covered += (state == XCI_UP || state == XCI_DOWN) -
 			   (engine->state == XCI_UP || engine->state == XCI_DOWN);
 	engine->state = (enum xci_engine_state)state;
 	free(engine->reason);
-	engine->reason = reason.size ? strndup(reason.data, reason.size) : NULL;
+	engine->reason = text;
 	return 0;
 }
 
@@ -199,10 +203,8 @@ static int settle(struct need *need, double timeout, struct xc_error *err)
 		r = note_gone(need);
 	if (r >= 0)
 		r = xci_wait(client, timeout, is_settled, need);
-	if (r == XC_ELOST)
-		return xci_lost(client, err);
-	if (r == -EINTR)
-		return error_set(err, r, "interrupted while waiting for engines");
+	if (r < 0 && r != -ETIMEDOUT)
+		return xci_wait_failed(client, "xc_wait_for_engines", r, err);
 	if (client->up >= need->n)
 		return 0;
 	if (r == 0)
@@ -221,9 +223,11 @@ int xc_wait_for_engines(struct xc_client *client, int n, double timeout, struct 
 	struct need need = { .client = client, .n = n };
 	int r;
 
-	if (!client || n < 0)
+	if (!client || n < 0 || isnan(timeout))
 		return error_set(err, -EINVAL, "xc_wait_for_engines: %s",
-				 client ? "n is negative" : "client is NULL");
+				 !client ? "client is NULL"
+				 : n < 0 ? "n is negative"
+					 : "timeout is not a number");
 	r = settle(&need, timeout, err);
 	free(need.was_gone);
 	return r;

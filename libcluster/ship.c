@@ -30,10 +30,15 @@ static int store_failed(struct xc_client *client, int r, struct xc_error *err)
 	return client->is_lost ? xci_lost(client, err) : r;
 }
 
-static bool has_ended(int fd)
+/* Not looked at in each call. */
+static bool has_ended(struct xc_client *client)
 {
-	struct pollfd store = { .fd = fd, .events = POLLIN };
+	struct pollfd store = { .fd = client->store, .events = POLLIN };
+	uint64_t now = now_ns();
 
+	if (now - client->store_looked_ns < XCI_LOOK_NS)
+		return false;
+	client->store_looked_ns = now;
 	return poll(&store, 1, 0) == 1; /* it sends nothing unasked */
 }
 
@@ -42,7 +47,7 @@ int xci_store(struct xc_client *client, struct xc_error *err)
 	struct xc_error last = XC_ERROR_INIT;
 	char host[256] = "";
 
-	if (client->store >= 0 && has_ended(client->store))
+	if (client->store >= 0 && has_ended(client))
 		forget_store(client);
 	if (client->store >= 0)
 		return client->store;
@@ -54,6 +59,8 @@ int xci_store(struct xc_client *client, struct xc_error *err)
 		if (strcmp(agent->host, host) != 0)
 			continue;
 		fd = channel_connect(agent->store, agent->session, &last);
+		if (fd == -EMFILE || fd == -ENFILE || fd == -ENOMEM) /* ours, not its */
+			return error_set(err, fd, "%s", last.text);
 		if (fd < 0)
 			continue;
 		client->store = fd;
@@ -103,30 +110,39 @@ void xci_objects_release(struct xc_result *result)
 	result->object_count = 0;
 }
 
-/* Into the store under its hash, unless another client has put it there. */
-static int put_image(struct xc_client *client, struct xci_shipped *shipped, struct xc_error *err)
+/* Under its hash, unless another client has put it there. */
+int xci_image_put(struct xc_client *client, const struct xci_image *image, struct xc_error *err)
 {
 	struct channel_packet have = { .code = OP_HAVE,
-				       .object = { shipped->image->hash, OBJECT_SIZE },
+				       .object = { image->hash, OBJECT_SIZE },
 				       .fd = -1 };
 	struct xc_error local = XC_ERROR_INIT;
 	struct channel_packet reply;
 	char buffer[CHANNEL_MAX];
 	int fd, r;
 
-	fd = xci_store(client, err); /* finds out, too, whether it is still there */
+	fd = xci_store(client, err);
 	if (fd < 0)
 		return fd;
-	if (shipped->is_put)
-		return 0;
 	r = channel_call(fd, &have, &reply, buffer, &local);
 	if (r < 0 && r != -ENOENT)
 		error_set(err, r, "%s", local.text);
 	if (r == -ENOENT)
-		r = channel_put_file(fd, shipped->image->hash, shipped->image->fd,
-				     shipped->image->size, err);
-	shipped->is_put = r == 0;
+		r = channel_put_file(fd, image->hash, image->fd, image->size, err);
 	return store_failed(client, r, err);
+}
+
+static int put_image(struct xc_client *client, struct xci_shipped *shipped, struct xc_error *err)
+{
+	int r = xci_store(client, err); /* finds out, too, whether it is still there */
+
+	if (r < 0)
+		return r;
+	if (shipped->is_put)
+		return 0;
+	r = xci_image_put(client, shipped->image, err);
+	shipped->is_put = r == 0;
+	return r;
 }
 
 static struct xci_shipped *add(struct xc_client *client, uintptr_t key, struct xci_image *image,
@@ -177,19 +193,16 @@ static struct xci_shipped *library_of(struct xc_client *client, const struct xci
 void xci_ship_forget(struct xc_client *client, struct xci_shipped *shipped)
 {
 	DL_DELETE(client->shipped, shipped);
+	client->named.of = NULL;
 	xci_image_destroy(shipped->image);
 	free(shipped);
 }
 
-struct xci_shipped *xci_ship_library(struct xc_client *client, const char *path, bool *is_new,
-				     struct xc_error *err)
+struct xci_shipped *xci_ship_library(struct xc_client *client, struct xci_image *image,
+				     bool *is_new, struct xc_error *err)
 {
-	struct xci_shipped *shipped;
-	struct xci_image *image;
+	struct xci_shipped *shipped = library_of(client, image);
 
-	if (xci_image_load(path, &image, err) < 0)
-		return NULL;
-	shipped = library_of(client, image);
 	*is_new = !shipped;
 	if (shipped)
 		xci_image_destroy(image);
@@ -208,22 +221,13 @@ void xci_ship_last(struct xc_client *client, struct xci_shipped *shipped)
 {
 	DL_DELETE(client->shipped, shipped);
 	DL_APPEND(client->shipped, shipped);
+	client->named.of = NULL;
 }
 
-static struct xci_shipped *last_library(struct xc_client *client)
-{
-	struct xci_shipped *shipped, *last = NULL;
-
-	DL_FOREACH (client->shipped, shipped) {
-		if (shipped->key == 0)
-			last = shipped;
-	}
-	return last;
-}
-
-int xci_ship(struct xc_client *client, xc_task_fn *fn, const char *function,
+int xci_ship(struct xc_client *client, xc_task_fn *fn, const struct xc_map_options *options,
 	     struct task_frame *task, struct xc_error *err)
 {
+	const char *function = options->function;
 	struct xci_shipped *shipped;
 	int r;
 
@@ -240,12 +244,9 @@ int xci_ship(struct xc_client *client, xc_task_fn *fn, const char *function,
 		task->kind = FUNCTION_OFFSET;
 		task->number = (uint64_t)((uintptr_t)fn - shipped->key);
 	} else {
-		shipped = last_library(client);
+		shipped = xci_library_find(client, function, options->library, err);
 		if (!shipped)
-			return error_set(err, XC_ECODE,
-					 "function \"%s\": no library was loaded by this client; "
-					 "call xc_load first",
-					 function);
+			return err ? err->code : XC_ECODE;
 		task->kind = FUNCTION_SYMBOL;
 		task->symbol = span_of(function);
 	}

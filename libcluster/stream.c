@@ -154,7 +154,7 @@ static int submit(struct stream *s, struct part *part, struct xc_error *err)
 					.apart = 1,
 					.time_limit_ns = (uint64_t)(s->options->time_limit * 1e9) };
 	/* For each job: the store may have lost the program meanwhile. */
-	r = xci_ship(s->client, s->fn, s->options->function, &job.task, err);
+	r = xci_ship(s->client, s->fn, s->options, &job.task, err);
 	if (r < 0)
 		return r;
 	for (int64_t i = 0; i < g->count; i++) {
@@ -295,13 +295,7 @@ static int wait_for_news(struct stream *s, bool wait, struct xc_error *err)
 {
 	int r = xci_pump(s->client, wait ? 1000 : 0);
 
-	if (r == XC_ELOST)
-		return xci_lost(s->client, err);
-	if (r == -EINTR)
-		return error_set(err, r, "xc_map_stream: interrupted by a signal");
-	if (r < 0)
-		return error_set(err, r, "xc_map_stream: %s", error_text(r));
-	return 0;
+	return r < 0 ? xci_wait_failed(s->client, "xc_map_stream", r, err) : 0;
 }
 
 static int run(struct stream *s, struct xc_error *err)
@@ -349,6 +343,11 @@ static int check(struct stream *s, struct xc_error *err)
 				 !s->view   ? "view"
 				 : !s->next ? "next"
 					    : "give");
+	/* Also of a stream without items. */
+	if (!s->fn == !s->options->function)
+		return error_set(err, -EINVAL, "xc_map_stream: %s",
+				 s->fn ? "both fn and options.function are given: set one to NULL"
+				       : "fn and options.function are NULL");
 	if (s->window.order != XC_ANY_ORDER && s->window.order != XC_IN_ORDER)
 		return error_set(err, -EINVAL, "xc_map_stream: order is not valid");
 	if (s->window.window_items < 0 || s->window.out_size > UINT32_MAX)

@@ -7,9 +7,8 @@
 #include "libcluster/client.h"
 #include "proto/error.h"
 
-#define SIZE_LIMIT   (UINT64_C(1) << 40)
-#define OUT_LIMIT    (UINT64_C(1) << 34) /* an engine must hold one result */
-#define BATCH_IN_MAX 1024		 /* larger inputs are submitted by themselves */
+#define SIZE_LIMIT (UINT64_C(1) << 40)
+#define OUT_LIMIT  (UINT64_C(1) << 34) /* an engine must hold one result */
 
 static const struct xc_map_options no_options = XC_MAP_OPTIONS_INIT;
 
@@ -97,16 +96,22 @@ static int send_job(struct xci_submission *s, struct xc_result *result, const ui
 		free(job);
 		return error_set(err, -ENOMEM, "out of memory");
 	}
-	xci_acked(client);
-	HASH_ADD(hh, client->jobs, id, sizeof job->id, job);
-	client->input_bytes += job->input_bytes;
-	result->job = job;
+	if (xci_job_add(client, job) < 0) {
+		for (int i = 0; i < 3; i++)
+			zmq_msg_close(&frames[i]);
+		free(job);
+		return error_set(err, -ENOMEM, "out of memory");
+	}
 	r = xci_send(client, m.seq, header, size, frames, 3);
-	if (r == 0)
-		return 0;
-	result->job = NULL;
-	xci_job_forget(client, job);
-	return error_set(err, r, "cannot send the job: %s", error_text(r));
+	if (r < 0) {
+		xci_job_forget(client, job);
+		if (r == XC_ELOST)
+			return xci_lost(client, err);
+		return error_set(err, r, "cannot send the job: %s", error_text(r));
+	}
+	xci_acked(client);
+	result->job = job;
+	return 0;
 }
 
 struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err)
@@ -118,16 +123,16 @@ struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err)
 
 	if ((s->view->kind != VIEW_BALANCED || s->view->count) && s->items > 0)
 		r = xci_view_targets(s->view, &targets, &count, err);
-	if (r == 0 && client->batch.count)
-		r = xci_batch_flush(client); /* the order of submission holds */
-	if (r == 0 && zmq_msg_size(&s->payload) > 0)
-		r = xci_wait(client, -1, has_credit, client);
-	if (r == 0 && client->is_lost)
-		r = XC_ELOST;
-	if (r == XC_ELOST)
-		xci_lost(client, err);
-	else if (r == -EINTR)
-		error_set(err, r, "interrupted");
+	if (r == 0) {
+		if (client->batch.count)
+			r = xci_batch_flush(client); /* the order of submission holds */
+		if (r == 0 && zmq_msg_size(&s->payload) > 0)
+			r = xci_wait(client, -1, has_credit, client);
+		if (r == 0 && client->is_lost)
+			r = XC_ELOST;
+		if (r < 0)
+			xci_wait_failed(client, "submitting", r, err);
+	}
 	if (r == 0) {
 		result = xci_result_new(client, s->items, s->out, s->task.out_size);
 		if (!result)
@@ -178,7 +183,7 @@ static int check(struct call *c, const char *name, struct xc_error *err)
 	if (!c->view)
 		return error_set(err, -EINVAL, "%s: view is NULL", name);
 	if (c->n < 0 || c->n > INT64_MAX / 4)
-		return error_set(err, -EINVAL, "%s: n must be from 0 to 2^61, not %lld", name,
+		return error_set(err, -EINVAL, "%s: n must be from 0 to 2^61 - 1, not %lld", name,
 				 (long long)c->n);
 	if (c->out_size > OUT_LIMIT)
 		return error_set(err, -EINVAL, "%s: out_size %zu is over 2^34 bytes an item", name,
@@ -192,6 +197,20 @@ static int check(struct call *c, const char *name, struct xc_error *err)
 				 "NULL for variable-length results",
 				 name);
 	return xci_options_check(c->options, err);
+}
+
+/* The numbers are int64_t, the last one, too. */
+static int check_range(const struct call *c, struct xc_error *err)
+{
+	int64_t step = c->options->step ? c->options->step : 1, last;
+
+	if (c->n == 0 || (!__builtin_mul_overflow(c->n - 1, step, &last) &&
+			  !__builtin_add_overflow(last, c->options->start, &last)))
+		return 0;
+	return error_set(err, -EINVAL,
+			 "xc_map_range: options.start %lld and step %lld lead beyond int64_t in "
+			 "%lld items",
+			 (long long)c->options->start, (long long)step, (long long)c->n);
 }
 
 /* Before they are copied. */
@@ -208,7 +227,7 @@ static int check_bytes(const struct xc_client *client, const char *call, uint64_
 
 static struct xc_result *submit(struct call *c, struct xci_submission *s, struct xc_error *err)
 {
-	if (xci_ship(c->view->client, c->fn, c->options->function, &s->task, err) < 0) {
+	if (xci_ship(c->view->client, c->fn, c->options, &s->task, err) < 0) {
 		zmq_msg_close(&s->payload);
 		return NULL;
 	}
@@ -230,7 +249,7 @@ struct xc_result *xc_map_range_async(const struct xc_view *view, xc_task_fn *fn,
 	struct call c = { view, fn, n, out, out_size, options };
 	struct xci_submission s = { .task.form = FORM_RANGE };
 
-	if (check(&c, "xc_map_range", err) < 0)
+	if (check(&c, "xc_map_range", err) < 0 || check_range(&c, err) < 0)
 		return NULL;
 	zmq_msg_init(&s.payload);
 	return submit(&c, &s, err);
@@ -327,13 +346,12 @@ struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *fn, con
 			  in_size);
 		return NULL;
 	}
-	if (view == &view->client->balanced && in_size <= BATCH_IN_MAX)
+	if (view == &view->client->balanced && in_size <= XCI_BATCH_INPUT_MAX)
 		return xci_batch_add(view->client, fn, in, in_size, out, out_size, c.options, err);
 	if (view->kind != VIEW_BALANCED)
 		c.n = xc_view_size(view);
 	if (c.n == 0) {
-		error_set(err, XC_ENOENGINE,
-			  "xc_apply: no engine is up yet: call xc_wait_for_engines first");
+		xci_no_engine(view, err);
 		return NULL;
 	}
 	if (frame_copy(&s.payload, in, in_size) < 0) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libcluster/client.h"
+#include "proto/error.h"
 
 #define GROUPS_SHOWN  5
 #define ITEMS_SHOWN   4 /* runs of items */
@@ -187,6 +188,8 @@ int xc_failure_summary(struct xc_result *result, char *text, size_t size)
 		if (result->failed)
 			say_all(&t, result, groups, n);
 	}
+	if (t.length >= size && size)
+		text_trim(text);
 	n = list && groups ? (int64_t)t.length : -ENOMEM;
 	free(list);
 	free(groups);

@@ -4,33 +4,38 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "proto/error.h"
+
 int64_t xc_task_index(const struct xc_task *task)
 {
-	return task->index;
+	return task ? task->index : 0;
 }
 
 size_t xc_task_in_size(const struct xc_task *task)
 {
-	return task->in_size;
+	return task ? task->in_size : 0;
 }
 
 int xc_task_engine(const struct xc_task *task)
 {
-	return task->engine;
+	return task ? task->engine : -1;
 }
 
 int xc_task_attempt(const struct xc_task *task)
 {
-	return task->attempt;
+	return task ? task->attempt : 0;
 }
 
 bool xc_task_is_cancelled(const struct xc_task *task)
 {
-	return atomic_load_explicit(task->cancel, memory_order_relaxed) == task->cancel_value;
+	return task &&
+	       atomic_load_explicit(task->cancel, memory_order_relaxed) == task->cancel_value;
 }
 
 const struct xc_array *xc_task_array(struct xc_task *task, const char *name)
 {
+	if (!task)
+		return NULL;
 	if (!name) {
 		xc_task_fail(task, "xc_task_array: the name is NULL");
 		return NULL;
@@ -40,6 +45,8 @@ const struct xc_array *xc_task_array(struct xc_task *task, const char *name)
 
 int xc_task_set(struct xc_task *task, const char *name, const struct xc_array *array)
 {
+	if (!task)
+		return -EINVAL;
 	if (!name || !array || xc_array_size(array) < 0 ||
 	    (!array->data && xc_array_size(array) > 0)) {
 		xc_task_fail(task, "xc_task_set: the name is NULL or the array is not valid");
@@ -50,6 +57,8 @@ int xc_task_set(struct xc_task *task, const char *name, const struct xc_array *a
 
 int xc_task_return(struct xc_task *task, const void *data, size_t size)
 {
+	if (!task)
+		return -EINVAL;
 	if (!data && size) {
 		xc_task_fail(task, "xc_task_return: no data, but %zu bytes", size);
 		return -EINVAL;
@@ -60,10 +69,15 @@ int xc_task_return(struct xc_task *task, const void *data, size_t size)
 int xc_task_fail(struct xc_task *task, const char *format, ...)
 {
 	va_list ap;
+	int n;
 
+	if (!task)
+		return XC_TASK_FAILED;
 	va_start(ap, format);
-	vsnprintf(task->text, sizeof task->text, format, ap);
+	n = vsnprintf(task->text, sizeof task->text, format ? format : "", ap);
 	va_end(ap);
+	if (n >= (int)sizeof task->text)
+		text_trim(task->text);
 	task->has_text = true;
 	return XC_TASK_FAILED;
 }

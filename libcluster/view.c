@@ -24,7 +24,9 @@ static bool is_covered(const struct xc_client *client, int id)
 
 static int check_ids(struct xc_client *client, const int *ids, int n, struct xc_error *err)
 {
-	if (n < 1 || !ids)
+	if (!ids)
+		return error_set(err, -EINVAL, "ids is NULL: a view needs a list of engines");
+	if (n < 1)
 		return error_set(err, -EINVAL, "a view needs at least one engine");
 	for (int i = 0; i < n; i++) {
 		if (!is_covered(client, ids[i]))
@@ -114,6 +116,15 @@ int xc_view_size(const struct xc_view *view)
 	return view->count ? view->count : view->client->covered;
 }
 
+int xci_no_engine(const struct xc_view *view, struct xc_error *err)
+{
+	if (view->client->is_lost)
+		return xci_lost(view->client, err);
+	return error_set(err, XC_ENOENGINE,
+			 "no engine is up yet: call xc_wait_for_engines first, or add some with "
+			 "xcluster engines -n");
+}
+
 int xci_view_targets(const struct xc_view *view, uint32_t **out, int *count, struct xc_error *err)
 {
 	struct xc_client *client = view->client;
@@ -121,9 +132,7 @@ int xci_view_targets(const struct xc_view *view, uint32_t **out, int *count, str
 	uint32_t *ids;
 
 	if (n == 0)
-		return error_set(err, XC_ENOENGINE,
-				 "no engine is up yet: call xc_wait_for_engines first, or add some "
-				 "with xcluster engines -n");
+		return xci_no_engine(view, err);
 	ids = calloc((size_t)n, sizeof *ids);
 	if (!ids)
 		return error_set(err, -ENOMEM, "out of memory");

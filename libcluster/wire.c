@@ -84,13 +84,16 @@ int message_receive(void *socket, struct message *m, bool routed, bool wait)
 int message_send(void *socket, const void *route, const void *header, size_t header_size,
 		 zmq_msg_t *frames, int count)
 {
-	int r = 0, sent = 0;
+	zmq_msg_t head;
+	/* First what takes memory: half a message would spoil the next one. */
+	int r = frame_copy(&head, header, header_size), sent = 0;
 
-	if (route && zmq_send(socket, route, ROUTE_SIZE, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+	if (r == 0 && route && zmq_send(socket, route, ROUTE_SIZE, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
 		r = -errno;
-	if (r == 0 &&
-	    zmq_send(socket, header, header_size, ZMQ_DONTWAIT | (count ? ZMQ_SNDMORE : 0)) < 0)
+	if (r == 0 && zmq_msg_send(&head, socket, ZMQ_DONTWAIT | (count ? ZMQ_SNDMORE : 0)) < 0)
 		r = -errno;
+	if (r < 0)
+		zmq_msg_close(&head);
 	for (; r == 0 && sent < count; sent++)
 		if (zmq_msg_send(&frames[sent], socket,
 				 ZMQ_DONTWAIT | (sent + 1 < count ? ZMQ_SNDMORE : 0)) < 0) {

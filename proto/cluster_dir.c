@@ -148,6 +148,24 @@ int cluster_dir_create(const char *id, char *path, size_t size, struct xc_error 
 	return r < 0 ? r : fit(path, size, snprintf(path, size, "%s", dir), "XCLUSTER_DIR", err);
 }
 
+int cluster_cache_create(char *path, size_t size, struct xc_error *err)
+{
+	char base[CLUSTER_PATH_MAX], dir[CLUSTER_PATH_MAX];
+	int r = cluster_base(base, sizeof base, err);
+
+	if (r == 0)
+		r = make_dir(base, false, err);
+	if (r == 0)
+		r = fit(dir, sizeof dir, snprintf(dir, sizeof dir, "%s/.cache", base),
+			"XCLUSTER_DIR", err);
+	if (r == 0)
+		r = make_dir(dir, true, err);
+	if (r == 0)
+		r = fit(path, size, snprintf(path, size, "%s/.cache/source", base), "XCLUSTER_DIR",
+			err);
+	return r < 0 ? r : make_dir(path, true, err);
+}
+
 static bool matches(const char *name, const char *const *patterns)
 {
 	for (; *patterns; patterns++)
@@ -250,7 +268,8 @@ int cluster_ids(char ***ids, struct xc_error *err)
 	list = calloc((size_t)n + 1, sizeof *list);
 	r = list ? n : -ENOMEM;
 	for (int i = 0; i < n; i++) {
-		if (list && !(list[i] = strdup(entries[i]->d_name)))
+		/* A hole would be taken for the end of the list. */
+		if (r >= 0 && !(list[i] = strdup(entries[i]->d_name)))
 			r = -ENOMEM;
 		free(entries[i]);
 	}
@@ -296,29 +315,46 @@ int cluster_lock_take(const char *path, struct xc_error *err)
 			 r == -EAGAIN ? "another process holds it" : strerror(-r));
 }
 
-pid_t cluster_lock_holder(const char *path)
+/* 0, or -errno when it cannot be known. */
+static int find_holder(const char *path, pid_t *holder)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	int r;
 
+	*holder = 0;
 	if (fd < 0)
-		return 0;
-	r = fcntl(fd, F_GETLK, &lock);
+		return -errno;
+	r = fcntl(fd, F_GETLK, &lock) < 0 ? -errno : 0;
 	close(fd);
-	if (r < 0 || lock.l_type == F_UNLCK)
-		return 0;
-	return lock.l_pid > 0 ? lock.l_pid : -1;
+	if (r == 0 && lock.l_type != F_UNLCK)
+		*holder = lock.l_pid > 0 ? lock.l_pid : -1;
+	return r;
+}
+
+pid_t cluster_lock_holder(const char *path)
+{
+	pid_t holder;
+
+	find_holder(path, &holder);
+	return holder;
 }
 
 /* ---- Finding a cluster ------------------------------------------------------ */
 
-static bool is_running(const char *dir)
+/* 1, 0, or a negative code when this process is short of what it takes to know. */
+static int is_running(const char *dir, struct xc_error *err)
 {
 	char lock[CLUSTER_PATH_MAX];
+	pid_t holder;
+	int r;
 
-	return cluster_file(dir, lock, sizeof lock, CLUSTER_LOCK) == 0 &&
-	       cluster_lock_holder(lock) != 0;
+	if (cluster_file(dir, lock, sizeof lock, CLUSTER_LOCK) < 0)
+		return 0;
+	r = find_holder(lock, &holder);
+	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+		return error_set(err, r, "cannot open %s: %s", lock, strerror(-r));
+	return holder != 0;
 }
 
 static int find_path(const char *path, struct xc_error *err)
@@ -329,14 +365,17 @@ static int find_path(const char *path, struct xc_error *err)
 	if (!connection)
 		return error_set(err, -ENOMEM, "out of memory");
 	r = connection_read(path, connection, err);
-	if (r == 0 && strncmp(connection->endpoint, "ipc://", 6) == 0 &&
-	    !is_running(connection->dir))
+	if (r == 0)
+		r = strncmp(connection->endpoint, "ipc://", 6) == 0
+			    ? is_running(connection->dir, err)
+			    : 1;
+	if (r == 0)
 		r = error_set(err, XC_ENOCLUSTER,
 			      "the cluster \"%s\" of %s has ended: start one with `xcluster "
 			      "start`",
 			      connection->id, path);
 	free(connection);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static int find_id(const char *id, char *path, size_t size, struct xc_error *err)
@@ -347,9 +386,11 @@ static int find_id(const char *id, char *path, size_t size, struct xc_error *err
 
 	if (r == 0)
 		r = cluster_file(dir, path, size, CLUSTER_CONNECTION);
+	if (r == 0)
+		r = is_running(dir, err);
 	if (r < 0)
 		return r;
-	if (!is_running(dir) || access(path, F_OK) < 0)
+	if (r == 0 || access(path, F_OK) < 0)
 		return error_set(err, XC_ENOCLUSTER,
 				 "no cluster \"%s\" is running (looked in %s): start one with "
 				 "`xcluster start%s%s`",

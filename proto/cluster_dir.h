@@ -36,6 +36,10 @@ int cluster_dir(const char *id, char *path, size_t size, struct xc_error *err);
  * it belongs to another user or others can write to it. */
 int cluster_dir_create(const char *id, char *path, size_t size, struct xc_error *err);
 
+/* Where engines keep what they have compiled: `.cache/source` beside the clusters;
+ * makes it as cluster_dir_create does. */
+int cluster_cache_create(char *path, size_t size, struct xc_error *err);
+
 /* "dir/name" of the formatted name. -ENAMETOOLONG. */
 int cluster_file(const char *dir, char *path, size_t size, const char *name, ...) XC_PRINTF(4, 5);
 

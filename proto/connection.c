@@ -121,7 +121,10 @@ int connection_parse(const char *text, size_t size, const char *path, struct con
 		return error_set(err, -ENAMETOOLONG, "%.100s...: the path is too long", path);
 	if (size > CONNECTION_SIZE_MAX)
 		return error_set(err, XC_EPROTO, "%s: not a connection file: too large", path);
+	error.text[0] = '\0';
 	root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &error);
+	if (!root && (!error.text[0] || json_error_code(&error) == json_error_out_of_memory))
+		return error_set(err, -ENOMEM, "%s: out of memory", path);
 	if (!root)
 		return error_set(err, XC_EPROTO, "%s:%d: not a connection file: %s", path,
 				 error.line, error.text);

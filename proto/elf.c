@@ -48,7 +48,7 @@ bool elf_find_offset(const struct elf_view *v, uint64_t address, uint64_t *offse
 	return false;
 }
 
-static int read_header(struct elf_view *v, struct elf_info *info, struct xc_error *err)
+int elf_read_header(struct elf_view *v, struct elf_info *info, struct xc_error *err)
 {
 	if (v->size < EI_NIDENT || memcmp(v->bytes, ELFMAG, SELFMAG) != 0)
 		return error_set(err, XC_ECODE, "not an ELF file");
@@ -142,7 +142,7 @@ static int read_segment(const struct elf_view *v, const ElfW(Phdr) *s, struct el
 	}
 }
 
-static bool find_dynamic(const struct elf_view *v, ElfW(Phdr) *s)
+bool elf_find_dynamic(const struct elf_view *v, ElfW(Phdr) *s)
 {
 	for (size_t i = 0; i < v->header.e_phnum; i++) {
 		elf_get_segment(v, i, s);
@@ -170,7 +170,7 @@ static int inspect(struct elf_view *v, struct elf_info *info, struct xc_error *e
 	ElfW(Phdr) s;
 	int r;
 
-	r = read_header(v, info, err);
+	r = elf_read_header(v, info, err);
 	if (r < 0 || info->foreign)
 		return r;
 	for (size_t i = 0; i < v->header.e_phnum; i++) {
@@ -179,7 +179,7 @@ static int inspect(struct elf_view *v, struct elf_info *info, struct xc_error *e
 		if (r < 0)
 			return r;
 	}
-	if (find_dynamic(v, &s)) {
+	if (elf_find_dynamic(v, &s)) {
 		r = elf_read_dynamic(v, &s, info, &has_debug, err);
 		if (r < 0)
 			return r;

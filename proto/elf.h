@@ -74,6 +74,10 @@ int elf_inspect(const void *bytes, size_t size, struct elf_info *info, struct xc
 /* True when `address`, as in the file, lies in an executable segment. */
 bool elf_is_executable(const struct elf_info *info, uint64_t address);
 
+/* True when the image defines the function `name` for others: neither static nor
+ * hidden. Takes any bytes. */
+bool elf_defines(const void *bytes, size_t size, const char *name);
+
 /* Makes a copy of the image acceptable to dlopen, which refuses DF_1_PIE. */
 void elf_clear_pie(void *bytes, const struct elf_info *info);
 

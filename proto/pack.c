@@ -4,6 +4,8 @@
 #include <msgpack.h>
 #include <string.h>
 
+#include "proto/error.h"
+
 void writer_init(struct writer *w, void *data, size_t size)
 {
 	*w = (struct writer){ .data = data, .size = size };
@@ -239,6 +241,8 @@ void span_copy(char *text, size_t size, struct span from)
 	if (n)
 		memcpy(text, from.data, n);
 	text[n] = '\0';
+	if (n < from.size)
+		text_trim(text);
 }
 
 struct span span_of(const char *text)

@@ -7,7 +7,7 @@ usage()
 {
 	cat <<'END'
 usage: scripts/setup.sh [--tests] [--no-build]
-  --tests     also what the tests use: clang, clang-format, mandoc
+  --tests     also what the tests use: clang, clang-format, mandoc, g++, gfortran
   --no-build  only install
 END
 }
@@ -64,6 +64,8 @@ missing_packages()
 	has clang || echo clang
 	has clang-format || echo clang-format
 	has mandoc || echo mandoc
+	has c++ || echo g++
+	has gfortran || echo gfortran
 }
 
 as_root()

@@ -1,4 +1,4 @@
-/* fuzz_elf.c: elf_inspect on any bytes. */
+/* fuzz_elf.c: elf_inspect and elf_defines on any bytes. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,6 +43,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct elf_info info;
 	struct xc_error err;
 
+	elf_defines(data, size, "task");
 	if (elf_inspect(data, size, &info, &err) < 0)
 		return 0;
 	use(data, size, &info);

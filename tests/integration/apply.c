@@ -143,6 +143,38 @@ START_TEST(five_thousand_in_flight)
 END_TEST
 
 /* One of them fails: its own result says so, and only that. */
+static int length(struct xc_task *task, const void *in, void *out)
+{
+	size_t size = xc_task_in_size(task), alignment = size & (~size + 1) & 31;
+
+	*(int64_t *)out = in ? (int64_t)strnlen(in, size) : -1;
+	return in && alignment && (uintptr_t)in % alignment
+		       ? xc_task_fail(task, "it is not aligned")
+		       : 0;
+}
+
+/* Also inputs of different sizes, none among them, as commands are. */
+START_TEST(inputs_of_any_size_in_flight)
+{
+	enum { TASKS = 3000 };
+	static struct xc_result *results[TASKS];
+	static int64_t out[TASKS];
+	char text[200];
+
+	memset(text, 'x', sizeof text);
+	for (int i = 0; i < TASKS; i++) {
+		results[i] = xc_apply_async(xc_balanced(client), length, text, (size_t)(i % 200),
+					    &out[i], sizeof out[i], NULL, &err);
+		ck_assert_msg(results[i] != NULL, "%s", err.text);
+	}
+	for (int i = 0; i < TASKS; i++) {
+		assert_ok(xc_wait(results[i], 30, &err), err);
+		ck_assert_int_eq(out[i], i % 200 ? i % 200 : -1);
+		xc_result_destroy(results[i]);
+	}
+}
+END_TEST
+
 static int fail_77(struct xc_task *task, const void *in, void *out)
 {
 	int value = *(const int *)in;
@@ -408,6 +440,7 @@ int main(void)
 	tcase_add_test(tests, views_of_wrong_engines);
 	tcase_add_test(tests, balanced_runs_once);
 	tcase_add_test(tests, five_thousand_in_flight);
+	tcase_add_test(tests, inputs_of_any_size_in_flight);
 	tcase_add_loop_test(tests, batched_tasks_fail_one_by_one, 0, 2);
 	tcase_add_test(tests, one_of_many_is_cancelled);
 	tcase_add_test(tests, times_are_sane);

@@ -128,6 +128,7 @@ START_TEST(cancel_queued_lets_running_items_end)
 	enum { N = 1000 };
 	bool announced[N] = { false };
 	enum xc_state states[N];
+	struct xc_engine_info info;
 	struct xc_result *result;
 	int out[N] = { 0 }, cancelled = 0;
 
@@ -135,6 +136,8 @@ START_TEST(cancel_queued_lets_running_items_end)
 	for (int i = 0; i < ENGINES; i++)
 		announced[stage_news().item] = true;
 	assert_ok(xc_cancel(result, XC_CANCEL_QUEUED, &err), err);
+	/* Answered after the cancelling, which came before it. */
+	assert_ok(xc_engine_info(client, 0, &info, &err), err);
 	stage_release();
 	ck_assert_int_eq(xc_wait(result, LIMIT, &err), XC_EFAILED);
 	collect_states(result, N, states);

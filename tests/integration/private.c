@@ -59,6 +59,21 @@ START_TEST(start_use_stop)
 }
 END_TEST
 
+START_TEST(a_forked_child_does_not_end_its_parents)
+{
+	struct xc_cluster_options options = { .threads_per_engine = 1 };
+	struct xc_cluster *cluster = begin(1, &options);
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(xc_cluster_stop(cluster, NULL) < 0);
+	ck_assert_int_eq(child_end(child), 0);
+	check_cluster(cluster, 1, 1);
+	assert_ok(xc_cluster_stop(cluster, &err), err);
+	assert_nothing_left(0);
+}
+END_TEST
+
 START_TEST(two_at_once)
 {
 	struct xc_cluster_options options = { .threads_per_engine = 1 };
@@ -188,6 +203,7 @@ int main(void)
 	TCase *tests = separate_case(suite, "private clusters");
 
 	tcase_add_test(tests, start_use_stop);
+	tcase_add_test(tests, a_forked_child_does_not_end_its_parents);
 	tcase_add_test(tests, two_at_once);
 	tcase_add_test(tests, an_id_that_is_taken);
 	tcase_add_loop_test(tests, it_ends_with_the_program, 0, 3);

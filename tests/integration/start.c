@@ -391,6 +391,9 @@ START_TEST(bad_usage)
 	ck_assert_int_eq(output.status, 2);
 	XCLUSTER(&output, "start", "-n", "1", "--cluster-id", "../x");
 	ck_assert_int_eq(output.status, 2);
+	XCLUSTER(&output, "start", "-n", "1", "--heartbeat-timeout", "0");
+	ck_assert_int_eq(output.status, 2);
+	ck_assert_msg(strstr(output.err, "at least 0.1") != NULL, "%s", output.err);
 	XCLUSTER(&output, "frobnicate");
 	ck_assert_int_eq(output.status, 2);
 	RUN(&output, xcluster_command());

@@ -82,6 +82,10 @@ int program_end(struct program *program);
 /* Waits for a child: exit code or 128 + signal. */
 int child_end(pid_t pid);
 
+/* Compiles SOURCE of tests/integration/programs, with these flags of the compiler,
+ * to `program` in the test's directory. */
+void compile(const char *program, const char *source, const char *flags);
+
 /* ---- Clusters ---------------------------------------------------------- */
 
 void start_cluster(int engines);

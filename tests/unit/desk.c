@@ -82,7 +82,7 @@ void desk_run(void)
 	struct message m;
 
 	message_init(&m);
-	while (take_messages(&desk, &m))
+	while (take_messages(&desk, &m, false) == BATCH)
 		;
 	message_fini(&m);
 	schedule(&desk);

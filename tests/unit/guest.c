@@ -6,6 +6,7 @@
 #include <string.h>
 
 struct xc_client *guest;
+void (*guest_around)(bool before);
 
 static void *far;
 
@@ -24,6 +25,9 @@ void guest_open(void)
 	zmq_setsockopt(guest->dealer, ZMQ_LINGER, &(int){ 0 }, sizeof(int));
 	ck_assert_int_eq(zmq_bind(far, "inproc://controller"), 0);
 	ck_assert_int_eq(zmq_connect(guest->dealer, "inproc://controller"), 0);
+	ck_assert_int_eq(
+		zmq_getsockopt(guest->dealer, ZMQ_FD, &guest->dealer_fd, &(size_t){ sizeof(int) }),
+		0);
 }
 
 void guest_close(void)
@@ -65,7 +69,11 @@ static int take(int (*handler)(struct xc_client *client, struct message *m), con
 	frame_copy(&m.frames[1], b.data, b.size);
 	m.count = 2;
 	m.type = message_type(&m.fields, zmq_msg_data(&m.header), size);
+	if (guest_around)
+		guest_around(true);
 	r = handler(guest, &m);
+	if (guest_around)
+		guest_around(false);
 	message_fini(&m);
 	return r;
 }

@@ -6,6 +6,9 @@
 
 extern struct xc_client *guest;
 
+/* Called, unless NULL, before and after the client's own part of taking a message. */
+extern void (*guest_around)(bool before);
+
 void guest_open(void);
 /* Gives it to xc_close. */
 void guest_close(void);

@@ -130,6 +130,36 @@ START_TEST(test_busy)
 }
 END_TEST
 
+/* Inputs of any sizes go together, too, then with their offsets. */
+START_TEST(test_uneven)
+{
+	static const char *inputs[] = { "one", "", "three" };
+	static const uint64_t offsets[] = { 0, 3, 3, 8 };
+
+	make_busy();
+	for (int i = 0; i < 3; i++) {
+		results[count] = xci_batch_add(guest, task, inputs[i], strlen(inputs[i]),
+					       &out[count], 8, &plain, &err);
+		ck_assert_ptr_nonnull(results[count++]);
+		guest->batch.since_ns = now_ns();
+	}
+	xci_pump(guest, 0);
+	ck_assert_int_eq(sent_items(), 3);
+	ck_assert_uint_eq(sent.form, FORM_PACKED);
+	ck_assert_uint_eq(zmq_msg_size(&m.frames[2]), sizeof offsets + 8);
+	ck_assert_mem_eq(zmq_msg_data(&m.frames[2]), offsets, sizeof offsets);
+	ck_assert_mem_eq((char *)zmq_msg_data(&m.frames[2]) + sizeof offsets, "onethree", 8);
+	for (int i = 0; i < 2; i++) { /* and the next ones in a row again */
+		add(task, i, &plain);
+		guest->batch.since_ns = now_ns();
+	}
+	xci_pump(guest, 0);
+	ck_assert_int_eq(sent_items(), 2);
+	ck_assert_uint_eq(sent.form, FORM_STRIDED);
+	ck_assert_uint_eq(sent.in_size, 8);
+}
+END_TEST
+
 START_TEST(test_results_of_each)
 {
 	int64_t values[10];
@@ -249,6 +279,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, begin, end);
 	tcase_add_test(tests, test_idle);
 	tcase_add_test(tests, test_busy);
+	tcase_add_test(tests, test_uneven);
 	tcase_add_test(tests, test_results_of_each);
 	tcase_add_test(tests, test_not_the_same);
 	tcase_add_test(tests, test_bounded);

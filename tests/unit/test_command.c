@@ -9,10 +9,42 @@
 #include <unistd.h>
 
 #include "cmd/cores.h"
+#include "cmd/engine_list.h"
 #include "cmd/format.h"
 #include "cmd/tail.h"
 #include "proto/log.h"
 #include "tests/unit/fixture.h"
+
+static void expect_engines(const char *text, int n, const int *expected)
+{
+	struct xc_error err = XC_ERROR_INIT;
+	int *ids = NULL, count = 0;
+
+	ck_assert_msg(engine_list_parse(text, &ids, &count, &err) == 0, "%s", err.text);
+	ck_assert_int_eq(count, n);
+	ck_assert_mem_eq(ids, expected, (size_t)n * sizeof *ids);
+	free(ids);
+}
+
+START_TEST(test_engine_lists)
+{
+	static const char *const bad[] = { "",	    ",",	"1,",	       "-1", "1-",
+					   "2-1",   "1,,2",	"1 ",	       "+1", "a",
+					   "1-2-3", "0-100000", "99999999999", "1;2" };
+	struct xc_error err = XC_ERROR_INIT;
+	int *ids = NULL, count = 0;
+
+	expect_engines("0", 1, (const int[]){ 0 });
+	expect_engines("0,2-5", 5, (const int[]){ 0, 2, 3, 4, 5 });
+	expect_engines("7,3,7,2-3", 3, (const int[]){ 2, 3, 7 });
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		ck_assert_msg(engine_list_parse(bad[i], &ids, &count, &err) == -EINVAL, "%s",
+			      bad[i]);
+		ck_assert_ptr_nonnull(strstr(err.text, bad[i]));
+	}
+	ck_assert_ptr_null(ids);
+}
+END_TEST
 
 START_TEST(test_quotas)
 {
@@ -78,6 +110,39 @@ START_TEST(test_sizes_and_times)
 	ck_assert_str_eq(format_time(text, sizeof text, 3.21), "3.2 s");
 	ck_assert_str_eq(format_time(text, sizeof text, 725), "12m 05s");
 	ck_assert_str_eq(format_time(text, sizeof text, 2 * 86400 + 3 * 3600), "2d 03h");
+}
+END_TEST
+
+/* Columns are as wide as their texts have characters, and nothing in them steers the
+ * terminal. */
+START_TEST(test_table)
+{
+	static const struct column columns[] = { { "LABEL", "label", NULL },
+						 { "N", "n", NULL },
+						 { NULL, NULL, NULL } };
+	json_t *list = json_pack("[{s:s,s:i},{s:s,s:i},{s:i}]", "label", "W\u00e4lder \u68ee\u6797",
+				 "n", 1, "label", "a\nb\x1b[31mc", "n", 2, "n", 3);
+	FILE *file = fopen(fixture_path("table"), "w+");
+	int saved = dup(1);
+	char text[256];
+	size_t n;
+
+	ck_assert(file && list && saved >= 0);
+	fflush(stdout);
+	ck_assert_int_eq(dup2(fileno(file), 1), 1);
+	format_table(list, columns);
+	fflush(stdout);
+	ck_assert_int_eq(dup2(saved, 1), 1);
+	close(saved);
+	rewind(file);
+	n = fread(text, 1, sizeof text - 1, file);
+	text[n] = '\0';
+	ck_assert_str_eq(text, "  LABEL      N\n"
+			       "  W\u00e4lder \u68ee\u6797  1\n"
+			       "  a?b?[31mc  2\n"
+			       "  -          3\n");
+	fclose(file);
+	json_decref(list);
 }
 END_TEST
 
@@ -151,10 +216,12 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tests, fixture_begin, fixture_end);
+	tcase_add_test(tests, test_engine_lists);
 	tcase_add_test(tests, test_quotas);
 	tcase_add_test(tests, test_cgroup_paths);
 	tcase_add_test(tests, test_affinity);
 	tcase_add_test(tests, test_sizes_and_times);
+	tcase_add_test(tests, test_table);
 	tcase_add_test(tests, test_tail);
 	tcase_add_test(tests, test_log_lines);
 	suite_add_tcase(suite, tests);

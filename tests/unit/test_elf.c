@@ -2,6 +2,7 @@
 #include <check.h>
 #include <elf.h>
 #include <link.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -302,6 +303,81 @@ START_TEST(test_output_only_on_success)
 }
 END_TEST
 
+static void expect_functions(const char *name)
+{
+	take(name);
+	ck_assert(elf_defines(bytes, size, "task"));
+	ck_assert(elf_defines(bytes, size, "weak_task"));
+	ck_assert(elf_defines(bytes, size, "protected_task"));
+	ck_assert(elf_defines(bytes, size, "task_7"));
+	ck_assert(elf_defines(bytes, size, "task_39"));
+	ck_assert(!elf_defines(bytes, size, "hidden_task"));
+	ck_assert(!elf_defines(bytes, size, "static_task"));
+	ck_assert(!elf_defines(bytes, size, "data"));
+	ck_assert(!elf_defines(bytes, size, "imported"));
+	ck_assert(!elf_defines(bytes, size, "tas"));
+	ck_assert(!elf_defines(bytes, size, "task_40"));
+	ck_assert(!elf_defines(bytes, size, ""));
+}
+
+static void write_functions(void)
+{
+	char text[4096] = "int data = 1;\nint imported(void);\n"
+			  "static int static_task(void) { return imported(); }\n"
+			  "int task(void) { return static_task(); }\n"
+			  "__attribute__((weak)) int weak_task(void) { return 2; }\n"
+			  "__attribute__((visibility(\"hidden\"))) int hidden_task(void)"
+			  "{ return 3; }\n"
+			  "__attribute__((visibility(\"protected\"))) int protected_task(void)"
+			  "{ return 4; }\n";
+
+	for (int i = 0; i < 40; i++)
+		snprintf(text + strlen(text), sizeof text - strlen(text),
+			 "int task_%d(void) { return %d; }\n", i, i);
+	fixture_write("functions.c", text);
+}
+
+START_TEST(test_functions)
+{
+	write_functions();
+	fixture_cc("-shared -fPIC -Wl,--hash-style=gnu functions.c -o gnu.so");
+	expect_functions("gnu.so");
+	fixture_cc("-shared -fPIC -Wl,--hash-style=sysv functions.c -o sysv.so");
+	expect_functions("sysv.so");
+	fixture_cc("-shared -fPIC -s -Wl,--hash-style=both functions.c -o both.so");
+	expect_functions("both.so");
+	fixture_cc("-c functions.c -o functions.o");
+	take("functions.o");
+	ck_assert(!elf_defines(bytes, size, "task"));
+}
+END_TEST
+
+/* Whatever is damaged, nothing outside is read: sanitizers tell. */
+START_TEST(test_functions_of_damaged_files)
+{
+	static const char *const styles[] = { "gnu", "sysv" };
+	uint8_t *copy;
+
+	write_functions();
+	fixture_cc("-shared -fPIC -s -Wl,--hash-style=%s functions.c -o damaged.so", styles[_i]);
+	take("damaged.so");
+	for (size_t cut = 0; cut < size; cut += 97) {
+		copy = malloc(cut + 1);
+		memcpy(copy, bytes, cut);
+		elf_defines(copy, cut, "task_39");
+		free(copy);
+	}
+	/* The tables stand at the begin. */
+	for (size_t at = 0; at < 4096 && at < size; at++) {
+		uint8_t old = bytes[at];
+
+		bytes[at] ^= 0xff;
+		elf_defines(bytes, size, "task_39");
+		bytes[at] = old;
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("elf");
@@ -330,6 +406,8 @@ int main(void)
 	tcase_add_test(tests, test_every_truncation);
 	tcase_add_test(tests, test_flipped_bytes);
 	tcase_add_test(tests, test_output_only_on_success);
+	tcase_add_test(tests, test_functions);
+	tcase_add_loop_test(tests, test_functions_of_damaged_files, 0, 2);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -37,6 +37,34 @@ START_TEST(test_cut)
 }
 END_TEST
 
+/* As with a cut after any of its bytes. */
+START_TEST(test_whole_characters)
+{
+	static const char whole[] = "a\u00e9\u20ac\U0001f332", *const latin1 = "\351t\351";
+	static const size_t kept[] = { 0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10 };
+	struct xc_error err;
+	char text[16];
+
+	for (size_t n = 0; n < sizeof whole; n++) {
+		memcpy(text, whole, n);
+		text[n] = '\0';
+		text_trim(text);
+		ck_assert_uint_eq(strlen(text), kept[n]);
+	}
+	strcpy(text, latin1);
+	text_trim(text);
+	ck_assert_uint_ge(strlen(text), 2);
+	strcpy(text, "\200\200\200\200");
+	text_trim(text);
+	ck_assert_uint_eq(strlen(text), 4);
+	/* An error's text is cut so, and left alone if it is not cut. */
+	error_set(&err, -EIO, "%506s\u20ac", "");
+	ck_assert_uint_eq(strlen(err.text), 506);
+	error_set(&err, -EIO, "%s", latin1);
+	ck_assert_str_eq(err.text, latin1);
+}
+END_TEST
+
 START_TEST(test_texts)
 {
 #define CHECK(name, code, text)                                                                    \
@@ -58,6 +86,7 @@ int main(void)
 	tcase_add_test(tests, test_set);
 	tcase_add_test(tests, test_one_line);
 	tcase_add_test(tests, test_cut);
+	tcase_add_test(tests, test_whole_characters);
 	tcase_add_test(tests, test_texts);
 	return unit_run(tests);
 }

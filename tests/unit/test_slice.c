@@ -183,6 +183,28 @@ START_TEST(test_packed)
 }
 END_TEST
 
+static int note_place(struct xc_task *task, const void *in, void *out)
+{
+	(void)task;
+	(void)out;
+	seen[runs++] = (uintptr_t)in % 16 == 0 ? ((const char *)in)[0] : -1;
+	return 0;
+}
+
+/* What was submitted one by one is aligned, though the bytes came packed. */
+START_TEST(test_packed_apart)
+{
+	uint64_t offsets[] = { 0, 3, 6, 9 };
+
+	run(note_place, (struct task_frame){ .form = FORM_PACKED, .apart = 1 }, 0, 3,
+	    (struct span){ offsets, sizeof offsets }, span_of("abcdefghi"));
+	listen();
+	ck_assert_int_eq(seen[0], 'a');
+	ck_assert_int_eq(seen[1], 'd');
+	ck_assert_int_eq(seen[2], 'g');
+}
+END_TEST
+
 /* Bytes that do not fit the job: every item fails, none runs. */
 START_TEST(test_inputs_that_cannot_be)
 {
@@ -473,6 +495,7 @@ int main(void)
 	tcase_add_test(tests, test_strided);
 	tcase_add_test(tests, test_same);
 	tcase_add_test(tests, test_packed);
+	tcase_add_test(tests, test_packed_apart);
 	tcase_add_loop_test(tests, test_inputs_that_cannot_be, 0, 6);
 	tcase_add_test(tests, test_any_length);
 	tcase_add_test(tests, test_many_pieces);

@@ -1,0 +1,281 @@
+/* options.c: every subcommand and option of xcluster with wrong values: exit status, a
+ * text that names the option and says what it takes, nothing started, nothing left.
+ * An option without a row fails the test. */
+#include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/support/support.h"
+
+#define USAGE	    2
+#define FAILED	    1
+#define NOT_RUNNING 11
+
+#define MANY "99999999999999999999"
+#define LONG "0123456789012345678901234567890123456789012345678901234567890123" /* 64 */
+
+/* No cluster runs. Words stand between blanks; '' is an empty one. */
+static const struct row {
+	const char *command, *words;
+	int status;
+	const char *part; /* of what it says */
+} rows[] = {
+	{ "bogus", "", USAGE, "\"bogus\"" },
+	{ "--bogus", "", USAGE, "\"--bogus\"" },
+	{ "help", "bogus", USAGE, "\"bogus\"" },
+	{ "version", "extra", USAGE, "Too many arguments" },
+
+	{ "start", "extra", USAGE, "\"extra\"" },
+	{ "start", "--bogus", USAGE, "--bogus" },
+	{ "start", "-n", USAGE, "requires an argument" },
+	{ "start", "-n 0", USAGE, "-n must be a number from 1 to 4096" },
+	{ "start", "-n -1", USAGE, "-n must" },
+	{ "start", "-n 4x", USAGE, "\"4x\"" },
+	{ "start", "-n ''", USAGE, "-n must" },
+	{ "start", "-n 1.5", USAGE, "\"1.5\"" },
+	{ "start", "-n 4097", USAGE, "4096" },
+	{ "start", "-n " MANY, USAGE, MANY },
+	{ "start", "--threads-per-engine 0", USAGE, "--threads-per-engine must" },
+	{ "start", "--threads-per-engine -2", USAGE, "--threads-per-engine must" },
+	{ "start", "--threads-per-engine two", USAGE, "\"two\"" },
+	{ "start", "--threads-per-engine " MANY, USAGE, MANY },
+	{ "start", "--store-limit 0", USAGE, "--store-limit must" },
+	{ "start", "--store-limit -1G", USAGE, "\"-1G\"" },
+	{ "start", "--store-limit 5Q", USAGE, "K, M, G" },
+	{ "start", "--store-limit nan", USAGE, "\"nan\"" },
+	{ "start", "--store-limit inf", USAGE, "\"inf\"" },
+	{ "start", "--store-limit " MANY "T", USAGE, MANY },
+	{ "start", "--engine-timeout 3x", USAGE, "--engine-timeout must" },
+	{ "start", "--engine-timeout -1", USAGE, "\"-1\"" },
+	{ "start", "--engine-timeout nan", USAGE, "seconds" },
+	{ "start", "--engine-timeout 1e300", USAGE, "\"1e300\"" },
+	{ "start", "--heartbeat-timeout soon", USAGE, "--heartbeat-timeout must" },
+	{ "start", "--heartbeat-timeout -5", USAGE, "\"-5\"" },
+	{ "start", "--heartbeat-timeout ''", USAGE, "--heartbeat-timeout must" },
+	{ "start", "--lifeline 4x", USAGE, "--lifeline must" },
+	{ "start", "--lifeline 777", USAGE, "777 is no open descriptor" },
+	{ "start", "--cluster-id ../x", USAGE, "--cluster-id: \"../x\"" },
+	{ "start", "--cluster-id ''", USAGE, "--cluster-id: \"\"" },
+	{ "start", "--cluster-id -x", USAGE, "--cluster-id" },
+	{ "start", "--cluster-id .", USAGE, "--cluster-id" },
+	{ "start", "--cluster-id " LONG, USAGE, "1 to 63" },
+	{ "start", "--bind=4", USAGE, "--bind" },
+	{ "start", "--json=3", USAGE, "--json" },
+	{ "start", "--foreground=yes", USAGE, "--foreground" },
+
+	{ "stop", "extra", USAGE, "\"extra\"" },
+	{ "stop", "", NOT_RUNNING, "\"default\" is not running" },
+	{ "stop", "--cluster-id a/b", USAGE, "--cluster-id: \"a/b\"" },
+	{ "stop", "--cluster-id absent", NOT_RUNNING, "\"absent\"" },
+	{ "stop", "--all=1", USAGE, "--all" },
+	{ "stop", "--all --cluster-id x", USAGE, "--all" },
+	{ "stop", "--timeout nan", USAGE, "--timeout must" },
+	{ "stop", "--timeout -1", USAGE, "\"-1\"" },
+	{ "stop", "--timeout 1s", USAGE, "\"1s\"" },
+
+	{ "status", "extra", USAGE, "\"extra\"" },
+	{ "status", "", NOT_RUNNING, "xcluster start" },
+	{ "status", "--cluster-id ?", USAGE, "--cluster-id: \"?\"" },
+	{ "status", "--cluster-id absent", NOT_RUNNING, "\"absent\"" },
+	{ "status", "--json=1", USAGE, "--json" },
+
+	{ "list", "extra", USAGE, "\"extra\"" },
+	{ "list", "--json=1", USAGE, "--json" },
+
+	{ "clean", "extra", USAGE, "\"extra\"" },
+	{ "clean", "--cluster-id ..", USAGE, "--cluster-id: \"..\"" },
+	{ "clean", "--force=1", USAGE, "--force" },
+
+	{ "logs", "extra", USAGE, "\"extra\"" },
+	{ "logs", "", NOT_RUNNING, "\"default\"" },
+	{ "logs", "--cluster-id *", USAGE, "--cluster-id: \"*\"" },
+	{ "logs", "--cluster-id absent", NOT_RUNNING, "\"absent\"" },
+	{ "logs", "--engine -1", USAGE, "--engine must" },
+	{ "logs", "--engine x", USAGE, "\"x\"" },
+	{ "logs", "--engine " MANY, USAGE, MANY },
+	{ "logs", "--lines 1e3", USAGE, "--lines must" },
+	{ "logs", "--lines -1", USAGE, "\"-1\"" },
+	{ "logs", "--lines " MANY, USAGE, MANY },
+	{ "logs", "--follow=1", USAGE, "--follow" },
+
+	{ "engines", "extra", USAGE, "\"extra\"" },
+	{ "engines", "-n 1", NOT_RUNNING, "xcluster start" },
+	{ "engines", "-n 4x", USAGE, "-n must" },
+	{ "engines", "-n 0", USAGE, "-n must" },
+	{ "engines", "--threads-per-engine x", USAGE, "--threads-per-engine must" },
+	{ "engines", "--store-limit x", USAGE, "--store-limit must" },
+	{ "engines", "--engine-timeout x", USAGE, "--engine-timeout must" },
+	{ "engines", "--cluster-id !", USAGE, "--cluster-id: \"!\"" },
+	{ "engines", "--connection /nonexistent", NOT_RUNNING, "/nonexistent" },
+	{ "engines", "--connection /proc/self/status", FAILED, "/proc/self/status" },
+	{ "engines", "--connection ''", USAGE, "--connection" },
+	{ "engines", "--connection /nonexistent --cluster-id x", USAGE, "--connection" },
+	{ "engines", "--bind=1", USAGE, "--bind" },
+	{ "engines", "--foreground=1", USAGE, "--foreground" },
+
+	{ "controller", "extra", USAGE, "\"extra\"" },
+	{ "controller", "--cluster-id %", USAGE, "--cluster-id: \"%\"" },
+	{ "controller", "--heartbeat-timeout x", USAGE, "--heartbeat-timeout must" },
+	{ "controller", "--lifeline 777", USAGE, "--lifeline: 777" },
+	{ "controller", "--lifeline x", USAGE, "--lifeline must" },
+	{ "controller", "--ready-fd 777", USAGE, "--ready-fd: 777" },
+	{ "controller", "--ready-fd x", USAGE, "--ready-fd must" },
+
+	{ "engine", "", USAGE, "xcluster engines" },
+	{ "engine", "extra --agent-fd 0", USAGE, "Too many arguments" },
+	{ "engine", "--agent-fd 777", USAGE, "--agent-fd: 777" },
+	{ "engine", "--agent-fd x", USAGE, "--agent-fd must" },
+	{ "engine", "--agent-fd 0", FAILED, "agent" },
+};
+#define ROWS ((int)(sizeof rows / sizeof rows[0]))
+
+static struct output output;
+
+/* Cuts words apart; `text` is changed. */
+static int split(char *text, const char **words, int max)
+{
+	char *rest = NULL, *word;
+	int n = 0;
+
+	for (word = strtok_r(text, " ", &rest); word && n < max; word = strtok_r(NULL, " ", &rest))
+		words[n++] = strcmp(word, "''") == 0 ? "" : word;
+	return n;
+}
+
+static void assert_untouched(void)
+{
+	DIR *dir = opendir(getenv("XCLUSTER_DIR"));
+	struct dirent *entry;
+	pid_t pid;
+
+	ck_assert_ptr_nonnull(dir);
+	while ((entry = readdir(dir)))
+		ck_assert_msg(entry->d_name[0] == '.', "it has left %s", entry->d_name);
+	closedir(dir);
+	ck_assert_msg(cluster_processes(&pid, 1) == 0, "it has left a process");
+}
+
+START_TEST(wrong_value)
+{
+	const struct row *row = &rows[_i];
+	const char *argv[16] = { xcluster_command(), row->command };
+	char words[256];
+
+	snprintf(words, sizeof words, "%s", row->words);
+	split(words, argv + 2, 13);
+	run_command(&output, argv);
+	ck_assert_msg(output.status == row->status, "xcluster %s %s: status %d: %s", row->command,
+		      row->words, output.status, output.err);
+	ck_assert_msg(strstr(output.err, row->part) != NULL, "xcluster %s %s: no \"%s\" in: %s",
+		      row->command, row->words, row->part, output.err);
+	ck_assert_msg(row->status != USAGE || strstr(output.err, "--help"),
+		      "xcluster %s %s: where to look is not said: %s", row->command, row->words,
+		      output.err);
+	ck_assert_str_eq(output.out, "");
+	assert_untouched();
+}
+END_TEST
+
+START_TEST(wrong_directory)
+{
+	static const struct {
+		const char *variable, *part;
+	} places[] = {
+		{ "XCLUSTER_DIR=/proc/nonexistent", "/proc/nonexistent" },
+		{ "XCLUSTER_DIR=/dev/null/x", "/dev/null" },
+		{ "XCLUSTER_DIR=/tmp/" LONG LONG, "XCLUSTER_DIR" }, /* no room for sockets */
+	};
+
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		RUN(&output, "env", places[i].variable, xcluster_command(), "start", "-n", "1");
+		ck_assert_msg(output.status == FAILED && strstr(output.err, places[i].part),
+			      "%s: status %d: %s", places[i].variable, output.status, output.err);
+		ck_assert_int_lt(strlen(output.err), 2000);
+	}
+	assert_untouched();
+}
+END_TEST
+
+/* ---- Nothing without a row ------------------------------------------------------------- */
+
+static bool has_row(const char *command, const char *option)
+{
+	size_t size = option ? strlen(option) : 0;
+
+	for (int i = 0; i < ROWS; i++) {
+		const char *at = option ? strstr(rows[i].words, option) : rows[i].words;
+
+		if (strcmp(rows[i].command, command) == 0 && at &&
+		    (!option || !(isalpha((unsigned char)at[size]) || at[size] == '-')))
+			return true;
+	}
+	return false;
+}
+
+/* The option at the beginning of a line of --help: "-n" or "--name"; none: "". */
+static void option_of(const char *line, char *option, size_t size)
+{
+	const char *at = line + strspn(line, " "), *name = strstr(at, "--");
+	int length;
+
+	option[0] = '\0';
+	if (at == line || at > line + 6 || at[0] != '-')
+		return;
+	if (at[1] != '-' && (!name || name > at + 4))
+		name = at;
+	length = (int)strspn(name + 1, "-abcdefghijklmnopqrstuvwxyz0123456789") + 1;
+	snprintf(option, size, "%.*s", length, name);
+}
+
+static void check_options(const char *command)
+{
+	char option[64], *line, *rest = NULL;
+	int count = 0;
+
+	XCLUSTER(&output, command, "--help");
+	ck_assert_msg(output.status == 0, "xcluster %s --help: %s", command, output.err);
+	for (line = strtok_r(output.out, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		option_of(line, option, sizeof option);
+		if (!option[0] || strcmp(option, "--help") == 0 || strcmp(option, "--usage") == 0)
+			continue;
+		count++;
+		ck_assert_msg(has_row(command, option),
+			      "xcluster %s %s has no row: add its wrong values here", command,
+			      option);
+	}
+	ck_assert_msg(count > 0 || strcmp(command, "version") == 0, "%s has no options", command);
+}
+
+START_TEST(every_option_has_a_row)
+{
+	static struct output list;
+	char *line, *rest = NULL, command[32];
+	int count = 0;
+
+	XCLUSTER(&list, "--help");
+	ck_assert_int_eq(list.status, 0);
+	for (line = strtok_r(list.out, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		if (strncmp(line, "  ", 2) != 0 || sscanf(line, "%31s", command) != 1)
+			continue;
+		count++;
+		ck_assert_msg(has_row(command, NULL), "xcluster %s has no row: add one here",
+			      command);
+		check_options(command);
+	}
+	check_options("engine"); /* not listed, as it is not for users */
+	ck_assert_int_ge(count, 9);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("options");
+	TCase *tests = separate_case(suite, "options");
+
+	tcase_add_loop_test(tests, wrong_value, 0, ROWS);
+	tcase_add_test(tests, wrong_directory);
+	tcase_add_test(tests, every_option_has_a_row);
+	return run_tests(suite);
+}
