@@ -80,14 +80,6 @@ static char *read_statements(const char *path)
 	return text;
 }
 
-static const char *output_of(struct xc_result *result, int64_t item, size_t *size)
-{
-	(void)result;
-	(void)item;
-	*size = 0;
-	return NULL;
-}
-
 static void print_output(int engine, const char *text, size_t size)
 {
 	while (size > 0) {
@@ -134,7 +126,7 @@ static int report(struct xc_result *result, const int *ids)
 	}
 	for (int64_t i = 0; i < items; i++) {
 		size_t size;
-		const char *text = output_of(result, i, &size);
+		const char *text = xc_output(result, i, &size);
 
 		if (text)
 			print_output(ids[i], text, size);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/command.h"
@@ -92,12 +93,22 @@ static void print_line(struct log *log, const char *text, size_t size)
 	log->rest_size = 0;
 }
 
+/* One that was too long begins anew. */
+static void check_size(struct log *log)
+{
+	struct stat st;
+
+	if (fstat(log->fd, &st) == 0 && st.st_size < lseek(log->fd, 0, SEEK_CUR))
+		lseek(log->fd, 0, SEEK_SET);
+}
+
 /* Prints what has been written since; lines without an end only if `last`. */
 static void print_news(struct log *log, bool last)
 {
 	char block[16384];
 	ssize_t n;
 
+	check_size(log);
 	while ((n = read(log->fd, block, sizeof block)) > 0) {
 		const char *line = block, *end = block + n, *stop;
 

@@ -95,6 +95,7 @@ static const struct route {
 	{ MSG_DETACH, on_detach },
 	{ MSG_JOBS, on_jobs },
 	{ MSG_MANAGE, on_manage },
+	{ MSG_OUTPUT, on_output },
 };
 
 static const struct route *route_of(uint64_t type)

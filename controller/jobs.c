@@ -161,8 +161,10 @@ static void log_internal_failure(const struct job *job, zmq_msg_t *failures)
 	char text[300];
 
 	reader_init(&r, zmq_msg_data(failures), zmq_msg_size(failures));
-	if (failure_run_next(&r, &run) <= 0)
-		return;
+	do {
+		if (failure_run_next(&r, &run) <= 0)
+			return;
+	} while (run_is_output(&run));
 	span_copy(text, sizeof text, run.text);
 	log_line("bringing \"%s\" to a new engine failed: %s", job->name, text);
 }

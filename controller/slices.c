@@ -196,7 +196,7 @@ static void slice_maybe_free(struct state *state, struct slice *slice)
 		slice_free(state, slice);
 }
 
-static struct slice *slice_find(struct engine *engine, uint64_t number)
+struct slice *slice_find(struct engine *engine, uint64_t number)
 {
 	struct slice *slice;
 
@@ -228,11 +228,12 @@ static bool clip(struct failure_run *run, int64_t *at, int64_t end)
 }
 
 /* Each item of the piece [at, end) ends once. Failures that may run again are put
- * back, and marked in the frame as such. */
+ * back, and marked in the frame as such; what was printed is passed on. */
 static int settle_failures(struct state *state, struct slice *slice, int64_t at, int64_t end,
 			   zmq_msg_t *frame, struct tally *tally)
 {
 	bool may_rerun = job_may_rerun(slice->job, slice->attempt, false);
+	int64_t first = at;
 	size_t used = 0, room = 4 * zmq_msg_size(frame) + FAILURE_RUN_MAX;
 	struct failure_run run;
 	struct reader r;
@@ -252,6 +253,12 @@ static int settle_failures(struct state *state, struct slice *slice, int64_t at,
 				.text = span_of(
 					"what its engine said of failures cannot be read")
 			};
+		if (run_is_output(&run)) {
+			if (output_settle(slice, &run, first, end))
+				used += failure_run_pack((char *)zmq_msg_data(&settled) + used,
+							 room - used, &run);
+			continue;
+		}
 		if (!clip(&run, &at, end))
 			continue;
 		if (run.state != XC_CANCELLED) /* that is one that was interrupted */
@@ -285,7 +292,8 @@ int on_done(struct state *state, struct peer *peer, struct message *m)
 	struct slice *slice;
 	struct msg_done done;
 	int64_t first;
-	bool is_large = zmq_msg_size(&m->frames[1]) > ACK_BYTES; /* not to stay in an idle engine */
+	/* not to stay in an idle engine */
+	bool is_large = zmq_msg_size(&m->frames[0]) + zmq_msg_size(&m->frames[1]) > ACK_BYTES;
 	int r = msg_done_get(&m->fields, &done);
 
 	if (r < 0)

@@ -99,8 +99,9 @@ struct job {
 	struct intervals unwanted;  /* cancelled, while others are not; some may have ended */
 	struct rerun *reruns;	    /* balanced */
 	int64_t ended, failed;
-	int slices; /* in flight */
-	int queued; /* entries of it in engines' lists of pinned items */
+	uint64_t output_bytes; /* passed on of what its items printed */
+	int slices;	       /* in flight */
+	int queued;	       /* entries of it in engines' lists of pinned items */
 	bool is_runnable;
 	uint64_t submitted_ns, started_ns, finished_ns;
 	struct parcel *results; /* that somebody has had, or nobody is there to have */
@@ -385,6 +386,8 @@ void slice_send(struct state *state, struct engine *engine, struct job *job, int
 void slices_lost(struct state *state, struct engine *engine, enum down_cause cause, int code,
 		 uint64_t number, int64_t item, const char *text, bool certain);
 void slice_take(struct state *state, struct slice *slice, bool all);
+/* NULL: the engine has none of this number. */
+struct slice *slice_find(struct engine *engine, uint64_t number);
 void engine_set_level(struct state *state, struct engine *engine, int level);
 void pinned_add(struct state *state, struct engine *engine, struct job *job, int64_t first,
 		int64_t count, int attempt, bool front);
@@ -458,6 +461,11 @@ void outbox_clear(struct state *state, struct client *client);
 int on_ack(struct state *state, struct peer *peer, struct message *m);
 int on_ping(struct state *state, struct peer *peer, struct message *m);
 int on_resend(struct state *state, struct peer *peer, struct message *m);
+
+/* output.c: what items print */
+int on_output(struct state *state, struct peer *peer, struct message *m);
+/* Is it of an item in [at, end)? If so, makes it fit for the job's client. */
+bool output_settle(struct slice *slice, struct failure_run *run, int64_t at, int64_t end);
 
 /* everywhere.c */
 /* Logs the job; engines that have joined unknown to the client (they are not

@@ -342,6 +342,7 @@ static void loop(struct agent *agent)
 		}
 		slots_tick(agent);
 		service_tick(agent, now_ns());
+		sinks_tick(agent);
 		beat(agent);
 	}
 }
@@ -415,7 +416,7 @@ static int watch_signals(struct agent *agent)
 	return agent->signals.fd < 0 ? -errno : agent_watch(agent, &agent->signals);
 }
 
-/* So that spawn's dup2 onto 3, 4 and 5 cannot hit a descriptor in use. */
+/* So that spawn's dup2 onto 3 to 7 cannot hit a descriptor in use. */
 static void reserve_descriptors(void)
 {
 	int fd;

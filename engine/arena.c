@@ -116,6 +116,7 @@ int piece_begin(struct engine *e, uint64_t slice, int64_t base, int64_t first, i
 	piece->payload_used = 0;
 	piece->failures = place + align_up(room);
 	piece->failures_used = 0;
+	piece->printed = 0;
 	piece->base = base;
 	piece->out_size = e->now.task.out_size;
 	piece->slice = slice;
@@ -131,14 +132,16 @@ int piece_begin(struct engine *e, uint64_t slice, int64_t base, int64_t first, i
 
 bool piece_can_fail(const struct engine *e)
 {
-	return e->page->piece.failures_used <= FAILURES_ROOM - FAILURE_RUN_MAX;
+	return e->page->piece.failures_used <= FAILURES_ROOM - FAILURE_RUN_MAX - OUTPUT_RUN_MAX;
 }
 
 bool piece_is_full(const struct engine *e)
 {
 	const struct piece *piece = &e->page->piece;
 
-	return piece->done >= e->piece_items || now_ns() - e->piece_start_ns > PIECE_MAX_NS;
+	/* What was printed is shown at once where items are long. */
+	return piece->done >= e->piece_items || (piece->printed && e->now.want == 1) ||
+	       now_ns() - e->piece_start_ns > PIECE_MAX_NS;
 }
 
 void piece_send(struct engine *e, bool last)
@@ -222,6 +225,17 @@ void piece_fail(struct engine *e, int64_t item, int64_t count, int code, int att
 void piece_interrupt(struct engine *e, int64_t item, int attempt)
 {
 	add_failure(e, item, 1, XC_CANCELLED, 0, attempt, "interrupted");
+}
+
+void piece_print(struct engine *e, const struct failure_run *output)
+{
+	struct piece *piece = &e->page->piece;
+	size_t n = failure_run_pack(e->arena + piece->failures + piece->failures_used,
+				    FAILURES_ROOM - piece->failures_used, output);
+
+	e->last_failure.count = 0; /* it cannot grow any more */
+	piece->failures_used += n;
+	piece->printed++;
 }
 
 void *piece_reserve(struct engine *e, uint64_t size)

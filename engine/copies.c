@@ -5,7 +5,9 @@
  * loader copies the initial value there. For a program loaded by dlopen the loader
  * finds the room itself when it looks for the initial value, and the variable
  * stays zero. So we copy. What comes from libraries that the engine itself has
- * (libc) the loader finds before the program and copies rightly.
+ * (libc) the loader finds before the program and copies rightly; but std::cout, as
+ * any that is zero until a constructor of the program has it made, is to be copied
+ * after that.
  * N.B. constructors of such libraries have run by then; what they have set stays.
  * N.B. a library that two builds of a program need is loaded once and uses the room
  * of the first; the second has the initial values only. */
@@ -63,13 +65,13 @@ static struct relocations find_relocations(const struct link_map *map)
 	return found;
 }
 
-/* The variable `name` of the libraries that the program needs; NULL when there
- * is none. `*size` is how long it is there. */
+/* The variable `name` of the engine's libraries, or of those that the program
+ * needs; NULL when there is none. `*size` is how long it is there. */
 static const void *find_original(const char *name, const void *bytes, const struct elf_info *info,
 				 size_t *size)
 {
+	const void *found = dlsym(RTLD_DEFAULT, name);
 	const Elf64_Sym *symbol = NULL;
-	const void *found = NULL;
 	Dl_info where;
 
 	for (size_t i = 0; i < info->needed_count && !found; i++) {
@@ -100,7 +102,7 @@ static void fill(char *room, size_t room_size, const char *name, const void *byt
 	const void *original;
 	size_t size;
 
-	if (dlsym(RTLD_DEFAULT, name) || !is_zero(room, room_size))
+	if (!is_zero(room, room_size))
 		return;
 	original = find_original(name, bytes, info, &size);
 	if (original && original != room)

@@ -156,6 +156,9 @@ static int map_shared(struct engine *e, struct xc_error *err)
 				 strerror(errno));
 	madvise(e->arena, ARENA_SIZE, MADV_DONTDUMP);
 	close(ENGINE_PAGE_FD);
+	if (output_open(e, ENGINE_OUTPUT_FD) < 0)
+		return error_set(err, -errno, "cannot map the memory for output: %s",
+				 strerror(errno));
 	return 0;
 }
 
@@ -204,8 +207,11 @@ int engine_run(int channel_fd)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	fcntl(channel_fd, F_SETFD, FD_CLOEXEC); /* not for what tasks start */
 	fcntl(ENGINE_ARENA_FD, F_SETFD, FD_CLOEXEC);
+	fcntl(ENGINE_OUTPUT_FD, F_SETFD, FD_CLOEXEC);
 	prctl(PR_SET_NAME, "xcluster-engine");
 	log_open("engine");
+	if (fcntl(ENGINE_LOG_FD, F_SETFD, FD_CLOEXEC) == 0) /* else no agent has started us */
+		log_redirect(ENGINE_LOG_FD);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	r = sodium_init() < 0 ? error_set(&err, -EIO, "libsodium cannot be used") : 0;
 	if (r == 0)

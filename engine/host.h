@@ -1,7 +1,7 @@
 /* host.h: the agent's state, shared by its parts: agent.c (loop, controller),
- * slot.c (engine processes), cancel.c (items of theirs to be stopped), retire.c
- * (their end in order), rescue.c (what a dead one left), service.c (store
- * connections). */
+ * slot.c (engine processes), sink.c (what they print), cancel.c (items of theirs to
+ * be stopped), retire.c (their end in order), rescue.c (what a dead one left),
+ * service.c (store connections). */
 #ifndef ENGINE_HOST_H
 #define ENGINE_HOST_H
 
@@ -14,6 +14,7 @@
 #include "libcluster/channel.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
+#include "proto/task.h"
 
 struct agent;
 struct connection_refs; /* service.c */
@@ -39,6 +40,17 @@ struct unwanted {
 	bool kill; /* the engine, if it runs one of them */
 };
 
+/* Where goes what an engine prints: see sink.c. Offsets are of the output. */
+struct sink {
+	int fd;		 /* the output, as the engine has it; -1 */
+	int log;	 /* the engine's log; -1 */
+	uint64_t logged; /* is in the log up to here */
+	uint64_t freed;	 /* of what was before, the memory is free */
+	uint64_t told;	 /* the controller knows of the running item's up to here */
+	uint64_t slice, written;
+	int64_t item; /* that `told` is of */
+};
+
 struct slot {
 	struct agent *agent; /* borrowed */
 	int index;
@@ -47,6 +59,7 @@ struct slot {
 	uint64_t epoch; /* of the process, from 1 */
 	struct source channel;
 	int arena_fd;
+	struct sink sink;
 	struct page *page;	      /* mapped, shared with the engine */
 	struct variable *variables;   /* outlive the process */
 	struct connection_refs *refs; /* of the process */
@@ -93,6 +106,7 @@ struct agent {
 	uint64_t first_engine;
 	double heartbeat_timeout;
 	uint64_t last_beat_ns, beats_sent, beats_heard;
+	uint64_t sunk_ns; /* when what engines print was looked after */
 	struct deferred *deferred;
 	char **peers; /* other stores of this host, owned */
 	int peer_count;
@@ -139,6 +153,17 @@ void slot_retire(struct slot *slot, bool now);
 void slot_watch_end(struct slot *slot, uint64_t now);
 /* Was it the last one? Then the agent ends. */
 void slots_check_retired(struct agent *agent);
+/* sink.c: what engines print, to their logs and to the controller */
+/* Makes the output of a new process; 0 or -errno. */
+int sink_open(struct slot *slot, const char *log);
+void sink_close(struct slot *slot);
+/* Of all slots, ten times a second. */
+void sinks_tick(struct agent *agent);
+/* Brings to the log what is not there yet. */
+void sink_log(struct slot *slot);
+/* What the running item has printed as a run, the text to be given to free(); false:
+ * nothing. */
+bool sink_rest(struct slot *slot, const struct page *page, struct failure_run *run);
 
 /* rescue.c: sends what the dead engine had finished, then DOWN. `status` as
  * from wait. */

@@ -40,8 +40,9 @@ struct piece {
 	_Atomic uint64_t payload_used;
 	uint64_t failures;
 	_Atomic uint64_t failures_used;
-	int64_t base;	   /* the slice's first item in its job */
-	uint64_t out_size; /* 0: records of any length */
+	int64_t base;		  /* the slice's first item in its job */
+	uint64_t out_size;	  /* 0: records of any length */
+	_Atomic uint64_t printed; /* items of it whose output is among the failures */
 };
 
 struct page {
@@ -54,6 +55,7 @@ struct page {
 	_Atomic uint64_t limit_ns;
 	_Atomic uint64_t acked;	  /* records up to this one are free */
 	_Atomic uint64_t written; /* last record */
+	_Atomic uint64_t output;  /* where in the output the running item's begins */
 	struct piece piece;
 	struct record records[PAGE_RECORDS];
 };
@@ -76,6 +78,13 @@ void cancel_item(struct page *page, uint64_t slice, int64_t item);
 
 /* Virtual size of the arena's file; only what is written takes memory. */
 #define ARENA_SIZE (UINT64_C(1) << 36)
+
+/* The same of what an engine prints: offsets only grow, what was taken is freed. */
+#define OUTPUT_SIZE (UINT64_C(1) << 40)
+
+/* output.c: what is kept of [from, to): its bytes in `*text`, to be given to free();
+ * `*cut`: how many are missing in its middle. NULL and 0: all of them. */
+size_t output_read(int fd, uint64_t from, uint64_t to, char **text, uint64_t *cut);
 
 /* Engine: makes the slice's items available to claim_next, unless the agent has
  * already taken from it. */

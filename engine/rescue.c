@@ -51,7 +51,25 @@ static bool failures_are_valid(zmq_msg_t *frame)
 	return n == 0;
 }
 
-static void send_record(struct slot *slot, const struct record *record, uint64_t *left)
+/* The same with the output of the item that was running behind it. */
+static void add_output(zmq_msg_t *failures, const struct failure_run *output)
+{
+	size_t size = zmq_msg_size(failures);
+	zmq_msg_t both;
+
+	if (zmq_msg_init_size(&both, size + output->text.size + FAILURE_RUN_MAX) < 0)
+		return;
+	memcpy(zmq_msg_data(&both), zmq_msg_data(failures), size);
+	size += failure_run_pack((char *)zmq_msg_data(&both) + size, zmq_msg_size(&both) - size,
+				 output);
+	zmq_msg_close(failures);
+	frame_copy(failures, zmq_msg_data(&both), size);
+	zmq_msg_close(&both);
+}
+
+/* `output`: of the item that was running; its text is taken. NULL: none. */
+static void send_record(struct slot *slot, const struct record *record, uint64_t *left,
+			const struct failure_run *output)
 {
 	unsigned char header[HEADER_MAX];
 	struct msg_done done = { .slot = (uint64_t)slot->index,
@@ -78,6 +96,8 @@ static void send_record(struct slot *slot, const struct record *record, uint64_t
 		zmq_msg_close(&frames[0]);
 		return;
 	}
+	if (output)
+		add_output(&frames[0], output);
 	message_send(slot->agent->dealer, NULL, header, msg_done_pack(header, sizeof header, &done),
 		     frames, 2);
 }
@@ -85,7 +105,9 @@ static void send_record(struct slot *slot, const struct record *record, uint64_t
 static void send_records(struct slot *slot, const struct page *page)
 {
 	uint64_t last = page->written, first = page->acked + 1, left;
+	struct failure_run output;
 	struct record piece;
+	bool has_output;
 	struct stat st;
 
 	if (last - page->acked > PAGE_RECORDS || fstat(slot->arena_fd, &st) < 0)
@@ -95,9 +117,12 @@ static void send_records(struct slot *slot, const struct page *page)
 		const struct record *record = &page->records[i % PAGE_RECORDS];
 
 		if (record->record == i)
-			send_record(slot, record, &left);
+			send_record(slot, record, &left, NULL);
 	}
-	if (page->piece.slice == 0 || page->piece.done <= 0)
+	if (page->piece.slice == 0)
+		return;
+	has_output = sink_rest(slot, page, &output);
+	if (page->piece.done <= 0 && page->piece.printed == 0 && !has_output)
 		return;
 	piece = (struct record){ .record = last + 1,
 				 .slice = page->piece.slice,
@@ -109,7 +134,11 @@ static void send_records(struct slot *slot, const struct page *page)
 				 .failures_size = page->piece.failures_used };
 	if (page->piece.out_size)
 		piece.payload_size = (uint64_t)piece.count * page->piece.out_size;
-	send_record(slot, &piece, &left);
+	if (piece.count == 0)
+		piece.payload_size = 0;
+	send_record(slot, &piece, &left, has_output ? &output : NULL);
+	if (has_output)
+		free((void *)(uintptr_t)output.text.data);
 }
 
 /* We kill an engine on what its page says; it may have gone on to another item

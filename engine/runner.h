@@ -1,9 +1,12 @@
 /* runner.h: an engine's state, shared by its parts: engine.c (loop), slice.c
- * (running items), arena.c (results in shared memory), namespace.c (variables),
- * builtin.c, programs.c (code), cleanup.c (what runs at its end), signals.c. */
+ * (running items), arena.c (results in shared memory), output.c (what items
+ * print), namespace.c (variables), builtin.c, programs.c (code), cleanup.c (what runs
+ * at its end), signals.c. */
 #ifndef ENGINE_RUNNER_H
 #define ENGINE_RUNNER_H
 
+#include <stdio_ext.h>
+#include <string.h>
 #include <uthash.h>
 
 #include "engine/engine.h"
@@ -53,10 +56,19 @@ struct pending {
 	struct pending *prev, *next;
 };
 
+/* What is printed, as the engine sees it: see output.c. */
+struct output {
+	int fd;
+	unsigned char *window;	   /* read-only view of it from `base` on */
+	const unsigned char *next; /* in it: where the next byte comes */
+	uint64_t base, at;	   /* `at`: what is before has been taken */
+};
+
 struct engine {
 	void *context, *dealer;
 	int channel;
 	int arena_fd;
+	struct output output;
 	int schedstat; /* /proc file of the main thread */
 	struct page *page;
 	unsigned char *arena;
@@ -91,8 +103,27 @@ struct engine {
 /* slice.c */
 void slice_run(struct engine *e, struct message *m);
 
+/* output.c */
+/* Maps the output; 0 or -errno. */
+int output_open(struct engine *e, int fd);
+void output_close(struct engine *e);
+/* Has anything been printed since it was taken last? Two loads, without a system
+ * call, whoever wrote it; misses what begins with eight zero bytes. */
+static inline bool output_is_new(const struct engine *e)
+{
+	uint64_t word;
+
+	memcpy(&word, e->output.next, sizeof word);
+	return word != 0 || __fpending(stdout) > 0;
+}
+/* The same for certain. */
+bool output_has_moved(const struct engine *e);
+/* What was printed since belongs to this item, `item` of the job ... */
+void output_take(struct engine *e, int64_t item, int attempt);
+/* ... or to none. */
+void output_skip(struct engine *e);
 /* arena.c */
-#define FAILURES_ROOM 65536
+#define FAILURES_ROOM (65536 + OUTPUT_RUN_MAX)
 /* Gives memory back that acknowledged pieces took. */
 void arena_trim(struct engine *e);
 int piece_begin(struct engine *e, uint64_t slice, int64_t base, int64_t first, int64_t items,
@@ -103,7 +134,8 @@ void piece_fail(struct engine *e, int64_t item, int64_t count, int code, int att
 bool piece_is_full(const struct engine *e);
 /* The item ends as cancelled, by a SIGINT. */
 void piece_interrupt(struct engine *e, int64_t item, int attempt);
-/* Is there room for one more failure? */
+void piece_print(struct engine *e, const struct failure_run *output);
+/* Is there room for the failure and the output of one more item? */
 bool piece_can_fail(const struct engine *e);
 /* Room for `size` bytes more of the running item's result, or NULL. */
 void *piece_reserve(struct engine *e, uint64_t size);

@@ -222,6 +222,8 @@ static void run_item(struct engine *e, struct xc_task *task, const struct input 
 	/* N.B. this may begin a new piece, which the failure then belongs to. */
 	if (!out_size && !e->given)
 		give_nothing(e);
+	if (output_is_new(e))
+		output_take(e, in->first + i, task->attempt);
 	if (code != 0 && e->interrupted == task->cancel_item)
 		piece_interrupt(e, in->first + i, task->attempt);
 	else if (code != 0)
@@ -272,10 +274,21 @@ static int next_piece(struct engine *e, const struct msg_slice *header, int64_t 
 			   out_size ? (uint64_t)(items > 0 ? items : 1) * out_size : PIECE_BYTES);
 }
 
+/* Where items are long, a call of the system is little: nothing printed is missed. */
+static void end_piece(struct engine *e, const struct msg_slice *header, bool last)
+{
+	const struct piece *piece = &e->page->piece;
+
+	if (e->now.want == 1 && piece->done > 0 && piece_can_fail(e) && output_has_moved(e))
+		output_take(e, header->first + piece->first + piece->done - 1,
+			    (int)header->attempt);
+	piece_send(e, last);
+}
+
 /* Ends the piece and begins the next one at item `at`. */
 static void renew_piece(struct engine *e, const struct msg_slice *header, int64_t at)
 {
-	piece_send(e, false);
+	end_piece(e, header, false);
 	if (next_piece(e, header, at) < 0) {
 		log_line("no memory for results: ending");
 		exit(1);
@@ -335,6 +348,8 @@ static bool run_items(struct engine *e, const struct msg_slice *header, struct i
 	int64_t first, n, want, room;
 	bool complete = false;
 
+	if (output_is_new(e)) /* by constructors of the program */
+		output_skip(e);
 	page->limit_ns = e->now.task.time_limit_ns;
 	e->task = &task;
 	while (!is_ending(e)) {
@@ -369,9 +384,14 @@ static void announce(struct engine *e, const struct msg_slice *header)
 {
 	struct piece *piece = &e->page->piece;
 
+	if (output_is_new(e))
+		output_skip(e);
 	piece->slice = 0;
 	piece->first = 0;
 	piece->done = 0;
+	piece->failures_used = 0;
+	piece->printed = 0;
+	piece->base = header->first;
 	piece->slice = header->slice;
 	e->page->item = 0;
 }
@@ -417,5 +437,5 @@ void slice_run(struct engine *e, struct message *m)
 	else
 		complete = run_items(e, &header, &in);
 	e->page->item = -1;
-	piece_send(e, complete);
+	end_piece(e, &header, complete);
 }

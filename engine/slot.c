@@ -56,6 +56,7 @@ static void slot_clear(struct slot *slot)
 {
 	close_channel(slot);
 	close_descriptor(&slot->arena_fd);
+	sink_close(slot);
 	if (slot->page)
 		munmap((void *)slot->page, sizeof *slot->page);
 	slot->page = NULL;
@@ -78,6 +79,7 @@ int slots_create(struct agent *agent)
 		agent->slots[i].index = i;
 		agent->slots[i].channel = (struct source){ on_channel, -1 };
 		agent->slots[i].arena_fd = -1;
+		agent->slots[i].sink.fd = agent->slots[i].sink.log = -1;
 	}
 	return 0;
 }
@@ -138,11 +140,12 @@ static void bind_to_core(int index, cpu_set_t *before)
 	}
 }
 
-static int spawn(struct slot *slot, int channel, int page, const char *log)
+static int spawn(struct slot *slot, int channel, int page)
 {
 	const struct agent_options *o = slot->agent->options;
 	char omp[64], blas[64], mkl[64];
-	char *extra[] = { omp, blas, mkl };
+	/* Fortran would write what it holds back at the end of the process. */
+	char *extra[] = { "GFORTRAN_UNBUFFERED_PRECONNECTED=y", omp, blas, mkl };
 	char *argv[] = { "xcluster", "engine", "--agent-fd", "3", NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -154,18 +157,20 @@ static int spawn(struct slot *slot, int channel, int page, const char *log)
 	snprintf(omp, sizeof omp, "OMP_NUM_THREADS=%d", o->threads_per_engine);
 	snprintf(blas, sizeof blas, "OPENBLAS_NUM_THREADS=%d", o->threads_per_engine);
 	snprintf(mkl, sizeof mkl, "MKL_NUM_THREADS=%d", o->threads_per_engine);
-	env = environment_with(extra, o->threads_per_engine > 0 ? 3 : 0);
+	env = environment_with(extra, o->threads_per_engine > 0 ? 4 : 1);
 	if (!env)
 		return -ENOMEM;
 	sigemptyset(&none);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-	posix_spawn_file_actions_adddup2(&actions, 1, 2);
+	posix_spawn_file_actions_adddup2(&actions, slot->sink.fd, 1);
+	posix_spawn_file_actions_adddup2(&actions, slot->sink.fd, 2);
 	/* The descriptors are all above these numbers: see agent_run. */
 	posix_spawn_file_actions_adddup2(&actions, channel, ENGINE_CHANNEL_FD);
 	posix_spawn_file_actions_adddup2(&actions, page, ENGINE_PAGE_FD);
 	posix_spawn_file_actions_adddup2(&actions, slot->arena_fd, ENGINE_ARENA_FD);
+	posix_spawn_file_actions_adddup2(&actions, slot->sink.log, ENGINE_LOG_FD);
+	posix_spawn_file_actions_adddup2(&actions, slot->sink.fd, ENGINE_OUTPUT_FD);
 	posix_spawnattr_init(&attributes);
 	posix_spawnattr_setsigmask(&attributes, &none);
 	posix_spawnattr_setpgroup(&attributes, 0);
@@ -207,7 +212,7 @@ static int slot_start(struct slot *slot)
 	slot->epoch++;
 	page_fd = shared_memory("xcluster-page", sizeof(struct page));
 	slot->arena_fd = shared_memory("xcluster-arena", ARENA_SIZE);
-	if (page_fd < 0 || slot->arena_fd < 0 ||
+	if (page_fd < 0 || slot->arena_fd < 0 || sink_open(slot, log) < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		goto fail;
 	slot->page = mmap(NULL, sizeof *slot->page, PROT_READ | PROT_WRITE, MAP_SHARED, page_fd, 0);
@@ -222,7 +227,7 @@ static int slot_start(struct slot *slot)
 	pair[0] = -1;
 	if (agent_watch(agent, &slot->channel) < 0)
 		goto fail;
-	r = spawn(slot, pair[1], page_fd, log);
+	r = spawn(slot, pair[1], page_fd);
 	if (r < 0) {
 		errno = -r;
 		goto fail;
@@ -289,6 +294,7 @@ static void on_death(struct slot *slot, int status)
 		slot->quick_deaths = was_quick(slot) ? slot->quick_deaths + 1 : 0;
 	restarting =
 		!slot->agent->stopping && !slot->retired && slot->quick_deaths < QUICK_DEATHS_MAX;
+	sink_log(slot); /* first: who hears of the death may look there */
 	slot_rescue(slot, status, restarting);
 	slot_clear(slot);
 	slot->state = slot->retired			    ? SLOT_RETIRED

@@ -406,6 +406,9 @@ struct xc_map_options {
 	const char *label; /* shown by `xcluster status` */
 	int priority;	   /* of balanced jobs: higher ones go first, of all clients */
 	enum xc_on_disconnect on_disconnect;
+	bool output; /* lines that items print are shown on stderr as they come, as
+			"[engine 3, item 17] line", by all calls that take in news;
+			each once, those of an engine in their order */
 };
 /* clang-format off */
 #ifdef __cplusplus
@@ -665,6 +668,24 @@ XC_API int xc_item_state(struct xc_result *result, int64_t i);
 /* The variable-length result of item `i` (xc_task_return), borrowed from the
  * result; NULL when the item has none or has not ended well. */
 XC_API const void *xc_result_item(struct xc_result *result, int64_t i, size_t *size);
+
+/* What item `item` has printed: by stdio, write(2) on descriptors 1 and 2, C++ streams,
+ * child processes; stdout and stderr in one, in their order. Also while it runs (then
+ * as of 0.3 s ago, and parts may be missing until it has ended) and of items that
+ * failed or crashed; takes in what has arrived, never waits. Of an item that ran
+ * several times it is the output of each run, one behind the other. Borrowed until the
+ * next call with this client that takes in news, or until the result is destroyed;
+ * a zero byte follows the `*size` bytes (`size` may be NULL). NULL: nothing, or no
+ * such item.
+ *
+ * Of each run 1 MiB is kept, its beginning and its end, of a job 16 MiB and 100000
+ * items; a line "[... N bytes cut ...]" stands where bytes are missing. Output of a
+ * member of a batch (many xc_apply_async) is that of item 0 of its own result. */
+XC_API const char *xc_output(struct xc_result *result, int64_t item, size_t *size);
+
+/* The first item above `after` (-1: of all) that has printed, as far as has arrived;
+ * -1: there is none. Takes nothing in. */
+XC_API int64_t xc_output_next(struct xc_result *result, int64_t after);
 
 /* Items that each engine ran: fills up to `max` pairs, ascending by engine id;
  * returns the number of engines. */

@@ -23,7 +23,8 @@ static bool same_options(const struct xc_map_options *a, const struct xc_map_opt
 	       a->max_attempts == b->max_attempts && a->priority == b->priority &&
 	       a->time_limit == b->time_limit && a->on_failure == b->on_failure &&
 	       a->at_most_once == b->at_most_once && a->on_disconnect == b->on_disconnect &&
-	       strcmp(f, g) == 0 && strcmp(l, k) == 0 && strcmp(n, o) == 0;
+	       a->output == b->output && strcmp(f, g) == 0 && strcmp(l, k) == 0 &&
+	       strcmp(n, o) == 0;
 }
 
 static bool fits(const struct xci_batch *batch, xc_task_fn *fn, size_t out_size,
@@ -276,6 +277,7 @@ struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const 
 	result->index = batch->count;
 	result->is_kept = options->on_disconnect == XC_DISCONNECT_KEEP;
 	result->progress = options->progress;
+	result->output = options->output;
 	add_input(batch, in, in_size);
 	batch->members[batch->count++] = result;
 	is_idle = client->singles < (int64_t)IDLE_PER_ENGINE * client->up;

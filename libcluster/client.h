@@ -2,8 +2,9 @@
  * (session, pump), roster.c, view.c, ship.c (functions and objects), library.c
  * (functions by name), source.c (source text), submit.c,
  * batch.c, result.c, incoming.c (results arriving), ended.c (which items have
- * ended), stream.c, data.c, progress.c, loop.c (event loops of others), control.c
- * (orders for engines), inline*.c (no cluster at all). */
+ * ended), output.c and printing.c (what items print), stream.c, data.c, progress.c,
+ * loop.c (event loops of others), attach.c and jobs.c (jobs by id), control.c (orders
+ * for engines), inline*.c (no cluster at all). */
 #ifndef LIBCLUSTER_CLIENT_H
 #define LIBCLUSTER_CLIENT_H
 
@@ -120,6 +121,36 @@ struct xci_ended {
 	int64_t next_end; /* known to have ended up to here */
 };
 
+/* What was printed: `cut` bytes are missing between head and tail. */
+struct xci_parts {
+	struct span head, tail;
+	uint64_t cut;
+};
+
+/* Bytes that grow, with a zero byte behind; with `cut`, bytes are missing behind
+ * the first `head`. */
+struct xci_text {
+	char *bytes; /* owned */
+	size_t size, room, head;
+	uint64_t cut;
+};
+
+/* What an item has printed. */
+struct xci_output {
+	int64_t item;
+	struct xci_text done; /* by runs of it that have ended */
+	struct xci_text live; /* by the one now */
+	int engine;	      /* of that */
+	uint64_t shown;	      /* of that: is on the terminal up to here */
+	struct xci_text both; /* as handed out */
+};
+
+struct xci_outputs {
+	struct xci_output **list; /* by item; owned */
+	int64_t count, room;
+	uint64_t bytes; /* of `done` in all */
+};
+
 /* A packed payload that items point into. */
 struct xci_blob {
 	zmq_msg_t message;
@@ -135,8 +166,10 @@ struct xc_result {
 	bool is_kept;			 /* goes on without us */
 	int64_t items, done, failed;
 	bool is_ready, is_single; /* is_single: a member of a batch */
-	bool progress;
-	struct xci_meter meter; /* that shows it */
+	bool progress, output;
+	struct xci_meter meter;	     /* that shows the progress */
+	struct xci_outputs *outputs; /* owned; NULL: nothing was printed */
+	int64_t output_first;	     /* what item 0 is called on the terminal */
 	void *out;
 	size_t out_size;
 	uint64_t start_ns, end_ns, busy_ns;
@@ -192,6 +225,7 @@ struct xc_client {
 	int dealer_fd; /* ZeroMQ's, edge-triggered: see xci_pump */
 	int pidfd;     /* of the controller, -1 if it cannot be watched */
 	bool is_welcome, is_lost;
+	bool is_drawn;	   /* a line of progress stands on the terminal */
 	bool is_inherited; /* by a child made by fork: lost to it */
 	pid_t pid;	   /* of the process that opened it */
 	int refused_code;
@@ -409,5 +443,21 @@ int xci_await_answer(struct xc_client *client, const char *call, const char *id,
 
 /* progress.c: shows on a terminal where a result stands, if that was asked for. */
 void xci_progress_show(struct xc_result *result);
+
+/* output.c: what items print */
+void xci_output_add(struct xc_result *result, int64_t item, int engine,
+		    const struct failure_run *run);
+/* Nothing more is to come. */
+void xci_output_end(struct xc_result *result);
+void xci_outputs_free(struct xci_outputs *outputs);
+/* How many of these bytes do not belong to a character (of UTF-8) that is cut at
+ * their end, and at their begin. */
+size_t xci_text_whole(struct span bytes);
+size_t xci_text_skip(struct span bytes);
+
+/* printing.c: lines of it on stderr that were not shown yet; `last`: also one
+ * without an end. */
+void xci_print(struct xc_result *result, struct xci_output *output, const struct xci_parts *parts,
+	       bool last);
 
 #endif

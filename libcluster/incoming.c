@@ -95,6 +95,31 @@ static void take_good(struct xc_result *result, const struct arrival *a, int64_t
 	       (size_t)(end - from) * result->out_size);
 }
 
+/* What items of a job have printed comes with or before their end. */
+static int take_outputs(struct xci_job *job, const struct arrival *a)
+{
+	int64_t items = job->members ? job->count : job->single ? job->single->items : 0;
+	struct failure_run run;
+	struct reader r;
+	int n;
+
+	reader_init(&r, a->failures.data, a->failures.size);
+	while ((n = failure_run_next(&r, &run)) > 0) {
+		struct xc_result *result = job->single;
+
+		if (!run_is_output(&run))
+			continue;
+		if (run.first >= items)
+			return XC_EPROTO;
+		if (job->members)
+			result = job->members[run.first];
+		if (result)
+			xci_output_add(result, job->members ? 0 : run.first, (int)a->head.engine,
+				       &run);
+	}
+	return n;
+}
+
 /* Failures are in the order of their items: what lies between them is copied. A
  * job without items has room for one that says why it was refused. */
 static int take_failures(struct xc_result *result, const struct arrival *a)
@@ -109,6 +134,8 @@ static int take_failures(struct xc_result *result, const struct arrival *a)
 	while ((n = failure_run_next(&r, &run)) > 0) {
 		bool covered = run.first >= low && run.first + run.count <= high;
 
+		if (run_is_output(&run))
+			continue;
 		if (run.first + run.count > most)
 			return XC_EPROTO;
 		if (covered) {
@@ -178,6 +205,8 @@ void xci_result_end(struct xc_result *result, uint64_t now)
 {
 	result->is_ready = true;
 	result->end_ns = now;
+	if (result->outputs)
+		xci_output_end(result);
 	result->job = NULL;
 	if (result->is_single)
 		result->client->singles--;
@@ -309,8 +338,13 @@ static int take_batch(struct xci_job *job, const struct arrival *a)
 		return XC_EPROTO;
 	if (!out_size && a->payload.size && spread_packed(job, a) < 0)
 		return -ENOMEM; /* no member has ended: it is tried again */
+	n = a->failures.size ? take_outputs(job, a) : 0;
+	if (n < 0)
+		return n;
 	reader_init(&r, a->failures.data, a->failures.size);
 	while ((n = failure_run_next(&r, &run)) > 0) {
+		if (run_is_output(&run))
+			continue;
 		if (run.first + run.count > job->count)
 			return XC_EPROTO;
 		if (run.first >= at && run.first < high) {
@@ -384,6 +418,8 @@ int xci_on_result(struct xc_client *client, struct message *m)
 		r = take_batch(job, &a);
 	else if (job && job->single)
 		r = take_single(job->single, &a, &m->frames[1]);
+	if (r == 0 && job && job->single && a.failures.size)
+		r = take_outputs(job, &a);
 	if (r == -ENOMEM)
 		return r;
 	xci_taken(client, a.head.seq, a.head.received, size);

@@ -121,7 +121,7 @@ static void clear(const struct xci_meter *meter, int width)
 		fputs("\r\033[K", stderr);
 }
 
-void xci_meter_draw(struct xci_meter *meter, const struct xc_client *client,
+void xci_meter_draw(struct xci_meter *meter, struct xc_client *client,
 		    const struct xci_standing *standing, bool last)
 {
 	uint64_t now = now_ns();
@@ -148,6 +148,8 @@ void xci_meter_draw(struct xci_meter *meter, const struct xc_client *client,
 	fflush(stderr);
 	meter->length = line.length;
 	meter->is_open = !last;
+	if (client)
+		client->is_drawn = !last;
 }
 
 void xci_meter_close(struct xci_meter *meter)

@@ -25,7 +25,7 @@ struct xci_standing {
 
 /* Draws the line anew on a terminal at stderr, ten times a second at most; as `last`
  * once, for good. */
-void xci_meter_draw(struct xci_meter *meter, const struct xc_client *client,
+void xci_meter_draw(struct xci_meter *meter, struct xc_client *client,
 		    const struct xci_standing *standing, bool last);
 /* Nothing more is to be drawn: what follows begins on a line of its own. */
 void xci_meter_close(struct xci_meter *meter);

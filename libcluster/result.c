@@ -350,6 +350,7 @@ void xc_result_destroy(struct xc_result *result)
 		zmq_msg_close(&blob->message);
 		free(blob);
 	}
+	xci_outputs_free(result->outputs);
 	free(result->objects);
 	free(result->shares);
 	free(result->ended.log);

@@ -167,7 +167,10 @@ static int submit(struct stream *s, struct part *part, struct xc_error *err)
 	if (r < 0)
 		return r;
 	part->result = xci_submit(&job, err);
-	return part->result ? 0 : err->code;
+	if (!part->result)
+		return err->code;
+	part->result->output_first = part->first;
+	return 0;
 }
 
 static int send_gathered(struct stream *s, struct xc_error *err)

@@ -153,6 +153,7 @@ struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err)
 		return NULL;
 	}
 	result->progress = s->options->progress;
+	result->output = s->options->output;
 	r = send_job(s, result, targets, count, err);
 	free(targets);
 	if (r < 0) {

@@ -9,10 +9,16 @@
 #define LINE_MAX_SIZE 2048
 
 static const char *name = "xcluster";
+static int descriptor = STDERR_FILENO;
 
 void log_open(const char *who)
 {
 	name = who;
+}
+
+void log_redirect(int fd)
+{
+	descriptor = fd;
 }
 
 static size_t put_prefix(char *line, size_t size)
@@ -44,7 +50,7 @@ void log_line(const char *format, ...)
 		if (line[n] == '\n')
 			line[n] = ' ';
 	line[n++] = '\n';
-	while (write(STDERR_FILENO, line, n) < 0 && errno == EINTR)
+	while (write(descriptor, line, n) < 0 && errno == EINTR)
 		;
 	errno = saved;
 }

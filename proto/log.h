@@ -6,6 +6,8 @@
 
 /* Sets the name that stands on each line; `who` is borrowed. */
 void log_open(const char *who);
+/* Lines go to this descriptor, not to stderr, from now on. */
+void log_redirect(int fd);
 
 /* Writes "2026-11-22T14:30:00.123 controller: text" in one write(2), so that
  * lines of processes that share a file do not mix. Cut at 2000 bytes; line ends

@@ -100,6 +100,8 @@ enum role {
 #define FIELDS_SHUT(F)	 F(u64, id) F(u64, how)
 #define FIELDS_KILL(F)	 F(u64, slot) F(u64, epoch) F(i64, signal)
 #define FIELDS_RETIRE(F) F(u64, slot) F(u64, how)
+#define FIELDS_OUTPUT(F)                                                                           \
+	F(u64, slot) F(u64, epoch) F(u64, record) F(u64, slice) F(i64, item) F(i64, offset)
 
 /* X(NAME, number, who may send it, raw frames after the header) */
 #define MESSAGES(X)                                                                                \
@@ -143,7 +145,8 @@ enum role {
 	X(SIGNAL, 38, ROLE_CLIENT, 1)                                                              \
 	X(SHUT, 39, ROLE_CLIENT, 1)                                                                \
 	X(KILL, 40, ROLE_CONTROLLER, 0)                                                            \
-	X(RETIRE, 41, ROLE_CONTROLLER, 0)
+	X(RETIRE, 41, ROLE_CONTROLLER, 0)                                                          \
+	X(OUTPUT, 42, ROLE_AGENT, 1)
 /* clang-format on */
 
 enum message_type {
@@ -223,7 +226,8 @@ typedef struct span field_bin;
 	X(SIGNAL, signal)                                                                          \
 	X(SHUT, shut)                                                                              \
 	X(KILL, kill)                                                                              \
-	X(RETIRE, retire)
+	X(RETIRE, retire)                                                                          \
+	X(OUTPUT, output)
 
 MESSAGE_STRUCTS(MESSAGE_DECLARE)
 

@@ -47,7 +47,11 @@ size_t failure_run_pack(void *buffer, size_t size, const struct failure_run *f)
 	struct writer w;
 
 	writer_init(&w, buffer, size);
-	FAILURE_FIELDS(PUT)
+	FAILURE_NUMBERS(PUT)
+	if (run_is_output(f))
+		put_bin(&w, f->text);
+	else
+		put_str(&w, f->text);
 	return w.bad ? 0 : w.used;
 }
 
@@ -55,11 +59,13 @@ int failure_run_next(struct reader *r, struct failure_run *f)
 {
 	if (reader_is_done(r))
 		return 0;
-	FAILURE_FIELDS(GET)
-	if (r->bad || f->first < 0 || f->count < 1 || f->count > INT64_MAX - f->first ||
-	    (f->state > XC_LOST && f->state != FAILURE_RETRY))
+	FAILURE_NUMBERS(GET)
+	f->text = run_is_output(f) ? get_bin(r) : get_str(r);
+	if (r->bad || f->first < 0 || f->count < 1 || f->count > INT64_MAX - f->first)
 		return XC_EPROTO;
-	return 1;
+	if (run_is_output(f))
+		return f->count == 1 && f->code >= 0 ? 1 : XC_EPROTO;
+	return f->state <= XC_LOST || f->state == FAILURE_RETRY ? 1 : XC_EPROTO;
 }
 
 /* magic "xcar", dtype, ndim, is_object, zero, shape[8], object[32], zero[8] */

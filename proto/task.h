@@ -47,17 +47,35 @@ int task_frame_parse(struct task_frame *t, const void *frame, size_t size);
 
 /* A run of failures on the wire; a frame holds any number of them, end to end.
  * `state` is an enum xc_state, or FAILURE_RETRY for items that are going to run
- * again and have not ended. */
+ * again and have not ended, or one that says what an item has printed: */
 #define FAILURE_RETRY	 100
+#define OUTPUT_WHOLE	 101 /* by one run of it; `code` bytes are cut out in the middle of text */
+#define OUTPUT_LIVE	 102 /* a part, while it runs; `code` bytes were printed before */
 #define FAILURE_TEXT_MAX 1000
 /* clang-format off */
-#define FAILURE_FIELDS(F)                                                                          \
-	F(i64, first) F(i64, count) F(u64, state) F(i64, code) F(u64, attempts) F(str, text)
+#define FAILURE_NUMBERS(F)                                                                         \
+	F(i64, first) F(i64, count) F(u64, state) F(i64, code) F(u64, attempts)
 /* clang-format on */
 
+/* `text` is bytes (msgpack bin) for output. */
 struct failure_run {
-	FAILURE_FIELDS(MESSAGE_FIELD)
+	FAILURE_NUMBERS(MESSAGE_FIELD)
+	struct span text;
 };
+
+/* What is kept of the output of one run of an item: so many bytes, half of them
+ * from its beginning, half from its end; and of that of all items of a job. */
+#define OUTPUT_MAX	(1 << 20)
+#define OUTPUT_HALF	(OUTPUT_MAX / 2)
+#define OUTPUT_JOB_MAX	(UINT64_C(16) << 20)
+#define OUTPUT_LIVE_MAX 65536 /* in one message */
+#define OUTPUT_RUN_MAX	(OUTPUT_MAX + 64)
+
+static inline bool run_is_output(const struct failure_run *f)
+{
+	return f->state == OUTPUT_WHOLE || f->state == OUTPUT_LIVE;
+}
+
 #define FAILURE_RUN_MAX (FAILURE_TEXT_MAX + 64)
 
 size_t failure_run_pack(void *buffer, size_t size, const struct failure_run *f);

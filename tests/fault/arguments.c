@@ -338,6 +338,8 @@ static void try_no_result(void)
 	ROW(xc_next(NULL, XC_ANY_ORDER, 0, &item, err), -EINVAL, "result");
 	ROW_VALUE(xc_item_state(NULL, 0), -EINVAL);
 	ROW_VALUE(xc_result_item(NULL, 0, &size) == NULL, 1);
+	ROW_VALUE(xc_output(NULL, 0, &size) == NULL, 1);
+	ROW_VALUE(xc_output_next(NULL, -1), -1);
 	ROW_VALUE(xc_result_engines(NULL, NULL, NULL, 0), 0);
 	ROW(xc_cancel(NULL, XC_CANCEL_QUEUED, err), -EINVAL, "result");
 	ROW_TAKEN(xc_result_destroy(NULL));
@@ -365,6 +367,9 @@ static void try_result(void)
 	ROW_VALUE(xc_item_state(r, 8), -EINVAL);
 	ROW_VALUE(xc_result_item(r, -1, NULL) == NULL, 1);
 	ROW_VALUE(xc_result_item(r, 8, NULL) == NULL, 1);
+	ROW_VALUE(xc_output(r, -1, NULL) == NULL, 1);
+	ROW_VALUE(xc_output(r, 8, NULL) == NULL, 1);
+	ROW_VALUE(xc_output_next(r, INT64_MAX), -1);
 	ROW_VALUE(xc_result_engines(r, NULL, NULL, -1) > 0, 1);
 	ROW(xc_cancel(r, (enum xc_cancel)9, err), -EINVAL, "how");
 	ROW(xc_result_array(r, 0, NULL, err), -EINVAL, "array");

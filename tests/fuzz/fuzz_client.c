@@ -29,6 +29,7 @@ static struct xc_result *add_single(uint64_t id, size_t out_size)
 
 	result->job = add_job(id);
 	result->job->single = result;
+	result->output = true;
 	return result;
 }
 
@@ -110,6 +111,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct xc_error err;
 
 		xci_result_outcome(results[i], &err);
+		for (int64_t k = -1; (k = xc_output_next(results[i], k)) >= 0;) {
+			size_t n = 0;
+			const char *text = xc_output(results[i], k, &n);
+
+			if (k >= results[i]->items || (text && text[n] != '\0'))
+				abort();
+		}
 		for (int64_t k = 0; k < results[i]->items; k++) {
 			size_t n = 0;
 			const uint8_t *item = xc_result_item(results[i], k, &n);

@@ -125,6 +125,10 @@ static void some_runs(struct input *in, zmq_msg_t *frame)
 					   .state = some_u64(in) % 7,
 					   .text = some_str(in) };
 
+		if (run.state == 6) {
+			run.state = OUTPUT_WHOLE;
+			run.count = 1;
+		}
 		used += failure_run_pack(bytes + used, sizeof bytes - used, &run);
 	}
 	frame_copy(frame, bytes, used);
@@ -152,7 +156,7 @@ static void speak(struct input *in)
 {
 	unsigned char header[HEADER_MAX];
 	uint8_t b = byte(in);
-	uint64_t type = b % 32;
+	uint64_t type = b % 32 ? b % 32 : MSG_OUTPUT;
 	struct message m;
 	size_t size;
 

@@ -31,7 +31,9 @@ static void read_runs(const uint8_t *data, size_t size)
 	reader_init(&r, data, size);
 	while (failure_run_next(&r, &run) > 0)
 		if (run.first < 0 || run.count < 1 || run.first + run.count < run.first ||
-		    (run.state > XC_LOST && run.state != FAILURE_RETRY) || run.text.size > size)
+		    (run.state > XC_LOST && run.state != FAILURE_RETRY && !run_is_output(&run)) ||
+		    (run_is_output(&run) && (run.count != 1 || run.code < 0)) ||
+		    run.text.size > size)
 			abort();
 }
 

@@ -690,6 +690,9 @@ START_TEST(exec_command)
 	XCLUSTER(&output, "exec", "int n = 1;\n(void)n;");
 	ck_assert_msg(output.status == 0, "%s", output.err);
 	ck_assert_str_eq(output.err, "");
+	XCLUSTER(&output, "exec", "printf(\"hi %d\\n\", xc_task_engine(task));");
+	ck_assert_msg(output.status == 0, "%s", output.err);
+	ck_assert_str_eq(output.out, "[engine 0] hi 0\n[engine 1] hi 1\n[engine 2] hi 2\n");
 	XCLUSTER(&output, "exec", "--engines", "0-1", "return xc_task_engine(task) * 4");
 	ck_assert_int_eq(output.status, 1);
 	ck_assert_str_eq(output.err, "xcluster: engine 1: failed with code 4\n");

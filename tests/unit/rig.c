@@ -36,6 +36,9 @@ static struct engine *engine_new(int channel, int arena_fd)
 {
 	struct engine *e = calloc(1, sizeof *e);
 
+	rig.output = memfd_create("output", 0);
+	ck_assert_int_eq(ftruncate(rig.output, (off_t)OUTPUT_SIZE), 0);
+	ck_assert_int_eq(output_open(e, rig.output), 0);
 	e->channel = channel;
 	e->arena_fd = arena_fd;
 	e->schedstat = -1;
@@ -65,6 +68,7 @@ static void engine_free(struct engine *e)
 		free(pending);
 	}
 	zmq_close(e->dealer);
+	output_close(e);
 	close(e->channel);
 	free(e->now.frame);
 	free(e->scratch);
@@ -101,6 +105,9 @@ void rig_open(void)
 				  .page = rig.page };
 	rig.from_agent = connect_ends("inproc://agent", &rig.agent.dealer);
 	rig.engine = engine_new(pair[1], arena_fd);
+	rig.slot.sink =
+		(struct sink){ .fd = rig.output, .log = memfd_create("log", 0), .item = -1 };
+	fcntl(rig.slot.sink.log, F_SETFL, O_APPEND);
 	rig.from_engine = connect_ends("inproc://engine", &rig.engine->dealer);
 }
 
@@ -138,6 +145,7 @@ void rig_close(void)
 	store_fini(&rig.agent.store);
 	close(rig.slot.channel.fd);
 	close(rig.slot.arena_fd);
+	sink_close(&rig.slot);
 	munmap(rig.arena, ARENA_SIZE);
 	munmap(rig.page, sizeof *rig.page);
 }

@@ -13,6 +13,7 @@ struct rig {
 	struct slot slot;
 	struct page *page; /* of both */
 	unsigned char *arena;
+	int output; /* what the engine prints; its log is rig.slot.sink.log */
 	void *context, *from_engine, *from_agent; /* the controller's ends */
 	struct message m;			  /* the last one taken */
 };

@@ -184,7 +184,36 @@ START_TEST(test_runs_that_cannot_be)
 	run.count = 1;
 	run.state = XC_LOST + 1;
 	ck_assert_int_eq(read_run(&run, &out), XC_EPROTO);
-	run.state = FAILURE_RETRY + 1;
+	run.state = OUTPUT_LIVE + 1;
+	ck_assert_int_eq(read_run(&run, &out), XC_EPROTO);
+}
+END_TEST
+
+/* As in docs/protocol.md. */
+START_TEST(test_output)
+{
+	static const unsigned char documented[] = { 0x02, 0x01, 0x65, 0x00, 0x01,
+						    0xc4, 0x03, 0x68, 0x69, 0x0a };
+	struct failure_run out, run = { .first = 2,
+					.count = 1,
+					.state = OUTPUT_WHOLE,
+					.attempts = 1,
+					.text = span_of("hi\n") };
+
+	ck_assert_int_eq(read_run(&run, &out), 1);
+	ck_assert_mem_eq(bytes, documented, sizeof documented);
+	ck_assert(run_is_output(&out));
+	ck_assert_uint_eq(out.text.size, 3);
+	bytes[5] = 0xa3; /* a text, without the length that follows */
+	bytes[6] = 'x';
+	ck_assert_int_eq(failure_run_next(&(struct reader){ (char *)bytes, 10, 0, false }, &out),
+			 XC_EPROTO);
+	run.state = OUTPUT_LIVE;
+	run.code = -1;
+	ck_assert_int_eq(read_run(&run, &out), XC_EPROTO);
+	run.code = INT64_MAX;
+	ck_assert_int_eq(read_run(&run, &out), 1);
+	run.count = 2;
 	ck_assert_int_eq(read_run(&run, &out), XC_EPROTO);
 }
 END_TEST
@@ -293,6 +322,7 @@ int main(void)
 	tcase_add_test(tests, test_runs);
 	tcase_add_test(tests, test_runs_cut);
 	tcase_add_test(tests, test_runs_that_cannot_be);
+	tcase_add_test(tests, test_output);
 	tcase_add_test(tests, test_longest_run_fits);
 	tcase_add_test(tests, test_array_round_trip);
 	tcase_add_test(tests, test_array_sizes_must_agree);
