@@ -41,6 +41,27 @@ static const char *said(int engine, const char *word)
 	return text;
 }
 
+struct saying {
+	int engine;
+	const char *word, *expected;
+};
+
+static bool is_said(void *arg)
+{
+	const struct saying *s = arg;
+
+	return strcmp(said(s->engine, s->word), s->expected) == 0;
+}
+
+/* It comes to the log a moment after it was printed. */
+static void expect_said(int engine, const char *word, const char *expected)
+{
+	struct saying s = { engine, word, expected };
+
+	if (!wait_until(is_said, &s, LIMIT))
+		ck_assert_str_eq(said(engine, word), expected);
+}
+
 /* ---- Libraries -------------------------------------------------------------- */
 
 static int run_note(const struct xc_view *view)
@@ -73,19 +94,19 @@ START_TEST(cleanup_on_unload)
 
 	assert_ok(xc_engines(client, (const int[]){ 0 }, 1, &zero, &err), err);
 	assert_ok(xc_unload(zero, test_path("libcleanup.so"), &err), err);
-	ck_assert_str_eq(said(0, "LIBRARY "), library_words);
+	expect_said(0, "LIBRARY ", library_words);
 	ck_assert_str_eq(said(1, "LIBRARY "), "");
 	assert_error(run_note(zero), XC_ECODE, &err, "libcleanup.so was unloaded");
 	/* Once more does nothing; and what is loaded again is there again. */
 	assert_ok(xc_unload(zero, test_path("libcleanup.so"), &err), err);
-	ck_assert_str_eq(said(0, "LIBRARY "), library_words);
+	expect_said(0, "LIBRARY ", library_words);
 	assert_ok(xc_load(zero, test_path("libcleanup.so"), &err), err);
 	assert_ok(run_note(zero), err);
 
 	assert_ok(xc_unload(xc_all(client), test_path("libcleanup.so"), &err), err);
-	ck_assert_str_eq(said(1, "LIBRARY "), library_words);
+	expect_said(1, "LIBRARY ", library_words);
 	snprintf(twice, sizeof twice, "%s%s", library_words, library_words);
-	ck_assert_str_eq(said(0, "LIBRARY "), twice);
+	expect_said(0, "LIBRARY ", twice);
 	assert_error(run_note(xc_all(client)), XC_ECODE, &err, "xc_load");
 	PROGRAM(&agent, xcluster_command(), "engines", "-n", "1", "--foreground");
 	assert_ok(xc_wait_for_engines(client, 3, LIMIT, &err), err);

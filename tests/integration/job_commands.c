@@ -31,6 +31,7 @@ static int waits(struct xc_task *task, const void *in, void *out)
 static int large(struct xc_task *task, const void *in, void *out)
 {
 	(void)in;
+	task_wait_at_gate();
 	memset(out, (int)(1 + xc_task_index(task) % 100), PART);
 	return 0;
 }
@@ -232,6 +233,7 @@ START_TEST(kept_results_are_bounded)
 	struct output output;
 	struct full full;
 
+	stage_open();
 	XCLUSTER(&output, "start", "-n", "2", "--kept-limit", "1M");
 	ck_assert_msg(output.status == 0, "%s", output.err);
 	client = open_client(2);
@@ -240,6 +242,8 @@ START_TEST(kept_results_are_bounded)
 	ck_assert_int_eq(xc_result_id(result, id), 0);
 	xc_result_destroy(result); /* nobody takes its results from here on */
 	full = (struct full){ .client = client, .id = id };
+	ck_assert(find_job(client, id, &full.info)); /* and the controller knows */
+	stage_release();
 	ck_assert(wait_until(is_over_limit, &full, LIMIT));
 	run_one(client, "other");
 	assert_ok(xc_clear(xc_all(client), "nothing", &err), err);
@@ -254,6 +258,7 @@ START_TEST(kept_results_are_bounded)
 	free(out);
 	xc_close(client);
 	stop_cluster();
+	stage_close();
 }
 END_TEST
 

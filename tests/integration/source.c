@@ -711,7 +711,7 @@ START_TEST(exec_command)
 	ck_assert_int_eq(output.status, 1);
 	ck_assert_ptr_nonnull(strstr(output.err, "engine 9"));
 	XCLUSTER(&output, "exec", "--engines=2-1", ";");
-	ck_assert_int_eq(output.status, 1);
+	ck_assert_int_eq(output.status, 2);
 	XCLUSTER(&output, "exec");
 	ck_assert_int_eq(output.status, 2);
 	end();
