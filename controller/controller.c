@@ -449,6 +449,8 @@ static void free_spares(struct state *state)
 	struct parcel *parcel, *next_parcel;
 	struct slice *slice, *next_slice;
 
+	if (state->has_task)
+		zmq_msg_close(&state->task);
 	LL_FOREACH_SAFE (state->spare_parcels, parcel, next_parcel) {
 		free(parcel);
 	}

@@ -1,4 +1,5 @@
 /* everywhere.c: what was sent to all engines, for those that come later. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -50,7 +51,7 @@ static void reach_others(struct state *state, struct job *job, zmq_msg_t *target
 
 		if (!engine->has_log || !engine_has_future(engine) || is_target(targets, i))
 			continue;
-		extra = job_internal(state, job->name, &job->task, &job->payload->message);
+		extra = job_internal(state, job_name(job), &job->task, &job->payload->message);
 		if (extra)
 			pinned_add(state, engine, extra, 0, 1, 1, false);
 	}
@@ -61,10 +62,10 @@ static void add_entry(struct state *state, struct job *job, struct span object)
 	struct everywhere *entry = calloc(1, sizeof *entry);
 
 	if (!entry) {
-		log_line("out of memory: engines that join later will lack \"%s\"", job->name);
+		log_line("out of memory: engines that join later will lack \"%s\"", job_name(job));
 		return;
 	}
-	memcpy(entry->name, job->name, sizeof entry->name);
+	snprintf(entry->name, sizeof entry->name, "%s", job_name(job));
 	entry->is_variable = job->flags & JOB_VARIABLE;
 	zmq_msg_init(&entry->task);
 	zmq_msg_copy(&entry->task, &job->task);
@@ -80,7 +81,7 @@ static void add_entry(struct state *state, struct job *job, struct span object)
 
 void everywhere_submit(struct state *state, struct job *job, struct span object, zmq_msg_t *targets)
 {
-	forget(state, job->name, job->flags & JOB_VARIABLE);
+	forget(state, job_name(job), job->flags & JOB_VARIABLE);
 	if (job->flags & JOB_EVERYWHERE)
 		add_entry(state, job, object);
 	reach_others(state, job, targets);

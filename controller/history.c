@@ -6,30 +6,22 @@
 #include "controller/state.h"
 
 #define INLINE_MAX     33    /* bytes that are within a zmq_msg_t */
-#define COPY_MAX       2048  /* up to here results were copied, see outbox.c */
 #define RECEIVE_BUFFER 18432 /* libzmq's: a smaller frame that came in it keeps all of it */
 
 /* ---- What it costs to keep ------------------------------------------------------- */
 
-static uint64_t input_cost(zmq_msg_t *frame)
+static uint64_t frame_cost(zmq_msg_t *frame)
 {
 	size_t size = zmq_msg_size(frame);
 
 	if (size <= INLINE_MAX)
 		return 0;
-	return size < RECEIVE_BUFFER ? RECEIVE_BUFFER : size;
-}
-
-static uint64_t result_cost(zmq_msg_t *frame)
-{
-	size_t size = zmq_msg_size(frame);
-
-	return size > COPY_MAX ? input_cost(frame) : size;
+	return size > FRAME_COPY_MAX && size < RECEIVE_BUFFER ? RECEIVE_BUFFER : size;
 }
 
 static uint64_t parcel_cost(struct parcel *parcel)
 {
-	return sizeof *parcel + result_cost(&parcel->frames[0]) + result_cost(&parcel->frames[1]);
+	return sizeof *parcel + frame_cost(&parcel->frames[0]) + frame_cost(&parcel->frames[1]);
 }
 
 /* Jobs that wait for room. */
@@ -253,23 +245,6 @@ void job_leave(struct state *state, struct job *job)
 
 /* ---- Jobs that end, and are forgotten ---------------------------------------------- */
 
-/* One frame for all jobs in a row that run the same: each came in a buffer that it
- * would keep. */
-static void share_task(struct state *state, struct job *job)
-{
-	struct history *h = &state->history;
-	size_t size = zmq_msg_size(&job->task);
-
-	if (!h->has_task || zmq_msg_size(&h->task) != size ||
-	    memcmp(zmq_msg_data(&h->task), zmq_msg_data(&job->task), size) != 0) {
-		if (h->has_task)
-			zmq_msg_close(&h->task);
-		h->has_task = frame_copy(&h->task, zmq_msg_data(&job->task), size) == 0;
-	}
-	if (h->has_task)
-		zmq_msg_copy(&job->task, &h->task);
-}
-
 void job_finish(struct state *state, struct job *job)
 {
 	struct history *h = &state->history;
@@ -282,8 +257,7 @@ void job_finish(struct state *state, struct job *job)
 		return;
 	}
 	job->client->records++;
-	share_task(state, job);
-	charge(state, job, input_cost(&job->payload->message) + input_cost(&job->targets));
+	charge(state, job, frame_cost(&job->payload->message) + frame_cost(&job->targets));
 	job->is_kept = job->flags & JOB_KEEP;
 	if (job->is_kept)
 		DL_APPEND(h->kept, job);
@@ -341,7 +315,4 @@ void history_free(struct state *state)
 		job_free(state, h->jobs);
 	while (h->kept)
 		job_free(state, h->kept);
-	if (h->has_task)
-		zmq_msg_close(&h->task);
-	h->has_task = false;
 }

@@ -138,6 +138,7 @@ void job_free(struct state *state, struct job *job)
 	payload_unref(job->payload);
 	zmq_msg_close(&job->task);
 	zmq_msg_close(&job->targets);
+	free(job->name);
 	free(job);
 }
 
@@ -166,7 +167,7 @@ static void log_internal_failure(const struct job *job, zmq_msg_t *failures)
 			return;
 	} while (run_is_output(&run));
 	span_copy(text, sizeof text, run.text);
-	log_line("bringing \"%s\" to a new engine failed: %s", job->name, text);
+	log_line("bringing \"%s\" to a new engine failed: %s", job_name(job), text);
 }
 
 void job_report(struct state *state, struct job *job, int64_t first, int64_t count, int engine,

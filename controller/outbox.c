@@ -7,8 +7,6 @@
 #include "controller/state.h"
 #include "proto/log.h"
 
-#define COPY_MAX 2048
-
 static struct parcel *parcel_new(struct state *state)
 {
 	struct parcel *parcel = state->spare_parcels;
@@ -64,19 +62,6 @@ static void flush(struct state *state, struct client *client)
 	}
 }
 
-/* A small message shares the buffer of 8 KiB in which it came, which would stay
- * as long as it does. */
-static void keep(zmq_msg_t *to, zmq_msg_t *from)
-{
-	if (zmq_msg_size(from) <= COPY_MAX &&
-	    frame_copy(to, zmq_msg_data(from), zmq_msg_size(from)) == 0) {
-		zmq_msg_close(from);
-		return;
-	}
-	zmq_msg_init(to);
-	zmq_msg_move(to, from);
-}
-
 /* Frames are consumed. */
 static struct parcel *wrap(struct state *state, zmq_msg_t *failures, zmq_msg_t *payload)
 {
@@ -87,8 +72,8 @@ static struct parcel *wrap(struct state *state, zmq_msg_t *failures, zmq_msg_t *
 		zmq_msg_close(payload);
 		return NULL;
 	}
-	keep(&parcel->frames[0], failures);
-	keep(&parcel->frames[1], payload);
+	frame_keep(&parcel->frames[0], failures);
+	frame_keep(&parcel->frames[1], payload);
 	parcel->bytes = sizeof *parcel + zmq_msg_size(&parcel->frames[0]) +
 			zmq_msg_size(&parcel->frames[1]);
 	parcel->job = NULL;

@@ -17,6 +17,7 @@
 #define ENGINE_SLICES  2		   /* in the hands of an engine */
 #define WINDOW_BYTES   (UINT64_C(4) << 20) /* results sent, not acknowledged */
 #define HELD_BYTES_MAX (UINT64_C(8) << 20) /* results kept; above, no new slices */
+#define FRAME_COPY_MAX 2048		   /* see frame_keep */
 #define HISTORY_BYTES  (UINT64_C(8) << 20) /* inputs and results of jobs not to be kept */
 
 struct state;
@@ -88,7 +89,8 @@ struct job {
 	int64_t items, chunk;
 	uint64_t form, in_size, out_size, flags;
 	int max_attempts;
-	char label[64], name[256];
+	char label[64];
+	char *name; /* in the everywhere-log; owned, NULL: none */
 	int64_t priority;
 	bool *only;		/* balanced over some engines: by id; owned. NULL: over all */
 	int only_count, shares; /* room of it; engines in it */
@@ -250,8 +252,6 @@ struct history {
 	int count, max;		       /* of jobs */
 	uint64_t bytes;		       /* cost of all but those of JOB_KEEP */
 	uint64_t kept_bytes, kept_max; /* cost of those */
-	zmq_msg_t task;		       /* frame of the job that ended last */
-	bool has_task;
 };
 
 struct state {
@@ -266,6 +266,8 @@ struct state {
 	struct client *clients, *ring;
 	struct client *departed; /* gone, with jobs that are not */
 	struct history history;
+	zmq_msg_t task; /* frame of the job that came last */
+	bool has_task;
 	struct hold *holds;
 	struct agent *agents;
 	struct engine **engines; /* by id */
@@ -364,6 +366,17 @@ void payload_unref(struct payload *payload);
 /* Is it the next message of the session? One that was sent again is not; a gap is
  * asked for. */
 bool client_is_next(struct state *state, struct client *client, uint64_t seq);
+
+/* Empty for those that are not of the everywhere-log. */
+static inline const char *job_name(const struct job *job)
+{
+	return job->name ? job->name : "";
+}
+
+/* A frame that stays. A small one shares the buffer in which it came,
+ * which would stay as long as it does: it is copied. `from` is
+ * empty then. */
+void frame_keep(zmq_msg_t *to, zmq_msg_t *from);
 
 /* submit.c: from a SUBMIT to a job */
 int on_submit(struct state *state, struct peer *peer, struct message *m);

@@ -50,6 +50,39 @@ static bool submit_is_valid(const struct msg_submit *s, struct message *m)
 	       s->weight >= 0 && s->weight <= 1e6 && payload_fits(s, &m->frames[2]);
 }
 
+void frame_keep(zmq_msg_t *to, zmq_msg_t *from)
+{
+	if (zmq_msg_size(from) <= FRAME_COPY_MAX &&
+	    frame_copy(to, zmq_msg_data(from), zmq_msg_size(from)) == 0) {
+		zmq_msg_close(from);
+		zmq_msg_init(from);
+		return;
+	}
+	zmq_msg_init(to);
+	zmq_msg_move(to, from);
+}
+
+/* One frame for all jobs in a row that run the same. */
+static void share_task(struct state *state, zmq_msg_t *to, zmq_msg_t *from)
+{
+	size_t size = zmq_msg_size(from);
+
+	zmq_msg_init(to);
+	if (!state->has_task || zmq_msg_size(&state->task) != size ||
+	    memcmp(zmq_msg_data(&state->task), zmq_msg_data(from), size) != 0) {
+		if (state->has_task)
+			zmq_msg_close(&state->task);
+		state->has_task = frame_copy(&state->task, zmq_msg_data(from), size) == 0;
+	}
+	if (!state->has_task) {
+		zmq_msg_move(to, from);
+		return;
+	}
+	zmq_msg_copy(to, &state->task);
+	zmq_msg_close(from);
+	zmq_msg_init(from);
+}
+
 static struct job *job_new(struct state *state, struct client *client, const struct msg_submit *s,
 			   zmq_msg_t *task, zmq_msg_t *payload)
 {
@@ -58,7 +91,11 @@ static struct job *job_new(struct state *state, struct client *client, const str
 	if (!job)
 		return NULL;
 	job->payload = malloc(sizeof *job->payload);
-	if (!job->payload) {
+	if (s->name.size > 0)
+		job->name = strndup(s->name.data, s->name.size);
+	if (!job->payload || (s->name.size > 0 && !job->name)) {
+		free(job->payload);
+		free(job->name);
 		free(job);
 		return NULL;
 	}
@@ -74,7 +111,6 @@ static struct job *job_new(struct state *state, struct client *client, const str
 	job->flags = s->flags;
 	job->max_attempts = (int)s->max_attempts;
 	span_copy(job->label, sizeof job->label, s->label);
-	span_copy(job->name, sizeof job->name, s->name);
 	job->submitted_ns = now_ns();
 	if ((s->flags & JOB_KEEP) && client && s->object.size == OBJECT_SIZE) {
 		job->has_object = true;
@@ -82,11 +118,9 @@ static struct job *job_new(struct state *state, struct client *client, const str
 		hold_add(state, job->object);
 	}
 	zmq_msg_init(&job->targets);
-	zmq_msg_init(&job->task);
-	zmq_msg_move(&job->task, task);
+	share_task(state, &job->task, task);
 	atomic_init(&job->payload->refs, 1);
-	zmq_msg_init(&job->payload->message);
-	zmq_msg_move(&job->payload->message, payload);
+	frame_keep(&job->payload->message, payload);
 	if (job->items > 1)
 		job->measure =
 			measure_get(state, zmq_msg_data(&job->task), zmq_msg_size(&job->task));
@@ -228,7 +262,7 @@ int on_submit(struct state *state, struct peer *peer, struct message *m)
 	}
 	if (job->flags & (JOB_EVERYWHERE | JOB_FORGET))
 		everywhere_submit(state, job, s.object, &m->frames[1]);
-	zmq_msg_move(&job->targets, &m->frames[1]);
+	frame_keep(&job->targets, &m->frames[1]);
 	job_begin(state, job);
 	return 0;
 }

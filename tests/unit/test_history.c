@@ -155,24 +155,28 @@ START_TEST(test_too_much)
 }
 END_TEST
 
-/* A small frame keeps the whole buffer in which it came. */
+/* A small frame is copied; a larger one keeps the whole buffer in which it came. */
 START_TEST(test_inputs_cost)
 {
-	char bytes[100] = "";
+	static char bytes[4000];
+	static const size_t sizes[] = { 100, sizeof bytes };
 
-	desk_submit(client, (struct desk_job){ .seq = 1,
-					       .job = 1,
-					       .items = 1,
-					       .form = FORM_SAME,
-					       .in_size = sizeof bytes,
-					       .payload = { bytes, sizeof bytes } });
-	do_slice(0);
-	ck_assert_uint_gt(find(1)->cost, 8192);
-	run_job(2, 0, 0);
-	ck_assert_uint_eq(find(2)->cost, 0);
-	/* The task's frame is one for both. */
+	for (uint64_t i = 0; i < 2; i++) {
+		desk_submit(client, (struct desk_job){ .seq = 1 + i,
+						       .job = 1 + i,
+						       .items = 1,
+						       .form = FORM_SAME,
+						       .in_size = sizes[i],
+						       .payload = { bytes, sizes[i] } });
+		do_slice(0);
+	}
+	ck_assert_uint_eq(find(1)->cost, 100);
+	ck_assert_uint_gt(find(2)->cost, 8192);
+	run_job(3, 0, 0);
+	ck_assert_uint_eq(find(3)->cost, 0);
+	/* The task's frame is one for all. */
 	ck_assert_ptr_nonnull(zmq_msg_data(&find(1)->task));
-	ck_assert_uint_eq(zmq_msg_size(&find(2)->task), 4);
+	ck_assert_uint_eq(zmq_msg_size(&find(3)->task), 4);
 }
 END_TEST
 
