@@ -675,8 +675,8 @@ XC_API const void *xc_result_item(struct xc_result *result, int64_t i, size_t *s
  * failed or crashed; takes in what has arrived, never waits. Of an item that ran
  * several times it is the output of each run, one behind the other. Borrowed until the
  * next call with this client that takes in news, or until the result is destroyed;
- * a zero byte follows the `*size` bytes (`size` may be NULL). NULL: nothing, or no
- * such item.
+ * a zero byte follows the `*size` bytes (`size` may be NULL). NULL: nothing, no such
+ * item, or no memory for it now.
  *
  * Of each run 1 MiB is kept, its beginning and its end, of a job 16 MiB and 100000
  * items; a line "[... N bytes cut ...]" stands where bytes are missing. Output of a

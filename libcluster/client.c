@@ -395,6 +395,11 @@ int xci_wait_failed(struct xc_client *client, const char *call, int r, struct xc
 		return xci_lost(client, err);
 	if (r == -EINTR)
 		return error_set(err, r, "%s: interrupted by a signal", call);
+	if (r == -ENOTSUP && client->inside)
+		return error_set(err, r,
+				 "%s: XCLUSTER=inline cannot do this, as there is no controller: "
+				 "unset it, or set it to local:N for a private cluster",
+				 call);
 	return error_set(err, r, "%s: %s", call, r == -ENOMEM ? "out of memory" : error_text(r));
 }
 
@@ -645,8 +650,6 @@ int xci_wait_for_report(struct xc_client *client, struct xc_error *err)
 {
 	int r = xci_wait_through(client, OPEN_LIMIT_S, is_reported, client);
 
-	if (r == -ENOTSUP)
-		return error_set(err, r, "XCLUSTER=inline does not do this: use a cluster");
 	if (r == -ETIMEDOUT)
 		return error_set(err, r, "the controller did not answer within %d s", OPEN_LIMIT_S);
 	return r < 0 ? xci_wait_failed(client, "waiting for the controller's report", r, err) : 0;
