@@ -215,8 +215,9 @@ struct xc_result;
  * that wait (those that only ask, as xc_is_ready and xc_process, run items for some
  * 10 ms, or one that takes longer). For debuggers, and where nothing may be started.
  * What ends an engine (a crash, exit) ends the program; a time limit is applied when
- * the item returns; calls of a task to the client are refused with -EDEADLK. See
- * xcluster(7).
+ * the item returns; calls of a task to the client are refused with -EDEADLK, and with
+ * -ENOTSUP those about jobs by id, signals, engines that end, sources and statements.
+ * See xcluster(7).
  * Waits at most 10 s for the controller's welcome. Errors: XC_ENOCLUSTER,
  * XC_EPROTO, -EACCES (a connection file that others can read), -ETIMEDOUT, -EINVAL
  * (XCLUSTER is not understood). */

@@ -250,6 +250,7 @@ void xci_inline_free(struct xci_inline *in)
 	}
 	for (int i = 0; i < in->count; i++)
 		inline_unset(&in->engines[i], "");
+	inline_cleanup_run(in, NULL);
 	free(in->engines);
 	DL_FOREACH_SAFE (in->queue, entry, next_entry) {
 		message_fini(&entry->message);

@@ -127,7 +127,19 @@ static int on_give(struct xc_task *task, const void *data, size_t size)
 	return 0;
 }
 
-static const struct xc_task_ops ops = { .array = on_array, .set = on_set, .give = on_give };
+static int on_cleanup(struct xc_task *task, void (*fn)(void *argument), void *argument)
+{
+	struct piece *piece = task->runner;
+	int r = inline_cleanup_add(piece->in, fn, argument);
+
+	if (r < 0)
+		xc_task_fail(task, "xc_task_cleanup: out of memory");
+	return r;
+}
+
+static const struct xc_task_ops ops = {
+	.array = on_array, .set = on_set, .give = on_give, .cleanup = on_cleanup
+};
 
 /* ---- Built-in tasks -------------------------------------------------------------------- */
 
@@ -221,15 +233,26 @@ static int run_load(struct xc_task *task, const void *in, void *out)
 	return 0;
 }
 
+static int run_unload(struct xc_task *task, const void *in, void *out)
+{
+	struct piece *piece = task->runner;
+	struct xc_error err = XC_ERROR_INIT;
+
+	(void)in;
+	(void)out;
+	if (inline_unload(piece->in, piece->job->task.object, &err) < 0)
+		return fail(task, err.code, &err);
+	return 0;
+}
+
 /* ---- The function ------------------------------------------------------------------------ */
 
 static void resolve(struct xci_inline *in, struct inline_job *job)
 {
 	static xc_task_fn *const builtins[] = {
-		[BUILTIN_PUSH] = run_push,
-		[BUILTIN_PULL] = run_pull,
-		[BUILTIN_CLEAR] = run_clear,
-		[BUILTIN_LOAD] = run_load,
+		[BUILTIN_PUSH] = run_push,     [BUILTIN_PULL] = run_pull,
+		[BUILTIN_CLEAR] = run_clear,   [BUILTIN_LOAD] = run_load,
+		[BUILTIN_UNLOAD] = run_unload,
 	};
 	void *address;
 
