@@ -320,8 +320,12 @@ static int pump_inside(struct xc_client *client, int timeout_ms)
 {
 	if (client->inside->running)
 		return -EDEADLK;
-	if (xci_inline_run(client->inside))
+	if (xci_inline_run(client->inside) && !client->inside->is_starved)
 		return take_messages(client, INT_MAX);
+	if (client->inside->is_starved) {
+		client->is_lost = true;
+		return XC_ELOST;
+	}
 	return timeout_ms == 0 ? 0 : -ENOTSUP;
 }
 
@@ -366,6 +370,11 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 
 int xci_lost(struct xc_client *client, struct xc_error *err)
 {
+	if (client->inside && client->inside->is_starved)
+		return error_set(
+			err, XC_ELOST,
+			"XCLUSTER=inline had no memory for what has become of items, and what had "
+			"not ended is lost; close the client and open another");
 	if (client->inside)
 		return error_set(
 			err, XC_ELOST,

@@ -9,6 +9,7 @@
 #ifndef LIBCLUSTER_INLINE_H
 #define LIBCLUSTER_INLINE_H
 
+#define HASH_NONFATAL_OOM 1 /* without memory, an entry is not added: hh.tbl is NULL */
 #include <uthash.h>
 
 #include "libcluster/task.h"
@@ -93,6 +94,7 @@ struct xci_inline {
 	struct inline_library *libraries;
 	struct inline_cleanup *cleanups; /* owned */
 	bool is_down;			 /* by SHUTDOWN */
+	bool is_starved;		 /* memory was out for what cannot be done again */
 	uint64_t received, sent;	 /* last numbers of the client's, and of ours */
 	uint64_t started_ns;
 };
@@ -105,6 +107,9 @@ int xci_inline_post(struct xci_inline *in, const void *header, size_t size, zmq_
 		    int count);
 /* The next message for the client: 1, or 0. `m` is initialised. */
 int xci_inline_receive(struct xci_inline *in, struct message *m);
+/* Memory was out for what has become of items: nothing is said from now on, as it would
+ * not be true, and the client is lost. */
+void inline_starve(struct xci_inline *in);
 /* Runs some items, for a hundredth of a second or one item if that takes longer;
  * false when there is nothing to run. */
 bool xci_inline_run(struct xci_inline *in);

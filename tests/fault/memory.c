@@ -542,6 +542,14 @@ START_TEST(every_allocation_of_a_call_about_jobs)
 }
 END_TEST
 
+START_TEST(every_allocation_without_a_cluster)
+{
+	const struct scenario *scenario = &inline_scenarios[_i];
+
+	fault_every(scenario->name, scenario->run, scenario->other, NULL);
+}
+END_TEST
+
 START_TEST(every_allocation_of_a_call_about_code)
 {
 	try_scenario(&code_scenarios[_i]);
@@ -559,6 +567,7 @@ int main(void)
 	tcase_add_loop_test(calls, every_allocation_of_a_call, 0, SCENARIOS);
 	tcase_add_loop_test(calls, every_allocation_of_a_call_about_code, 0, code_scenario_count);
 	tcase_add_loop_test(calls, every_allocation_of_a_call_about_jobs, 0, job_scenario_count);
+	tcase_add_loop_test(last, every_allocation_without_a_cluster, 0, inline_scenario_count);
 	add_cluster_stop(last);
 	return run_tests(suite);
 }

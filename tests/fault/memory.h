@@ -24,6 +24,10 @@ extern const int job_scenario_count;
 extern const struct scenario code_scenarios[];
 extern const int code_scenario_count;
 
+/* memory_inline.c: no cluster at all */
+extern const struct scenario inline_scenarios[];
+extern const int inline_scenario_count;
+
 int square(struct xc_task *task, const void *in, void *out);
 /* Ends when it is cancelled. */
 int nap(struct xc_task *task, const void *in, void *out);
