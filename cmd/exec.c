@@ -41,6 +41,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->source.flags = arg;
 		return 0;
 	case OPTION_COMPILER:
+		if (!arg[strspn(arg, " \t")])
+			argp_error(state, "--compiler must be a command, not \"%s\"", arg);
 		o->source.compiler = arg;
 		return 0;
 	case OPTION_FILE:

@@ -10,6 +10,8 @@
 #include "cmd/format.h"
 #include "proto/cluster_dir.h"
 
+#define LABEL_MAX 255 /* bytes of a pattern */
+
 struct jobs {
 	const char *id;
 	struct xc_job_query query;
@@ -88,6 +90,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->id = option_cluster_id(state, arg);
 		return 0;
 	case OPTION_LABEL:
+		if (strlen(arg) > LABEL_MAX)
+			argp_error(state, "--label must have at most %d bytes, not \"%.80s\"",
+				   LABEL_MAX, arg);
 		o->query.label = arg;
 		return 0;
 	case OPTION_STATE:

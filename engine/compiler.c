@@ -90,10 +90,13 @@ int compiler_find(struct compiler *c, const struct source *s, struct xc_error *e
 		r = -EINVAL;
 	if (r < 0) {
 		compiler_fini(c);
-		return error_set(err, r == -EINVAL ? XC_ECODE : r,
-				 r == -EINVAL ? "the compiler's command has no word, or a quote "
-						"that is not closed"
-					      : "out of memory");
+		if (r != -EINVAL)
+			return error_set(err, r, "out of memory");
+		return error_set(err, XC_ECODE,
+				 "the compiler's command %.*s has no word, or a quote that is not "
+				 "closed",
+				 (int)(command.size < 100 ? command.size : 100),
+				 (const char *)command.data);
 	}
 	snprintf(c->name, sizeof c->name, "%s", c->command.list[0]);
 	if (!search(c->name, path)) {

@@ -215,8 +215,9 @@ struct xc_result;
  * that wait (those that only ask, as xc_is_ready and xc_process, run items for some
  * 10 ms, or one that takes longer). For debuggers, and where nothing may be started.
  * What ends an engine (a crash, exit) ends the program; a time limit is applied when
- * the item returns; calls of a task to the client are refused with -EDEADLK. See
- * xcluster(7).
+ * the item returns; calls of a task to the client are refused with -EDEADLK, and with
+ * -ENOTSUP those about jobs by id, signals, engines that end, sources and statements.
+ * See xcluster(7).
  * Waits at most 10 s for the controller's welcome. Errors: XC_ENOCLUSTER,
  * XC_EPROTO, -EACCES (a connection file that others can read), -ETIMEDOUT, -EINVAL
  * (XCLUSTER is not understood). */
@@ -675,8 +676,8 @@ XC_API const void *xc_result_item(struct xc_result *result, int64_t i, size_t *s
  * failed or crashed; takes in what has arrived, never waits. Of an item that ran
  * several times it is the output of each run, one behind the other. Borrowed until the
  * next call with this client that takes in news, or until the result is destroyed;
- * a zero byte follows the `*size` bytes (`size` may be NULL). NULL: nothing, or no
- * such item.
+ * a zero byte follows the `*size` bytes (`size` may be NULL). NULL: nothing, no such
+ * item, or no memory for it now.
  *
  * Of each run 1 MiB is kept, its beginning and its end, of a job 16 MiB and 100000
  * items; a line "[... N bytes cut ...]" stands where bytes are missing. Output of a

@@ -320,8 +320,12 @@ static int pump_inside(struct xc_client *client, int timeout_ms)
 {
 	if (client->inside->running)
 		return -EDEADLK;
-	if (xci_inline_run(client->inside))
+	if (xci_inline_run(client->inside) && !client->inside->is_starved)
 		return take_messages(client, INT_MAX);
+	if (client->inside->is_starved) {
+		client->is_lost = true;
+		return XC_ELOST;
+	}
 	return timeout_ms == 0 ? 0 : -ENOTSUP;
 }
 
@@ -366,6 +370,11 @@ int xci_pump(struct xc_client *client, int timeout_ms)
 
 int xci_lost(struct xc_client *client, struct xc_error *err)
 {
+	if (client->inside && client->inside->is_starved)
+		return error_set(
+			err, XC_ELOST,
+			"XCLUSTER=inline had no memory for what has become of items, and what had "
+			"not ended is lost; close the client and open another");
 	if (client->inside)
 		return error_set(
 			err, XC_ELOST,
@@ -395,6 +404,11 @@ int xci_wait_failed(struct xc_client *client, const char *call, int r, struct xc
 		return xci_lost(client, err);
 	if (r == -EINTR)
 		return error_set(err, r, "%s: interrupted by a signal", call);
+	if (r == -ENOTSUP && client->inside)
+		return error_set(err, r,
+				 "%s: XCLUSTER=inline cannot do this, as there is no controller: "
+				 "unset it, or set it to local:N for a private cluster",
+				 call);
 	return error_set(err, r, "%s: %s", call, r == -ENOMEM ? "out of memory" : error_text(r));
 }
 
@@ -645,8 +659,6 @@ int xci_wait_for_report(struct xc_client *client, struct xc_error *err)
 {
 	int r = xci_wait_through(client, OPEN_LIMIT_S, is_reported, client);
 
-	if (r == -ENOTSUP)
-		return error_set(err, r, "XCLUSTER=inline does not do this: use a cluster");
 	if (r == -ETIMEDOUT)
 		return error_set(err, r, "the controller did not answer within %d s", OPEN_LIMIT_S);
 	return r < 0 ? xci_wait_failed(client, "waiting for the controller's report", r, err) : 0;

@@ -86,6 +86,7 @@ struct xci_job {
 	struct xc_result *single;   /* borrowed; NULL when it was destroyed */
 	struct xc_result **members; /* owned list of borrowed, holes NULL */
 	int64_t count;		    /* of members */
+	int64_t outputs_taken;	    /* of the message held: runs of output before memory was out */
 	UT_hash_handle hh;
 };
 
@@ -314,6 +315,12 @@ int xci_wait_for_report(struct xc_client *client, struct xc_error *err);
 /* May the controller be asked something? 0, or the error of the call. */
 int xci_check_question(struct xc_client *client, const char *call, struct xc_error *err);
 
+/* info.c: the controller's report, to be given to json_decref; errors in the name of
+ * `call`. */
+struct json_t;
+int xci_report(struct xc_client *client, const char *call, struct json_t **report,
+	       struct xc_error *err);
+
 /* loop.c */
 /* xc_process has something to do though the socket may not say so. */
 void xci_loop_stir(struct xc_client *client);
@@ -445,8 +452,9 @@ int xci_await_answer(struct xc_client *client, const char *call, const char *id,
 void xci_progress_show(struct xc_result *result);
 
 /* output.c: what items print */
-void xci_output_add(struct xc_result *result, int64_t item, int engine,
-		    const struct failure_run *run);
+/* 0, or -ENOMEM: then the run is not taken, and may be given again. */
+int xci_output_add(struct xc_result *result, int64_t item, int engine,
+		   const struct failure_run *run);
 /* Nothing more is to come. */
 void xci_output_end(struct xc_result *result);
 void xci_outputs_free(struct xci_outputs *outputs);

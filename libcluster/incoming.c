@@ -95,10 +95,11 @@ static void take_good(struct xc_result *result, const struct arrival *a, int64_t
 	       (size_t)(end - from) * result->out_size);
 }
 
-/* What items of a job have printed comes with or before their end. */
+/* What items of a job have printed comes with or before their end. Where memory is out
+ * it goes on from there when the message is tried again. */
 static int take_outputs(struct xci_job *job, const struct arrival *a)
 {
-	int64_t items = job->members ? job->count : job->single ? job->single->items : 0;
+	int64_t items = job->members ? job->count : job->single ? job->single->items : 0, at = 0;
 	struct failure_run run;
 	struct reader r;
 	int n;
@@ -111,11 +112,14 @@ static int take_outputs(struct xci_job *job, const struct arrival *a)
 			continue;
 		if (run.first >= items)
 			return XC_EPROTO;
+		if (at++ < job->outputs_taken)
+			continue;
 		if (job->members)
 			result = job->members[run.first];
-		if (result)
-			xci_output_add(result, job->members ? 0 : run.first, (int)a->head.engine,
-				       &run);
+		if (result && xci_output_add(result, job->members ? 0 : run.first,
+					     (int)a->head.engine, &run) < 0)
+			return -ENOMEM;
+		job->outputs_taken++;
 	}
 	return n;
 }
@@ -414,14 +418,16 @@ int xci_on_result(struct xc_client *client, struct message *m)
 	a.now = now_ns();
 	if (a.head.engine >= 0 && a.head.engine < client->engine_count)
 		client->engines[a.head.engine].heard_ns = a.now;
-	if (job && job->members)
-		r = take_batch(job, &a);
-	else if (job && job->single)
-		r = take_single(job->single, &a, &m->frames[1]);
-	if (r == 0 && job && job->single && a.failures.size)
+	if (job && job->single && a.failures.size)
 		r = take_outputs(job, &a);
+	if (r == 0 && job && job->members)
+		r = take_batch(job, &a);
+	else if (r == 0 && job && job->single)
+		r = take_single(job->single, &a, &m->frames[1]);
 	if (r == -ENOMEM)
 		return r;
+	if (job)
+		job->outputs_taken = 0;
 	xci_taken(client, a.head.seq, a.head.received, size);
 	if (job && a.head.final) {
 		xci_job_abandon(job, "the controller ended the job without its result");

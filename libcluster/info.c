@@ -31,26 +31,36 @@ static const json_t *find(const json_t *report, int id)
 	return NULL;
 }
 
+int xci_report(struct xc_client *client, const char *call, json_t **report, struct xc_error *err)
+{
+	json_error_t error = { .text = "" };
+	char *text;
+	int r = xc_status_json(client, &text, err);
+
+	if (r < 0)
+		return r;
+	*report = json_loads(text, 0, &error);
+	free(text);
+	if (!*report && (!error.text[0] || json_error_code(&error) == json_error_out_of_memory))
+		return error_set(err, -ENOMEM, "%s: out of memory", call);
+	if (!*report)
+		return error_set(err, XC_EPROTO, "%s: the controller's report cannot be read",
+				 call);
+	return 0;
+}
+
 int xc_engine_info(struct xc_client *client, int id, struct xc_engine_info *info,
 		   struct xc_error *err)
 {
 	const json_t *engine;
-	json_error_t error = { .text = "" };
 	json_t *report;
-	char *text;
 	int r;
 
 	if (!client || !info)
 		return error_set(err, -EINVAL, "xc_engine_info: client or info is NULL");
-	r = xc_status_json(client, &text, err);
+	r = xci_report(client, "xc_engine_info", &report, err);
 	if (r < 0)
 		return r;
-	report = json_loads(text, 0, &error);
-	free(text);
-	if (!report && (!error.text[0] || json_error_code(&error) == json_error_out_of_memory))
-		return error_set(err, -ENOMEM, "xc_engine_info: out of memory");
-	if (!report)
-		return error_set(err, XC_EPROTO, "the controller's report cannot be read");
 	engine = find(report, id);
 	if (engine) {
 		*info = (struct xc_engine_info){ .id = id,

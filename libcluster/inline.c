@@ -16,7 +16,7 @@
 int inline_send(struct xci_inline *in, const void *header, size_t size, zmq_msg_t *frames,
 		int count)
 {
-	struct inline_message *entry = malloc(sizeof *entry);
+	struct inline_message *entry = in->is_starved ? NULL : malloc(sizeof *entry);
 	int r = entry ? 0 : -ENOMEM;
 
 	if (r == 0) {
@@ -157,12 +157,17 @@ bool xci_inline_has_work(const struct xci_inline *in)
 	return in->runnable != NULL;
 }
 
+void inline_starve(struct xci_inline *in)
+{
+	in->is_starved = in->is_down = true;
+}
+
 bool xci_inline_run(struct xci_inline *in)
 {
 	struct inline_engine *engine;
 	struct inline_run work;
 
-	if (!inline_next(in, &work, &engine))
+	if (in->is_down || !inline_next(in, &work, &engine))
 		return false;
 	in->running = work.job;
 	inline_run_items(in, &work, engine);
@@ -250,6 +255,7 @@ void xci_inline_free(struct xci_inline *in)
 	}
 	for (int i = 0; i < in->count; i++)
 		inline_unset(&in->engines[i], "");
+	inline_cleanup_run(in, NULL);
 	free(in->engines);
 	DL_FOREACH_SAFE (in->queue, entry, next_entry) {
 		message_fini(&entry->message);

@@ -1,13 +1,15 @@
 /* inline.h: XCLUSTER=inline: what stands in for controller, agent and engines within
  * the client's own process and thread. Shared by its parts: inline.c (messages),
  * inline_jobs.c (jobs and their order), inline_items.c (running items),
- * inline_names.c (variables and libraries), inline_status.c (its report).
+ * inline_names.c (variables and libraries), inline_cleanup.c (what tasks leave to be
+ * done), inline_status.c (its report).
  *
  * The client says to it what it would say to a controller, and takes in what it
  * answers by the same handlers. Items run when the client pumps, a piece at a time. */
 #ifndef LIBCLUSTER_INLINE_H
 #define LIBCLUSTER_INLINE_H
 
+#define HASH_NONFATAL_OOM 1 /* without memory, an entry is not added: hh.tbl is NULL */
 #include <uthash.h>
 
 #include "libcluster/task.h"
@@ -90,8 +92,10 @@ struct xci_inline {
 	struct inline_job *running;    /* while one of its items does */
 	struct inline_message *queue;  /* owned: to the client */
 	struct inline_library *libraries;
-	bool is_down;		 /* by SHUTDOWN */
-	uint64_t received, sent; /* last numbers of the client's, and of ours */
+	struct inline_cleanup *cleanups; /* owned */
+	bool is_down;			 /* by SHUTDOWN */
+	bool is_starved;		 /* memory was out for what cannot be done again */
+	uint64_t received, sent;	 /* last numbers of the client's, and of ours */
 	uint64_t started_ns;
 };
 
@@ -103,6 +107,9 @@ int xci_inline_post(struct xci_inline *in, const void *header, size_t size, zmq_
 		    int count);
 /* The next message for the client: 1, or 0. `m` is initialised. */
 int xci_inline_receive(struct xci_inline *in, struct message *m);
+/* Memory was out for what has become of items: nothing is said from now on, as it would
+ * not be true, and the client is lost. */
+void inline_starve(struct xci_inline *in);
 /* Runs some items, for a hundredth of a second or one item if that takes longer;
  * false when there is nothing to run. */
 bool xci_inline_run(struct xci_inline *in);
@@ -152,6 +159,14 @@ int xci_inline_library(struct xci_inline *in, const unsigned char *id, const str
 int inline_load(struct xci_inline *in, struct span id, struct span name, struct xc_error *err);
 void *inline_symbol(struct xci_inline *in, const struct task_frame *task, struct xc_error *err);
 void inline_libraries_free(struct xci_inline *in);
+
+/* inline_cleanup.c: 0, or -ENOMEM. */
+int inline_cleanup_add(struct xci_inline *in, void (*fn)(void *argument), void *argument);
+/* Calls what was registered of a library (NULL: all), the last first. */
+void inline_cleanup_run(struct xci_inline *in, const struct inline_library *library);
+/* Closes a library, for all engines, as they share it; a task that names it opens it
+ * again. */
+int inline_unload(struct xci_inline *in, struct span id, struct xc_error *err);
 
 /* inline_status.c: to be freed; NULL when memory is out. */
 char *inline_status(const struct xci_inline *in);

@@ -57,13 +57,16 @@ static void buffer_free(void *data, void *hint)
 }
 
 /* Its bytes without a copy. */
-static void buffer_move(struct buffer *b, zmq_msg_t *frame)
+static int buffer_move(struct buffer *b, zmq_msg_t *frame)
 {
-	if (!b->size || zmq_msg_init_data(frame, b->data, b->size, buffer_free, NULL) < 0) {
+	int r = 0;
+
+	if (!b->size || (r = zmq_msg_init_data(frame, b->data, b->size, buffer_free, NULL)) < 0) {
 		free(b->data);
 		zmq_msg_init(frame);
 	}
 	*b = (struct buffer){ 0 };
+	return r;
 }
 
 /* ---- What the task handle does ------------------------------------------------------ */
@@ -127,7 +130,19 @@ static int on_give(struct xc_task *task, const void *data, size_t size)
 	return 0;
 }
 
-static const struct xc_task_ops ops = { .array = on_array, .set = on_set, .give = on_give };
+static int on_cleanup(struct xc_task *task, void (*fn)(void *argument), void *argument)
+{
+	struct piece *piece = task->runner;
+	int r = inline_cleanup_add(piece->in, fn, argument);
+
+	if (r < 0)
+		xc_task_fail(task, "xc_task_cleanup: out of memory");
+	return r;
+}
+
+static const struct xc_task_ops ops = {
+	.array = on_array, .set = on_set, .give = on_give, .cleanup = on_cleanup
+};
 
 /* ---- Built-in tasks -------------------------------------------------------------------- */
 
@@ -221,15 +236,26 @@ static int run_load(struct xc_task *task, const void *in, void *out)
 	return 0;
 }
 
+static int run_unload(struct xc_task *task, const void *in, void *out)
+{
+	struct piece *piece = task->runner;
+	struct xc_error err = XC_ERROR_INIT;
+
+	(void)in;
+	(void)out;
+	if (inline_unload(piece->in, piece->job->task.object, &err) < 0)
+		return fail(task, err.code, &err);
+	return 0;
+}
+
 /* ---- The function ------------------------------------------------------------------------ */
 
 static void resolve(struct xci_inline *in, struct inline_job *job)
 {
 	static xc_task_fn *const builtins[] = {
-		[BUILTIN_PUSH] = run_push,
-		[BUILTIN_PULL] = run_pull,
-		[BUILTIN_CLEAR] = run_clear,
-		[BUILTIN_LOAD] = run_load,
+		[BUILTIN_PUSH] = run_push,     [BUILTIN_PULL] = run_pull,
+		[BUILTIN_CLEAR] = run_clear,   [BUILTIN_LOAD] = run_load,
+		[BUILTIN_UNLOAD] = run_unload,
 	};
 	void *address;
 
@@ -273,6 +299,8 @@ static void add_failure(struct piece *piece, int64_t item, int64_t count, int co
 	room = buffer_reserve(&piece->failures, FAILURE_RUN_MAX);
 	if (room)
 		piece->failures.size += failure_run_pack(room, FAILURE_RUN_MAX, last);
+	else
+		inline_starve(piece->in);
 }
 
 /* A result of no bytes: what an item without one leaves in a packed payload. */
@@ -281,10 +309,12 @@ static void give_nothing(struct piece *piece)
 	uint64_t none = UINT64_MAX;
 	void *room = buffer_reserve(&piece->payload, sizeof none);
 
-	if (room) {
-		memcpy(room, &none, sizeof none);
-		piece->given = sizeof none;
+	if (!room) {
+		inline_starve(piece->in);
+		return;
 	}
+	memcpy(room, &none, sizeof none);
+	piece->given = sizeof none;
 }
 
 /* How an item ended, that took so long. */
@@ -313,8 +343,8 @@ static void end_item(struct piece *piece, struct xc_task *task, int code, uint64
 /* The client is heard again, nothing more is to run, or the results are many. */
 static bool is_over(const struct piece *piece, uint64_t start, uint64_t now)
 {
-	return piece->is_late || piece->job->cancelled || now - start > PIECE_NS ||
-	       piece->payload.size >= PIECE_BYTES ||
+	return piece->is_late || piece->job->cancelled || piece->in->is_starved ||
+	       now - start > PIECE_NS || piece->payload.size >= PIECE_BYTES ||
 	       (piece->failed && (piece->job->flags & JOB_STOP_ON_FAILURE));
 }
 
@@ -393,11 +423,14 @@ static void send_piece(struct piece *piece, uint64_t busy_ns)
 				   .engine = piece->engine->id,
 				   .busy_ns = busy_ns };
 	zmq_msg_t failures, payload;
+	int r;
 
 	if (!piece->job->task.out_size && !piece->gave)
 		piece->payload.size = 0;
-	buffer_move(&piece->failures, &failures);
-	buffer_move(&piece->payload, &payload);
+	r = buffer_move(&piece->failures, &failures);
+	r |= buffer_move(&piece->payload, &payload);
+	if (r < 0)
+		inline_starve(piece->in);
 	piece->engine->items += piece->done;
 	if (piece->done > 0) {
 		inline_report(piece->in, piece->job, head, piece->done - piece->again,

@@ -64,7 +64,8 @@ void inline_job_free(struct xci_inline *in, struct inline_job *job)
 	free_runs(&job->reruns);
 	free_runs(&job->rest);
 	update_runnable(in, job);
-	HASH_DEL(in->jobs, job);
+	if (job->hh.tbl)
+		HASH_DEL(in->jobs, job);
 	zmq_msg_close(&job->frame);
 	zmq_msg_close(&job->payload);
 	inline_value_unref(job->value);
@@ -125,7 +126,8 @@ static void cancel(struct xci_inline *in, struct inline_job *job)
 		ended += bytes ? add_cancelled(&w, run) : 0;
 	}
 	free_runs(&taken);
-	frame_copy(&failures, bytes, w.used);
+	if (frame_copy(&failures, bytes, w.used) < 0 || !bytes)
+		inline_starve(in);
 	zmq_msg_init(&payload);
 	free(bytes);
 	if (ended > 0)
@@ -148,7 +150,8 @@ void inline_report(struct xci_inline *in, struct inline_job *job, struct msg_res
 		zmq_msg_move(&frames[i], i ? payload : failures);
 		zmq_msg_close(i ? payload : failures);
 	}
-	inline_send(in, header, msg_result_pack(header, sizeof header, &head), frames, 2);
+	if (inline_send(in, header, msg_result_pack(header, sizeof header, &head), frames, 2) < 0)
+		inline_starve(in);
 	if (failed > 0 && (job->flags & JOB_STOP_ON_FAILURE) && !job->cancelled &&
 	    job->ended < job->items)
 		cancel(in, job);
@@ -163,7 +166,8 @@ void inline_end_items(struct xci_inline *in, struct inline_job *job, const struc
 	struct msg_result head = { .job = job->id, .first = run->first, .engine = engine };
 	zmq_msg_t failures, payload;
 
-	frame_copy(&failures, buffer, failure_run_pack(buffer, sizeof buffer, run));
+	if (frame_copy(&failures, buffer, failure_run_pack(buffer, sizeof buffer, run)) < 0)
+		inline_starve(in);
 	zmq_msg_init(&payload);
 	inline_report(in, job, head, run->count, run->count, &failures, &payload);
 }
@@ -171,18 +175,6 @@ void inline_end_items(struct xci_inline *in, struct inline_job *job, const struc
 bool inline_may_rerun(const struct inline_job *job, int attempt)
 {
 	return !job->cancelled && !(job->flags & JOB_AT_MOST_ONCE) && attempt < job->max_attempts;
-}
-
-static void lose(struct xci_inline *in, struct inline_job *job, int64_t first, int64_t count,
-		 int attempt)
-{
-	struct failure_run run = { .first = first,
-				   .count = count,
-				   .state = XC_LOST,
-				   .attempts = (uint64_t)attempt - 1,
-				   .text = span_of("out of memory") };
-
-	inline_end_items(in, job, &run, -1);
 }
 
 void inline_requeue(struct xci_inline *in, struct inline_job *job, int64_t first, int64_t count,
@@ -203,7 +195,7 @@ void inline_requeue(struct xci_inline *in, struct inline_job *job, int64_t first
 	}
 	run = malloc(sizeof *run);
 	if (!run) {
-		lose(in, job, first, count, attempt);
+		inline_starve(in);
 		return;
 	}
 	*run = (struct inline_run){
@@ -313,7 +305,8 @@ static struct inline_job *job_new(struct xci_inline *in, const struct msg_submit
 	zmq_msg_init(&job->payload);
 	zmq_msg_move(&job->payload, &frames[2]);
 	HASH_ADD(hh, in->jobs, id, sizeof job->id, job);
-	if (task_frame_parse(&job->task, zmq_msg_data(&job->frame), zmq_msg_size(&job->frame)) <
+	if (!job->hh.tbl ||
+	    task_frame_parse(&job->task, zmq_msg_data(&job->frame), zmq_msg_size(&job->frame)) <
 		    0 ||
 	    place_input(job) < 0) {
 		inline_job_free(in, job);
@@ -341,37 +334,38 @@ static int restrict_to(const struct xci_inline *in, struct inline_job *job, zmq_
 	return 0;
 }
 
-static void pin_block(struct xci_inline *in, struct inline_job *job, uint32_t id, int64_t first,
-		      int64_t count)
+static int pin_block(struct xci_inline *in, struct inline_job *job, uint32_t id, int64_t first,
+		     int64_t count)
 {
 	struct inline_run *run;
 
 	assert(id < (uint32_t)in->count);
 	if (count == 0)
-		return;
+		return 0;
 	run = malloc(sizeof *run);
-	if (!run) {
-		lose(in, job, first, count, 1);
-		return;
-	}
+	if (!run)
+		return -ENOMEM;
 	*run = (struct inline_run){ .job = job, .first = first, .count = count, .attempt = 1 };
 	DL_APPEND(in->engines[id].pinned, run);
+	return 0;
 }
 
 /* Contiguous blocks of items to the targets, in order: item j is of engine j * k / n. */
-static void pin(struct xci_inline *in, struct inline_job *job, zmq_msg_t *targets)
+static int pin(struct xci_inline *in, struct inline_job *job, zmq_msg_t *targets)
 {
 	int64_t k = (int64_t)zmq_msg_size(targets) / 4;
 	__int128 n = job->items;
+	int r = 0;
 
-	for (int64_t i = 0; i < k; i++) {
+	for (int64_t i = 0; r == 0 && i < k; i++) {
 		int64_t first = (int64_t)((n * i + k - 1) / k);
 		int64_t end = (int64_t)((n * (i + 1) + k - 1) / k);
 		uint32_t id;
 
 		memcpy(&id, (char *)zmq_msg_data(targets) + 4 * i, 4);
-		pin_block(in, job, id, first, end - first);
+		r = pin_block(in, job, id, first, end - first);
 	}
+	return r;
 }
 
 int inline_on_submit(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames)
@@ -387,9 +381,10 @@ int inline_on_submit(struct xci_inline *in, struct reader *fields, zmq_msg_t *fr
 	job = job_new(in, &s, frames);
 	if (!job)
 		return -ENOMEM;
-	if (!job->pinned && restrict_to(in, job, &frames[1]) < 0) {
-		inline_job_free(in, job);
-		return -ENOMEM;
+	r = job->pinned ? pin(in, job, &frames[1]) : restrict_to(in, job, &frames[1]);
+	if (r < 0) {
+		inline_job_free(in, job); /* and what was pinned of it */
+		return r;
 	}
 	in->received = s.seq;
 	if (job->items == 0) {
@@ -397,12 +392,7 @@ int inline_on_submit(struct xci_inline *in, struct reader *fields, zmq_msg_t *fr
 		zmq_msg_init(&none[1]);
 		empty.job = job->id;
 		inline_report(in, job, empty, 0, 0, &none[0], &none[1]);
-	} else if (job->pinned) {
-		in->running = job; /* keeps it */
-		pin(in, job, &frames[1]);
-		in->running = NULL;
-		inline_job_settle(in, job);
-	} else {
+	} else if (!job->pinned) {
 		inline_requeue(in, job, 0, job->items, 1, NULL);
 	}
 	return 0;

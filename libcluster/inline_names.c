@@ -87,11 +87,15 @@ int inline_set(struct inline_engine *engine, const char *name, struct inline_val
 		return error_set(err, -ENOMEM, "out of memory");
 	strcpy(variable->name, name);
 	variable->value = value;
-	value->refs++;
 	old = find(engine, name);
+	HASH_ADD_STR(engine->names, name, variable);
+	if (!variable->hh.tbl) {
+		free(variable);
+		return error_set(err, -ENOMEM, "out of memory");
+	}
+	value->refs++;
 	if (old)
 		drop(engine, old);
-	HASH_ADD_STR(engine->names, name, variable);
 	return 0;
 }
 
@@ -130,7 +134,11 @@ int xci_inline_library(struct xci_inline *in, const unsigned char *id, const str
 	memcpy(library->id, id, OBJECT_SIZE);
 	library->info = *info;
 	HASH_ADD(hh, in->libraries, id, OBJECT_SIZE, library);
-	return 0;
+	if (library->hh.tbl)
+		return 0;
+	free(library->path);
+	free(library);
+	return -ENOMEM;
 }
 
 /* The loader goes by names: a file built anew would be the old one to it. */

@@ -233,20 +233,15 @@ int xc_queue_status(struct xc_client *client, struct xc_queue *queues, int max, 
 		    struct xc_error *err)
 {
 	json_t *report;
-	char *text;
 	int r;
 
 	if (!client || max < 0 || (max > 0 && !queues))
 		return error_set(err, -EINVAL,
 				 "xc_queue_status: client or queues is NULL, or max negative");
 	xci_batch_flush(client);
-	r = xc_status_json(client, &text, err);
+	r = xci_report(client, "xc_queue_status", &report, err);
 	if (r < 0)
 		return r;
-	report = json_loads(text, 0, NULL);
-	free(text);
-	if (!report)
-		return error_set(err, XC_EPROTO, "the controller's report cannot be read");
 	r = fill(report, queues, max);
 	if (unassigned)
 		*unassigned = number(json_object_get(report, "queue"), "unassigned");

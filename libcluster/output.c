@@ -12,7 +12,8 @@
 
 /* ---- Text --------------------------------------------------------------------------- */
 
-static int text_add(struct xci_text *text, const void *data, size_t size)
+/* Room for so many more, and a zero byte. */
+static int text_reserve(struct xci_text *text, size_t size)
 {
 	if (size >= text->room - text->size) {
 		size_t room = text->size + size + 1 > 2 * text->room ? text->size + size + 1
@@ -24,6 +25,15 @@ static int text_add(struct xci_text *text, const void *data, size_t size)
 		text->bytes = bytes;
 		text->room = room;
 	}
+	return 0;
+}
+
+static int text_add(struct xci_text *text, const void *data, size_t size)
+{
+	int r = text_reserve(text, size);
+
+	if (r < 0)
+		return r;
 	if (size)
 		memcpy(text->bytes + text->size, data, size);
 	text->size += size;
@@ -65,7 +75,7 @@ size_t xci_text_skip(struct span bytes)
 	return n;
 }
 
-/* Adds it as a person reads it. */
+/* Adds it as a person reads it; all of it or, without memory, nothing. */
 static int text_join(struct xci_text *text, const struct xci_parts *parts)
 {
 	size_t whole = xci_text_whole(parts->head), skip = xci_text_skip(parts->tail);
@@ -75,15 +85,17 @@ static int text_join(struct xci_text *text, const struct xci_parts *parts)
 
 	if (!parts->cut)
 		return text_add(text, parts->head.data, parts->head.size);
-	r = text_add(text, parts->head.data, whole);
+	r = text_reserve(text, whole + sizeof notice + parts->tail.size);
+	if (r < 0)
+		return r;
+	text_add(text, parts->head.data, whole);
 	n = snprintf(notice, sizeof notice, "%s[... %llu bytes cut ...]\n",
 		     whole && text->bytes[text->size - 1] != '\n' ? "\n" : "",
 		     (unsigned long long)(parts->cut + parts->head.size - whole + skip));
-	if (r == 0)
-		r = text_add(text, notice, (size_t)n);
-	if (r == 0 && parts->tail.size)
-		r = text_add(text, tail + skip, parts->tail.size - skip);
-	return r;
+	text_add(text, notice, (size_t)n);
+	if (parts->tail.size)
+		text_add(text, tail + skip, parts->tail.size - skip);
+	return 0;
 }
 
 /* ---- The run now --------------------------------------------------------------------- */
@@ -114,12 +126,14 @@ static void live_skip(struct xci_text *live, uint64_t offset)
 	live->cut = offset - live->size;
 }
 
-static void live_add(struct xci_text *live, struct span text)
+static int live_add(struct xci_text *live, struct span text)
 {
 	size_t drop;
 
-	if (text_add(live, text.data, text.size) < 0 || live->size <= OUTPUT_MAX + LIVE_SLACK)
-		return;
+	if (text_add(live, text.data, text.size) < 0)
+		return -ENOMEM;
+	if (live->size <= OUTPUT_MAX + LIVE_SLACK)
+		return 0;
 	drop = live->size - OUTPUT_MAX;
 	if (!live->cut)
 		live->head = OUTPUT_HALF;
@@ -127,6 +141,7 @@ static void live_add(struct xci_text *live, struct span text)
 		live->size - live->head - drop);
 	live->size -= drop;
 	live->cut += drop;
+	return 0;
 }
 
 /* ---- Items ----------------------------------------------------------------------------- */
@@ -164,8 +179,6 @@ static struct xci_output *add(struct xc_result *result, int64_t item)
 
 	if (!outputs && !(outputs = result->outputs = calloc(1, sizeof *outputs)))
 		return NULL;
-	if (outputs->count >= ITEMS_KEPT)
-		return NULL;
 	if (outputs->count == outputs->room) {
 		size_t room = outputs->room ? 2 * (size_t)outputs->room : 4;
 		struct xci_output **list = realloc(outputs->list, room * sizeof(*list));
@@ -187,61 +200,67 @@ static struct xci_output *add(struct xc_result *result, int64_t item)
 	return output;
 }
 
-/* A run has ended, with this output. */
-static void end_run(struct xc_result *result, struct xci_output *output, struct xci_parts parts)
+/* A run has ended, with this output; -ENOMEM: as if it had not. */
+static int end_run(struct xc_result *result, struct xci_output *output, struct xci_parts parts)
 {
+	struct xci_parts kept = parts;
 	size_t before = output->done.size;
 
+	if (result->outputs->bytes + parts.head.size + parts.tail.size > OUTPUT_JOB_MAX)
+		kept = (struct xci_parts){ .cut = parts.cut + parts.head.size + parts.tail.size };
+	if (text_join(&output->done, &kept) < 0)
+		return -ENOMEM;
 	if (result->output)
 		xci_print(result, output, &parts, true);
-	if (result->outputs->bytes + parts.head.size + parts.tail.size > OUTPUT_JOB_MAX)
-		parts = (struct xci_parts){ .cut = parts.cut + parts.head.size + parts.tail.size };
-	text_join(&output->done, &parts);
 	result->outputs->bytes += output->done.size - before;
 	text_clear(&output->live);
 	text_clear(&output->both);
 	output->shown = 0;
+	return 0;
 }
 
-static void add_live(struct xc_result *result, struct xci_output *output, int engine,
-		     const struct failure_run *run)
+static int add_live(struct xc_result *result, struct xci_output *output, int engine,
+		    const struct failure_run *run)
 {
 	struct xci_parts parts = live_parts(&output->live);
 	uint64_t offset = (uint64_t)run->code;
 
 	/* Of the one before its engine could not tell the end. */
-	if (offset < live_end(&output->live))
-		end_run(result, output, parts);
+	if (offset < live_end(&output->live) && end_run(result, output, parts) < 0)
+		return -ENOMEM;
 	output->engine = engine;
 	if (offset > live_end(&output->live))
 		live_skip(&output->live, offset);
-	live_add(&output->live, run->text);
+	if (live_add(&output->live, run->text) < 0)
+		return -ENOMEM;
 	parts = live_parts(&output->live);
 	if (result->output)
 		xci_print(result, output, &parts, false);
+	return 0;
 }
 
-void xci_output_add(struct xc_result *result, int64_t item, int engine,
-		    const struct failure_run *run)
+int xci_output_add(struct xc_result *result, int64_t item, int engine,
+		   const struct failure_run *run)
 {
 	struct xci_output *output = find(result, item);
 	struct xci_parts parts = { .head = run->text, .cut = (uint64_t)run->code };
 
+	if (!output && result->outputs && result->outputs->count >= ITEMS_KEPT)
+		return 0;
 	if (!output && !(output = add(result, item)))
-		return;
-	if (run->state == OUTPUT_LIVE) {
-		add_live(result, output, engine, run);
-		return;
-	}
+		return -ENOMEM;
+	if (run->state == OUTPUT_LIVE)
+		return add_live(result, output, engine, run);
 	output->engine = engine;
 	if (parts.cut) {
 		parts.head.size = run->text.size / 2;
 		parts.tail.data = (const char *)run->text.data + parts.head.size;
 		parts.tail.size = run->text.size - parts.head.size;
 	}
-	end_run(result, output, parts);
+	return end_run(result, output, parts);
 }
 
+/* N.B. without memory a text stays as it is, and is handed out so. */
 void xci_output_end(struct xc_result *result)
 {
 	for (int64_t i = 0; i < result->outputs->count; i++) {

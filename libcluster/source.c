@@ -18,13 +18,35 @@
 #define TIME_LIMIT 120.0
 #define FUNCTION   "xc_executed"
 
+static int check_line(const char *call, const char *option, const char *text, struct xc_error *err)
+{
+	if (source_is_line(span_of(text)))
+		return 0;
+	return error_set(err, -EINVAL, "%s: %s is over %d bytes, or has a line end in it", call,
+			 option, SOURCE_LINE_MAX);
+}
+
 static int check_options(const char *call, const struct xc_source_options *o, struct xc_error *err)
 {
 	if (!(o->time_limit >= 0) || o->time_limit > 86400)
 		return error_set(err, -EINVAL,
 				 "%s: options.time_limit must be from 0 to 86400 s, not %g", call,
 				 o->time_limit);
-	return 0;
+	if (o->compiler && !o->compiler[strspn(o->compiler, " \t")])
+		return error_set(err, -EINVAL,
+				 "%s: options.compiler is empty: give a command, or NULL for that "
+				 "of the engines",
+				 call);
+	if (check_line(call, "options.compiler", o->compiler, err) < 0)
+		return -EINVAL;
+	return check_line(call, "options.flags", o->flags, err);
+}
+
+/* Engines compile it, and within a client there are none. */
+static int check_place(const struct xc_view *view, const char *call, struct xc_error *err)
+{
+	return view && view->client->inside ? xci_wait_failed(view->client, call, -ENOTSUP, err)
+					    : 0;
 }
 
 static int fill(struct xci_image *image, struct span header, struct span text, struct xc_error *err)
@@ -70,10 +92,11 @@ static int image_make(const char *name, const char *folder, struct span text,
 		snprintf(made->name, sizeof made->name, "%s", name);
 		size = source_header(header, SOURCE_HEADER_MAX, &source);
 		r = size ? fill(made, (struct span){ header, size }, text, err)
-			 : error_set(err, -EINVAL,
-				     "%s: the compiler, its flags or the folder are over %d bytes, "
-				     "or hold a line end",
-				     name, SOURCE_LINE_MAX);
+			 : error_set(
+				   err, -EINVAL,
+				   "%s: its name or folder is over %d bytes, or has a line end in "
+				   "it",
+				   name, SOURCE_LINE_MAX);
 	}
 	free(header);
 	if (r == 0)
@@ -165,7 +188,7 @@ int xc_load_source(const struct xc_view *view, const char *path,
 	if (!options)
 		options = &no_options;
 	if (check_options("xc_load_source", options, e) < 0 ||
-	    image_read(path, options, &image, e) < 0)
+	    check_place(view, "xc_load_source", e) < 0 || image_read(path, options, &image, e) < 0)
 		return e->code;
 	return xci_load(view, "xc_load_source", path, image, e);
 }
@@ -254,8 +277,7 @@ static struct xc_result *submit(const struct xc_view *view, const struct xci_ima
 
 	s.items = view->kind == VIEW_BALANCED ? 1 : xc_view_size(view);
 	if (s.items == 0) {
-		error_set(err, XC_ENOENGINE,
-			  "xc_execute: no engine is up yet: call xc_wait_for_engines first");
+		xci_no_engine(view, err);
 		return NULL;
 	}
 	object = malloc(sizeof *object);
@@ -300,6 +322,7 @@ struct xc_result *xc_execute_async(const struct xc_view *view, const char *state
 	if (!options)
 		options = &no_options;
 	if (check_options("xc_execute", options, err) < 0 ||
+	    check_place(view, "xc_execute", err) < 0 ||
 	    image_of(statements, options, &image, err) < 0)
 		return NULL;
 	result = submit(view, image, err);

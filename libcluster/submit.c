@@ -12,6 +12,21 @@
 
 static const struct xc_map_options no_options = XC_MAP_OPTIONS_INIT;
 
+static int check_library(const struct xc_map_options *o, struct xc_error *err)
+{
+	if (!o->function)
+		return error_set(err, -EINVAL,
+				 "options.library (\"%.60s\") says where options.function is from, "
+				 "which is NULL: set that, too",
+				 o->library);
+	if (!*o->library || strlen(o->library) > 255 || strchr(o->library, '/'))
+		return error_set(err, -EINVAL,
+				 "options.library \"%.60s\" must be a name of 1 to 255 bytes, "
+				 "without folder",
+				 o->library);
+	return 0;
+}
+
 int xci_options_check(const struct xc_map_options *o, struct xc_error *err)
 {
 	if (o->chunk < 0)
@@ -35,6 +50,8 @@ int xci_options_check(const struct xc_map_options *o, struct xc_error *err)
 		return error_set(err, -EINVAL, "options.label is longer than 63 bytes");
 	if (o->function && (!*o->function || strlen(o->function) > 255))
 		return error_set(err, -EINVAL, "options.function must have 1 to 255 bytes");
+	if (o->library)
+		return check_library(o, err);
 	return 0;
 }
 

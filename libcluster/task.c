@@ -86,7 +86,9 @@ int xc_task_fail(struct xc_task *task, const char *format, ...)
 	if (!task)
 		return XC_TASK_FAILED;
 	va_start(ap, format);
-	n = vsnprintf(task->text, sizeof task->text, format ? format : "", ap);
+	n = format ? vsnprintf(task->text, sizeof task->text, format, ap) : 0;
+	if (!format)
+		task->text[0] = '\0';
 	va_end(ap);
 	if (n >= (int)sizeof task->text)
 		text_trim(task->text);

@@ -30,7 +30,7 @@ enum source_language source_language(struct span name)
 	return SOURCE_UNKNOWN;
 }
 
-static bool is_line(struct span text)
+bool source_is_line(struct span text)
 {
 	const unsigned char *bytes = text.data;
 
@@ -51,8 +51,8 @@ size_t source_header(void *buffer, size_t size, const struct source *s)
 {
 	int n;
 
-	if (!is_line(s->name) || !is_line(s->compiler) || !is_line(s->flags) ||
-	    !is_line(s->directory))
+	if (!source_is_line(s->name) || !source_is_line(s->compiler) || !source_is_line(s->flags) ||
+	    !source_is_line(s->directory))
 		return 0;
 	n = snprintf(buffer, size,
 		     SOURCE_MAGIC "name %.*s\ncompiler %.*s\nflags %.*s\ndirectory %.*s\n"
@@ -76,7 +76,7 @@ static bool take_line(struct span *rest, const char *key, struct span *value)
 	*value = (struct span){ at + length + 1, (size_t)(end - at) - length - 1 };
 	rest->size -= (size_t)(end + 1 - at);
 	rest->data = end + 1;
-	return is_line(*value);
+	return source_is_line(*value);
 }
 
 static bool read_number(struct span digits, uint64_t *number)

@@ -26,6 +26,9 @@ enum source_language { SOURCE_C, SOURCE_CXX, SOURCE_FORTRAN, SOURCE_UNKNOWN };
 /* By the ending of the file's name. */
 enum source_language source_language(struct span name);
 
+/* May stand in a header line: is short enough, and has no control characters. */
+bool source_is_line(struct span text);
+
 /* Writes all that stands before the text; the bytes written. 0 when it does not fit
  * or a line holds a control character. */
 size_t source_header(void *buffer, size_t size, const struct source *s);

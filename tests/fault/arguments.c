@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/fault/arguments.h"
 #include "tests/fault/rows.h"
 #include "tests/support/support.h"
 
@@ -18,9 +19,9 @@ static struct xc_error *const err = &row_error;
 static double numbers[4];
 static int64_t out[8];
 
-static int task(struct xc_task *t, const void *in, void *result)
+int idle_task(struct xc_task *task, const void *in, void *result)
 {
-	(void)t;
+	(void)task;
 	(void)in;
 	(void)result;
 	return 0;
@@ -85,6 +86,7 @@ static void try_task_calls(void)
 	ROW_VALUE(xc_task_set(NULL, "x", XC_ARRAY_F64(numbers, 4)), -EINVAL);
 	ROW_VALUE(xc_task_return(NULL, "x", 1), -EINVAL);
 	ROW_VALUE(xc_task_fail(NULL, "%s", ""), XC_TASK_FAILED);
+	ROW_VALUE(xc_task_cleanup(NULL, free, NULL), -EINVAL);
 }
 
 /* ---- Client ------------------------------------------------------------------------ */
@@ -173,36 +175,37 @@ static void try_map(void)
 	const struct xc_bytes empty = { NULL, 5 };
 	const struct xc_bytes huge = { numbers, SIZE_MAX / 2 };
 
-	ROW(xc_map_range(NULL, task, 1, NULL, 0, NULL, err), -EINVAL, "view");
+	ROW(xc_map_range(NULL, idle_task, 1, NULL, 0, NULL, err), -EINVAL, "view");
 	ROW(xc_map_range(v, NULL, 1, NULL, 0, NULL, err), -EINVAL, "fn");
-	ROW(xc_map_range(v, task, -1, NULL, 0, NULL, err), -EINVAL, "n must");
-	ROW(xc_map_range(v, task, INT64_MAX, NULL, 0, NULL, err), -EINVAL, "n must");
-	ROW(xc_map_range(v, task, 1, NULL, 8, NULL, err), -EINVAL, "out is NULL");
-	ROW(xc_map_range(v, task, 1, out, 0, NULL, err), -EINVAL, "out_size is 0");
-	ROW(xc_map_range(v, task, 1, out, SIZE_MAX, NULL, err), -EINVAL, "out_size");
-	ROW(xc_map_range(v, task, 2, out, 8, &far, err), -EINVAL, "start");
-	ROW(xc_map(NULL, task, numbers, 8, 1, NULL, 0, NULL, err), -EINVAL, "view");
+	ROW(xc_map_range(v, idle_task, -1, NULL, 0, NULL, err), -EINVAL, "n must");
+	ROW(xc_map_range(v, idle_task, INT64_MAX, NULL, 0, NULL, err), -EINVAL, "n must");
+	ROW(xc_map_range(v, idle_task, 1, NULL, 8, NULL, err), -EINVAL, "out is NULL");
+	ROW(xc_map_range(v, idle_task, 1, out, 0, NULL, err), -EINVAL, "out_size is 0");
+	ROW(xc_map_range(v, idle_task, 1, out, SIZE_MAX, NULL, err), -EINVAL, "out_size");
+	ROW(xc_map_range(v, idle_task, 2, out, 8, &far, err), -EINVAL, "start");
+	ROW(xc_map(NULL, idle_task, numbers, 8, 1, NULL, 0, NULL, err), -EINVAL, "view");
 	ROW(xc_map(v, NULL, numbers, 8, 1, NULL, 0, NULL, err), -EINVAL, "fn");
-	ROW(xc_map(v, task, NULL, 8, 1, NULL, 0, NULL, err), -EINVAL, "in is NULL");
-	ROW(xc_map(v, task, numbers, 0, 1, NULL, 0, NULL, err), -EINVAL, "in_size");
-	ROW(xc_map(v, task, numbers, SIZE_MAX, 2, NULL, 0, NULL, err), -EINVAL, "in_size");
-	ROW(xc_map(v, task, numbers, 8, INT64_C(1) << 50, NULL, 0, NULL, err), -EMSGSIZE,
+	ROW(xc_map(v, idle_task, NULL, 8, 1, NULL, 0, NULL, err), -EINVAL, "in is NULL");
+	ROW(xc_map(v, idle_task, numbers, 0, 1, NULL, 0, NULL, err), -EINVAL, "in_size");
+	ROW(xc_map(v, idle_task, numbers, SIZE_MAX, 2, NULL, 0, NULL, err), -EINVAL, "in_size");
+	ROW(xc_map(v, idle_task, numbers, 8, INT64_C(1) << 50, NULL, 0, NULL, err), -EMSGSIZE,
 	    "more than a job may have");
-	ROW(xc_map_packed(NULL, task, &empty, 1, NULL, 0, NULL, err), -EINVAL, "view");
+	ROW(xc_map_packed(NULL, idle_task, &empty, 1, NULL, 0, NULL, err), -EINVAL, "view");
 	ROW(xc_map_packed(v, NULL, &empty, 0, NULL, 0, NULL, err), -EINVAL, "fn");
-	ROW(xc_map_packed(v, task, NULL, 1, NULL, 0, NULL, err), -EINVAL, "items");
-	ROW(xc_map_packed(v, task, &empty, 1, NULL, 0, NULL, err), -EINVAL, "item 0");
-	ROW(xc_map_packed(v, task, &huge, 1, NULL, 0, NULL, err), -EINVAL, "item 0");
-	ROW(xc_apply(NULL, task, NULL, 0, NULL, 0, NULL, err), -EINVAL, "view");
+	ROW(xc_map_packed(v, idle_task, NULL, 1, NULL, 0, NULL, err), -EINVAL, "items");
+	ROW(xc_map_packed(v, idle_task, &empty, 1, NULL, 0, NULL, err), -EINVAL, "item 0");
+	ROW(xc_map_packed(v, idle_task, &huge, 1, NULL, 0, NULL, err), -EINVAL, "item 0");
+	ROW(xc_apply(NULL, idle_task, NULL, 0, NULL, 0, NULL, err), -EINVAL, "view");
 	ROW(xc_apply(v, NULL, NULL, 0, NULL, 0, NULL, err), -EINVAL, "fn");
-	ROW(xc_apply(v, task, NULL, 8, NULL, 0, NULL, err), -EINVAL, "in is NULL");
-	ROW(xc_apply(v, task, numbers, SIZE_MAX, NULL, 0, NULL, err), -EINVAL, "in_size");
-	ROW(xc_apply(v, task, NULL, 0, NULL, 8, NULL, err), -EINVAL, "out is NULL");
-	ROW(xc_apply(v, task, NULL, 0, out, 0, NULL, err), -EINVAL, "out_size is 0");
-	ROW_NULL(xc_map_range_async(NULL, task, 1, NULL, 0, NULL, err), -EINVAL, "view");
-	ROW_NULL(xc_map_async(NULL, task, numbers, 8, 1, NULL, 0, NULL, err), -EINVAL, "view");
-	ROW_NULL(xc_map_packed_async(NULL, task, &empty, 1, NULL, 0, NULL, err), -EINVAL, "view");
-	ROW_NULL(xc_apply_async(NULL, task, NULL, 0, NULL, 0, NULL, err), -EINVAL, "view");
+	ROW(xc_apply(v, idle_task, NULL, 8, NULL, 0, NULL, err), -EINVAL, "in is NULL");
+	ROW(xc_apply(v, idle_task, numbers, SIZE_MAX, NULL, 0, NULL, err), -EINVAL, "in_size");
+	ROW(xc_apply(v, idle_task, NULL, 0, NULL, 8, NULL, err), -EINVAL, "out is NULL");
+	ROW(xc_apply(v, idle_task, NULL, 0, out, 0, NULL, err), -EINVAL, "out_size is 0");
+	ROW_NULL(xc_map_range_async(NULL, idle_task, 1, NULL, 0, NULL, err), -EINVAL, "view");
+	ROW_NULL(xc_map_async(NULL, idle_task, numbers, 8, 1, NULL, 0, NULL, err), -EINVAL, "view");
+	ROW_NULL(xc_map_packed_async(NULL, idle_task, &empty, 1, NULL, 0, NULL, err), -EINVAL,
+		 "view");
+	ROW_NULL(xc_apply_async(NULL, idle_task, NULL, 0, NULL, 0, NULL, err), -EINVAL, "view");
 	/* Code of the C library, and no code at all. */
 	ROW(xc_map_range(v, (xc_task_fn *)(void *)numbers, 1, NULL, 0, NULL, err), XC_ECODE,
 	    "not to a function");
@@ -224,11 +227,18 @@ static void try_options(void)
 		{ { .time_limit = NAN }, "options.time_limit" },
 		{ { .time_limit = INFINITY }, "options.time_limit" },
 		{ { .on_failure = (enum xc_on_failure)7 }, "options.on_failure" },
+		{ { .on_disconnect = (enum xc_on_disconnect)7 }, "options.on_disconnect" },
 		{ { .label = text }, "options.label" },
 		{ { .function = "" }, "options.function" },
 		{ { .function = text }, "options.function" },
-		{ { .function = "f" }, "both fn" },
+		{ { .library = "tasks.c" }, "options.library" },
+		{ { .function = "f", .library = "" }, "options.library" },
+		{ { .function = "f", .library = text }, "options.library" },
+		{ { .function = "f", .library = "/tmp/tasks.c" }, "folder" },
 	};
+	const struct xc_map_options named = { .function = "f", .library = "absent.so" };
+	const struct xc_map_options function = { .function = "f" };
+	const struct xc_map_options kept = { .on_disconnect = XC_DISCONNECT_KEEP };
 	const struct xc_stream_options order = { .order = (enum xc_order)9 };
 	const struct xc_stream_options window = { .window_items = -1 };
 	const struct xc_stream_options size = { .out_size = SIZE_MAX };
@@ -237,163 +247,33 @@ static void try_options(void)
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		const struct xc_map_options *o = &wrong[i].options;
 
-		ROW(xc_map_range(v, task, 1, NULL, 0, o, err), -EINVAL, wrong[i].part);
-		ROW(xc_map(v, task, numbers, 8, 1, NULL, 0, o, err), -EINVAL, wrong[i].part);
-		ROW(xc_apply(v, task, NULL, 0, NULL, 0, o, err), -EINVAL, wrong[i].part);
-		ROW(xc_apply(xc_all(client), task, NULL, 0, NULL, 0, o, err), -EINVAL,
+		ROW(xc_map_range(v, idle_task, 1, NULL, 0, o, err), -EINVAL, wrong[i].part);
+		ROW(xc_map(v, idle_task, numbers, 8, 1, NULL, 0, o, err), -EINVAL, wrong[i].part);
+		ROW(xc_apply(v, idle_task, NULL, 0, NULL, 0, o, err), -EINVAL, wrong[i].part);
+		ROW(xc_apply(xc_all(client), idle_task, NULL, 0, NULL, 0, o, err), -EINVAL,
 		    wrong[i].part);
-		ROW(xc_map_stream(v, task, next, give, NULL, NULL, o, err), -EINVAL, wrong[i].part);
+		ROW(xc_map_stream(v, o->function ? NULL : idle_task, next, give, NULL, NULL, o,
+				  err),
+		    -EINVAL, wrong[i].part);
 	}
-	ROW(xc_map_range(v, NULL, 1, NULL, 0, &(struct xc_map_options){ .function = "f" }, err),
-	    XC_ECODE, "\"f\"");
-	ROW(xc_map_stream(NULL, task, next, give, NULL, NULL, NULL, err), -EINVAL, "view");
-	ROW(xc_map_stream(v, task, NULL, give, NULL, NULL, NULL, err), -EINVAL, "next");
-	ROW(xc_map_stream(v, task, next, NULL, NULL, NULL, NULL, err), -EINVAL, "give");
+	ROW(xc_map_range(v, idle_task, 1, NULL, 0, &function, err), -EINVAL, "both fn");
+	ROW(xc_apply(v, idle_task, NULL, 0, NULL, 0, &function, err), -EINVAL, "both fn");
+	ROW(xc_map_stream(v, idle_task, next, give, NULL, NULL, &function, err), -EINVAL,
+	    "both fn");
+	ROW(xc_map_range(v, NULL, 1, NULL, 0, &function, err), XC_ECODE, "\"f\"");
+	ROW(xc_map_range(v, NULL, 1, NULL, 0, &named, err), XC_ECODE, "xc_load");
+	ROW(xc_map_stream(v, idle_task, next, give, NULL, NULL, &kept, err), -EINVAL,
+	    "options.on_disconnect");
+	ROW(xc_map_stream(NULL, idle_task, next, give, NULL, NULL, NULL, err), -EINVAL, "view");
+	ROW(xc_map_stream(v, idle_task, NULL, give, NULL, NULL, NULL, err), -EINVAL, "next");
+	ROW(xc_map_stream(v, idle_task, next, NULL, NULL, NULL, NULL, err), -EINVAL, "give");
 	ROW(xc_map_stream(v, NULL, next, give, NULL, NULL, NULL, err), -EINVAL, "fn");
-	ROW(xc_map_stream(v, task, next_without_data, give, NULL, NULL, NULL, err), -EINVAL,
+	ROW(xc_map_stream(v, idle_task, next_without_data, give, NULL, NULL, NULL, err), -EINVAL,
 	    "item 0");
-	ROW(xc_map_stream(v, task, next, give, NULL, &order, NULL, err), -EINVAL, "order");
-	ROW(xc_map_stream(v, task, next, give, NULL, &window, NULL, err), -EINVAL, "window_items");
-	ROW(xc_map_stream(v, task, next, give, NULL, &size, NULL, err), -EINVAL, "out_size");
-}
-
-/* ---- Data ---------------------------------------------------------------------------- */
-
-static void try_push(void)
-{
-	const struct xc_view *all = xc_all(client), *balanced = xc_balanced(client);
-	const struct xc_array *good = XC_ARRAY_F64(numbers, 4);
-	struct xc_array none = { .dtype = XC_F64, .ndim = 1, .shape = { 4 } };
-	struct xc_array strange = { .dtype = (enum xc_dtype)99, .data = numbers };
-	struct xc_array shape = { .dtype = XC_F64, .ndim = -1, .data = numbers };
-	static char name[300];
-
-	memset(name, 'n', sizeof name - 1);
-	ROW(xc_push(NULL, "x", good, err), -EINVAL, "view");
-	ROW(xc_push(balanced, "x", good, err), -EINVAL, "load-balanced");
-	ROW(xc_push(all, NULL, good, err), -EINVAL, "name");
-	ROW(xc_push(all, "", good, err), -EINVAL, "name");
-	ROW(xc_push(all, name, good, err), -EINVAL, "name");
-	ROW(xc_push(all, "x", NULL, err), -EINVAL, "array");
-	ROW(xc_push(all, "x", &none, err), -EINVAL, "no data");
-	ROW(xc_push(all, "x", &strange, err), -EINVAL, "dtype");
-	ROW(xc_push(all, "x", &shape, err), -EINVAL, "shape");
-	ROW_NULL(xc_push_async(NULL, "x", good, err), -EINVAL, "view");
-	ROW_NULL(xc_push_async(all, NULL, good, err), -EINVAL, "name");
-	ROW(xc_scatter(NULL, "x", good, err), -EINVAL, "view");
-	ROW(xc_scatter(balanced, "x", good, err), -EINVAL, "load-balanced");
-	ROW(xc_scatter(all, NULL, good, err), -EINVAL, "name");
-	ROW(xc_scatter(all, "x", NULL, err), -EINVAL, "array");
-	ROW(xc_scatter(all, "x", XC_SCALAR(XC_F64, numbers), err), -EINVAL, "scalar");
-	ROW_NULL(xc_scatter_async(NULL, "x", good, err), -EINVAL, "view");
-	ROW(xc_clear(NULL, "x", err), -EINVAL, "view");
-	ROW(xc_clear(balanced, "x", err), -EINVAL, "load-balanced");
-	ROW(xc_clear(all, "", err), -EINVAL, "name");
-	ROW(xc_clear(all, name, err), -EINVAL, "name");
-	ROW(xc_load(NULL, "x", err), -EINVAL, "view");
-	ROW(xc_load(balanced, "x", err), -EINVAL, "load-balanced");
-	ROW(xc_load(all, NULL, err), -EINVAL, "path");
-	ROW(xc_load(all, "", err), -EINVAL, "path");
-	ROW(xc_load(all, "/nonexistent.so", err), XC_ECODE, "/nonexistent.so");
-	ROW(xc_load(all, "/tmp", err), XC_ECODE, "/tmp");
-	ROW(xc_load(all, "/etc/passwd", err), XC_ECODE, "/etc/passwd");
-}
-
-static void try_pull(void)
-{
-	const struct xc_view *all = xc_all(client), *balanced = xc_balanced(client);
-	struct xc_array arrays[ENGINES];
-
-	ROW(xc_pull(NULL, "x", arrays, err), -EINVAL, "view");
-	ROW(xc_pull(balanced, "x", arrays, err), -EINVAL, "load-balanced");
-	ROW(xc_pull(all, NULL, arrays, err), -EINVAL, "name");
-	ROW(xc_pull(all, "x", NULL, err), -EINVAL, "arrays");
-	ROW(xc_pull(all, "absent", arrays, err), XC_EFAILED, "absent");
-	ROW_NULL(xc_pull_async(NULL, "x", err), -EINVAL, "view");
-	ROW_NULL(xc_pull_async(all, "", err), -EINVAL, "name");
-	ROW(xc_gather(NULL, "x", arrays, err), -EINVAL, "view");
-	ROW(xc_gather(all, NULL, arrays, err), -EINVAL, "name");
-	ROW(xc_gather(all, "x", NULL, err), -EINVAL, "array");
-	ROW(xc_gather(all, "absent", arrays, err), XC_EFAILED, "absent");
-}
-
-/* ---- Results -------------------------------------------------------------------------- */
-
-static void try_no_result(void)
-{
-	struct xc_failure failure;
-	struct xc_array array;
-	int64_t item;
-	size_t size;
-
-	ROW(xc_wait(NULL, 0, err), -EINVAL, "result");
-	ROW_VALUE(xc_is_ready(NULL), 0);
-	ROW_VALUE(xc_result_progress(NULL).items, 0);
-	ROW_VALUE(xc_result_elapsed(NULL) == 0, 1);
-	ROW_VALUE(xc_result_serial_time(NULL) == 0, 1);
-	ROW_VALUE(xc_result_speedup(NULL) == 0, 1);
-	ROW_VALUE(xc_failure_count(NULL), 0);
-	ROW_VALUE(xc_failure(NULL, 0, &failure), -EINVAL);
-	ROW_VALUE(xc_failure_summary(NULL, NULL, 0), -EINVAL);
-	ROW(xc_next(NULL, XC_ANY_ORDER, 0, &item, err), -EINVAL, "result");
-	ROW_VALUE(xc_item_state(NULL, 0), -EINVAL);
-	ROW_VALUE(xc_result_item(NULL, 0, &size) == NULL, 1);
-	ROW_VALUE(xc_output(NULL, 0, &size) == NULL, 1);
-	ROW_VALUE(xc_output_next(NULL, -1), -1);
-	ROW_VALUE(xc_result_engines(NULL, NULL, NULL, 0), 0);
-	ROW(xc_cancel(NULL, XC_CANCEL_QUEUED, err), -EINVAL, "result");
-	ROW_TAKEN(xc_result_destroy(NULL));
-	ROW(xc_result_array(NULL, 0, &array, err), -EINVAL, "result");
-	ROW(xc_result_gather(NULL, &array, err), -EINVAL, "result");
-}
-
-static void try_result(void)
-{
-	struct xc_result *r = xc_map_range_async(xc_balanced(client), task, 8, out, 8, NULL, NULL);
-	struct xc_failure failure;
-	struct xc_array array;
-	int64_t item;
-
-	ck_assert_int_eq(xc_wait(r, LIMIT, NULL), 0);
-	ROW(xc_wait(r, NAN, err), -EINVAL, "timeout");
-	ROW_VALUE(xc_failure(r, 0, &failure), -EINVAL);
-	ROW_VALUE(xc_failure(r, -1, &failure), -EINVAL);
-	ROW_VALUE(xc_failure(r, 0, NULL), -EINVAL);
-	ROW_VALUE(xc_failure_summary(r, NULL, 8), -EINVAL);
-	ROW(xc_next(r, (enum xc_order)9, 0, &item, err), -EINVAL, "order");
-	ROW(xc_next(r, XC_IN_ORDER, 0, NULL, err), -EINVAL, "item");
-	ROW(xc_next(r, XC_IN_ORDER, NAN, &item, err), -EINVAL, "timeout");
-	ROW_VALUE(xc_item_state(r, -1), -EINVAL);
-	ROW_VALUE(xc_item_state(r, 8), -EINVAL);
-	ROW_VALUE(xc_result_item(r, -1, NULL) == NULL, 1);
-	ROW_VALUE(xc_result_item(r, 8, NULL) == NULL, 1);
-	ROW_VALUE(xc_output(r, -1, NULL) == NULL, 1);
-	ROW_VALUE(xc_output(r, 8, NULL) == NULL, 1);
-	ROW_VALUE(xc_output_next(r, INT64_MAX), -1);
-	ROW_VALUE(xc_result_engines(r, NULL, NULL, -1) > 0, 1);
-	ROW(xc_cancel(r, (enum xc_cancel)9, err), -EINVAL, "how");
-	ROW(xc_result_array(r, 0, NULL, err), -EINVAL, "array");
-	ROW(xc_result_array(r, 0, &array, err), -EINVAL, "part 0");
-	ROW(xc_result_array(r, -1, &array, err), -EINVAL, "part -1");
-	ROW(xc_result_gather(r, NULL, err), -EINVAL, "array");
-	ROW(xc_result_gather(r, &array, err), -EINVAL, "part 0");
-	xc_result_destroy(r);
-}
-
-/* Of a client that is closed. */
-static void try_orphan(void)
-{
-	struct xc_client *other = open_client(ENGINES);
-	struct xc_result *r = xc_map_range_async(xc_all(other), task, 8, out, 8, NULL, NULL);
-	int64_t item;
-
-	xc_close(other);
-	ROW(xc_wait(r, -1, err), XC_ELOST, "closed");
-	ROW(xc_next(r, XC_ANY_ORDER, -1, &item, err), XC_ELOST, "closed");
-	ROW(xc_cancel(r, XC_CANCEL_QUEUED, err), XC_ELOST, "connection");
-	ROW_VALUE(xc_is_ready(r), 1);
-	ROW_VALUE(xc_item_state(r, 0), -EAGAIN);
-	xc_result_destroy(r);
+	ROW(xc_map_stream(v, idle_task, next, give, NULL, &order, NULL, err), -EINVAL, "order");
+	ROW(xc_map_stream(v, idle_task, next, give, NULL, &window, NULL, err), -EINVAL,
+	    "window_items");
+	ROW(xc_map_stream(v, idle_task, next, give, NULL, &size, NULL, err), -EINVAL, "out_size");
 }
 
 /* ---- Clusters -------------------------------------------------------------------------- */
@@ -431,14 +311,15 @@ static void try_lost(void)
 	char *json = NULL;
 
 	assert_ok(xc_shutdown(client, err), *err);
-	ROW(xc_map_range(xc_balanced(client), task, 1, NULL, 0, NULL, err), XC_ELOST, "gone");
-	ROW(xc_apply(xc_balanced(client), task, NULL, 0, NULL, 0, NULL, err), XC_ELOST, "gone");
-	ROW(xc_push(xc_all(client), "x", XC_ARRAY_F64(numbers, 4), err), XC_ELOST, "gone");
-	ROW(xc_clear(xc_all(client), "x", err), XC_ELOST, "gone");
+	ROW(xc_map_range(xc_balanced(client), idle_task, 1, NULL, 0, NULL, err), XC_ELOST, "gone");
+	ROW(xc_apply(xc_balanced(client), idle_task, NULL, 0, NULL, 0, NULL, err), XC_ELOST,
+	    "gone");
 	ROW(xc_status_json(client, &json, err), XC_ELOST, "gone");
 	ROW(xc_engine_info(client, 0, &info, err), XC_ELOST, "gone");
 	ROW(xc_process(client, err), XC_ELOST, "gone");
 	ROW(xc_wait_for_engines(client, ENGINES + 1, -1, err), XC_ELOST, "gone");
+	try_data_lost(client);
+	try_jobs_lost(client);
 }
 
 /* ---- All of them ------------------------------------------------------------------------- */
@@ -474,15 +355,12 @@ START_TEST(every_call_with_every_wrong_argument)
 	try_views();
 	try_map();
 	try_options();
-	try_push();
-	try_pull();
-	try_no_result();
-	try_result();
-	try_orphan();
+	try_data(client);
+	try_jobs(client);
 	try_cluster();
 	/* No harm is done. */
 	row_error.code = 0;
-	assert_ok(xc_map_range(xc_all(client), task, 8, out, 8, NULL, err), *err);
+	assert_ok(xc_map_range(xc_all(client), idle_task, 8, out, 8, NULL, err), *err);
 	try_lost();
 	xc_close(client);
 	check_that_all_have_rows();

@@ -1,0 +1,18 @@
+/* arguments.h: the parts of the test of every wrong argument. Each tries its rows
+ * (rows.h) with a client of a cluster of two engines. */
+#ifndef TESTS_FAULT_ARGUMENTS_H
+#define TESTS_FAULT_ARGUMENTS_H
+
+#include "xcluster.h"
+
+/* arguments_data.c: variables, libraries and sources */
+void try_data(struct xc_client *client);
+void try_data_lost(struct xc_client *client);
+/* arguments_jobs.c: results, jobs by id, orders for engines */
+void try_jobs(struct xc_client *client);
+void try_jobs_lost(struct xc_client *client);
+
+/* A task that does nothing. */
+int idle_task(struct xc_task *task, const void *in, void *out);
+
+#endif

@@ -1,0 +1,38 @@
+/* memory.h: what the parts of the test of calls without memory share. */
+#ifndef TESTS_FAULT_MEMORY_H
+#define TESTS_FAULT_MEMORY_H
+
+#include "xcluster.h"
+
+#define ENGINES 2
+#define ITEMS	20
+
+/* A call, and what it may return beside 0 and -ENOMEM (0: nothing). */
+struct scenario {
+	const char *name;
+	int (*run)(struct xc_error *err);
+	int other;
+};
+
+/* Of the cluster of ENGINES, or more, that each test has. */
+extern struct xc_client *client;
+
+/* memory_jobs.c: jobs by id, and orders for engines */
+extern const struct scenario job_scenarios[];
+extern const int job_scenario_count;
+/* memory_code.c: output, libraries and sources */
+extern const struct scenario code_scenarios[];
+extern const int code_scenario_count;
+
+/* memory_inline.c: no cluster at all */
+extern const struct scenario inline_scenarios[];
+extern const int inline_scenario_count;
+
+int square(struct xc_task *task, const void *in, void *out);
+/* Ends when it is cancelled. */
+int nap(struct xc_task *task, const void *in, void *out);
+void check_squares(const int64_t *out);
+/* Waits as a patient program does: what memory was missing for is not lost. */
+int wait_patiently(struct xc_result *result, struct xc_error *err);
+
+#endif
