@@ -255,7 +255,8 @@ static struct xc_result *submit(const struct xc_view *view, const struct xci_ima
 	s.items = view->kind == VIEW_BALANCED ? 1 : xc_view_size(view);
 	if (s.items == 0) {
 		error_set(err, XC_ENOENGINE,
-			  "xc_execute: no engine is up yet: call xc_wait_for_engines first");
+			  "xc_execute: no engine is up yet: call xc_wait_for_engines first, or add "
+			  "some with `xcluster engines`");
 		return NULL;
 	}
 	object = malloc(sizeof *object);
