@@ -77,7 +77,8 @@ static int wait_for_them(struct await *await)
 	int r = await_engines(await, &err);
 
 	if (r == 0) {
-		printf("%d engines added: %d now\n", await->n, xc_engine_count(await->client));
+		printf("%d engine%s added: %d now\n", await->n, await->n == 1 ? "" : "s",
+		       xc_engine_count(await->client));
 		return STATUS_OK;
 	}
 	if (r != -EINTR) {

@@ -95,24 +95,48 @@ static void print_output(int engine, const char *text, size_t size)
 	}
 }
 
-static void print_failure(int engine, const struct xc_failure *f)
+static void print_failure(const char *who, const struct xc_failure *f)
 {
 	if (f->state == XC_FAILED && f->text[0])
-		complain("engine %d: %s", engine, f->text);
+		complain("%s: %s", who, f->text);
 	else if (f->state == XC_FAILED)
-		complain("engine %d: failed with code %d", engine, f->code);
+		complain("%s: failed with code %d", who, f->code);
 	else
-		complain("engine %d: %s%s%s", engine, xc_state_name(f->state),
-			 f->text[0] ? ": " : "", f->text);
+		complain("%s: %s%s%s", who, xc_state_name(f->state), f->text[0] ? ": " : "",
+			 f->text);
 }
 
-static void print_failures(struct xc_result *result, int64_t item, int engine)
+/* Have all items failed alike, as with statements that do not compile? */
+static bool all_failed_alike(struct xc_result *result, int64_t items)
+{
+	struct xc_failure first, f;
+	int64_t alike = 0;
+
+	if (xc_failure(result, 0, &first) < 0)
+		return false;
+	for (int64_t i = 0; xc_failure(result, i, &f) == 0; i++)
+		if (f.state == first.state && f.code == first.code && !strcmp(f.text, first.text))
+			alike += f.count;
+	return alike == items;
+}
+
+static void print_failures(struct xc_result *result, int64_t items, const int *ids)
 {
 	struct xc_failure f;
+	char who[32];
 
-	for (int64_t i = 0; xc_failure(result, i, &f) == 0; i++)
-		if (item >= f.first && item < f.first + f.count)
-			print_failure(engine, &f);
+	if (items > 1 && all_failed_alike(result, items)) {
+		xc_failure(result, 0, &f);
+		snprintf(who, sizeof who, "all %lld engines", (long long)items);
+		print_failure(who, &f);
+		return;
+	}
+	for (int64_t item = 0; item < items; item++) {
+		snprintf(who, sizeof who, "engine %d", ids[item]);
+		for (int64_t i = 0; xc_failure(result, i, &f) == 0; i++)
+			if (item >= f.first && item < f.first + f.count)
+				print_failure(who, &f);
+	}
 }
 
 /* Waits, and prints what came of it. */
@@ -133,8 +157,8 @@ static int report(struct xc_result *result, const int *ids)
 		if (text)
 			print_output(ids[i], text, size);
 	}
-	for (int64_t i = 0; r < 0 && i < items; i++)
-		print_failures(result, i, ids[i]);
+	if (r < 0)
+		print_failures(result, items, ids);
 	if (r < 0 && xc_failure_count(result) == 0)
 		return fail(&err);
 	return r < 0 ? STATUS_FAILED : STATUS_OK;

@@ -103,7 +103,7 @@ static void print_jobs(const json_t *status)
 	const json_t *list = json_object_get(status, "jobs");
 	char inputs[32], results[32];
 
-	printf("\njobs: %zu, of %.0f clients\n", json_array_size(list),
+	printf("\njobs: %zu\nclients: %.0f with this one\n", json_array_size(list),
 	       number_at(status, "clients"));
 	if (json_array_size(list) > 0)
 		format_table(list, jobs);

@@ -288,7 +288,6 @@ static void engine_up(struct state *state, struct engine *engine)
 	engine->next_peer = NULL;
 	engine->state = ENGINE_UP;
 	engine->last_slice = engine->last_record = engine->acked_record = 0;
-	engine->reason[0] = '\0';
 	state->engines_up++;
 	engine_changed(state, engine);
 	SEND_PEER(state, engine->peer, welcome_engine, .engine = (uint64_t)engine->id);

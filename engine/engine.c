@@ -214,6 +214,8 @@ int engine_run(int channel_fd)
 		log_redirect(ENGINE_LOG_FD);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	r = sodium_init() < 0 ? error_set(&err, -EIO, "libsodium cannot be used") : 0;
+	if (r == 0 && (r = child_watch(&e)) < 0)
+		error_set(&err, r, "cannot watch for children: %s", strerror(-r));
 	if (r == 0)
 		r = map_shared(&e, &err);
 	if (r == 0)

@@ -84,6 +84,7 @@ struct engine {
 	void *scratch;		 /* aligned copy of inputs */
 	size_t scratch_size;
 	bool stopping;
+	bool is_child;		       /* made by fork in a task */
 	struct xc_task *volatile task; /* of the slice that runs; for signal handlers */
 	_Atomic uint64_t interrupted;  /* cancel_word of the item that a SIGINT hit */
 	struct cleanup *cleanups;      /* in the order of their registration */
@@ -172,6 +173,11 @@ void cleanup_run(struct engine *e, const struct program *program);
 
 /* signals.c: handlers of SIGINT and SIGTERM, for this engine. */
 void signals_catch(struct engine *e);
+
+/* child.c: is_child will be true in processes that tasks fork; 0 or -errno. */
+int child_watch(struct engine *e);
+/* The end of such a process, without what else is done at exit. */
+void child_end(void) __attribute__((noreturn));
 
 /* builtin.c */
 xc_task_fn *builtin_find(uint64_t number);

@@ -214,6 +214,8 @@ static void run_item(struct engine *e, struct xc_task *task, const struct input 
 	task->has_text = false;
 	e->given = 0;
 	code = e->now.fn(task, input, out);
+	if (e->is_child)
+		child_end();
 	if (code != 0)
 		e->given = 0;
 	/* Negative codes are ours: say that an item could not run at all. */

@@ -72,7 +72,10 @@ int xci_store(struct xc_client *client, struct xc_error *err)
 	if (client->is_lost)
 		return xci_lost(client, err);
 	return error_set(err, XC_ENOENGINE, "no agent with engines is up on this host%s%s",
-			 last.text[0] ? ": " : "; call xc_wait_for_engines first", last.text);
+			 last.text[0] ? ": "
+				      : ": call xc_wait_for_engines first, or add some with "
+					"`xcluster engines`",
+			 last.text);
 }
 
 int xci_object_put(struct xc_client *client, const void *data, uint64_t size, unsigned char *id,

@@ -352,7 +352,7 @@ static int is_running(const char *dir, struct xc_error *err)
 	if (cluster_file(dir, lock, sizeof lock, CLUSTER_LOCK) < 0)
 		return 0;
 	r = find_holder(lock, &holder);
-	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM)
+	if (r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EACCES)
 		return error_set(err, r, "cannot open %s: %s", lock, strerror(-r));
 	return holder != 0;
 }

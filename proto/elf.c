@@ -51,7 +51,10 @@ bool elf_find_offset(const struct elf_view *v, uint64_t address, uint64_t *offse
 int elf_read_header(struct elf_view *v, struct elf_info *info, struct xc_error *err)
 {
 	if (v->size < EI_NIDENT || memcmp(v->bytes, ELFMAG, SELFMAG) != 0)
-		return error_set(err, XC_ECODE, "not an ELF file");
+		return error_set(
+			err, XC_ECODE,
+			"not an ELF file: give a library, as of cc -shared -fPIC; sources are "
+			"for xc_load_source");
 	/* Type and machine stand at the same place in all classes. */
 	if (!elf_fits(v->size, offsetof(ElfW(Ehdr), e_type), 4))
 		return elf_damaged(err, "header");

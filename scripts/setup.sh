@@ -129,6 +129,7 @@ install_missing()
 
 release_build()
 {
+	say "building in $root/build"
 	log=$(mktemp)
 	if { [ -f "$root/build/build.ninja" ] ||
 		meson setup --buildtype=release "$root/build" "$root"; } >"$log" 2>&1 &&

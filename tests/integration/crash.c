@@ -402,6 +402,32 @@ START_TEST(shared_data_cannot_be_written)
 }
 END_TEST
 
+static int fork_and_return(struct xc_task *task, const void *in, void *out)
+{
+	(void)task;
+	if (fork() < 0)
+		return XC_TASK_FAILED;
+	*(int64_t *)out = *(const int64_t *)in + 1;
+	return 0;
+}
+
+/* A child that went on as an engine would take items that nobody hears of. */
+START_TEST(a_child_that_returns_is_no_engine)
+{
+	static int64_t out[N];
+	struct xc_result *result;
+
+	result = xc_map_range_async(xc_balanced(client), fork_and_return, 100, out, sizeof *out,
+				    NULL, &err);
+	ck_assert_msg(result != NULL, "%s", err.text);
+	assert_ok(xc_wait(result, LIMIT, &err), err);
+	for (int64_t i = 0; i < 100; i++)
+		ck_assert_int_eq(out[i], i + 1);
+	xc_result_destroy(result);
+	assert_ok(xc_apply(xc_all(client), check_data, NULL, 0, NULL, 0, NULL, &err), err);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("crash");
@@ -419,6 +445,7 @@ int main(void)
 	tcase_add_test(tests, killed_while_idle);
 	tcase_add_test(tests, pushed_while_an_engine_is_down);
 	tcase_add_test(tests, shared_data_cannot_be_written);
+	tcase_add_test(tests, a_child_that_returns_is_no_engine);
 	add_cluster_stop(stop);
 	return run_tests(suite);
 }

@@ -698,7 +698,10 @@ START_TEST(exec_command)
 	ck_assert_str_eq(output.err, "xcluster: engine 1: failed with code 4\n");
 	XCLUSTER(&output, "exec", "--engines=2,0", "--cflags=-DNUMBER=7", "--file", file);
 	ck_assert_int_eq(output.status, 1);
-	ck_assert_str_eq(output.err, "xcluster: engine 2: failed with code 7\n"
+	ck_assert_str_eq(output.err, "xcluster: all 2 engines: failed with code 7\n");
+	XCLUSTER(&output, "exec", "--engines=2,0", "return 7 + xc_task_engine(task);");
+	ck_assert_int_eq(output.status, 1);
+	ck_assert_str_eq(output.err, "xcluster: engine 2: failed with code 9\n"
 				     "xcluster: engine 0: failed with code 7\n");
 	XCLUSTER(&output, "exec", "--engines=1", "nothing;");
 	ck_assert_int_eq(output.status, 1);

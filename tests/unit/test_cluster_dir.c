@@ -267,6 +267,26 @@ START_TEST(test_find)
 }
 END_TEST
 
+/* A cluster of somebody else is not taken for one that is not there. */
+START_TEST(test_find_without_permission)
+{
+	char found[CLUSTER_PATH_MAX];
+	uid_t me = geteuid();
+	pid_t holder;
+	int r;
+
+	make("one");
+	write_connection();
+	holder = hold(CLUSTER_LOCK, SIG_DFL);
+	ck_assert_int_eq(me == 0 ? seteuid(65534) : chmod(dir, 0), 0);
+	r = connection_find("one", found, sizeof found, &err);
+	ck_assert_int_eq(me == 0 ? seteuid(me) : chmod(dir, 0700), 0);
+	ck_assert_int_eq(r, -EACCES);
+	ck_assert_ptr_nonnull(strstr(err.text, strerror(EACCES)));
+	kill_and_wait(holder);
+}
+END_TEST
+
 /* ---- Holders -------------------------------------------------------------------- */
 
 START_TEST(test_holders)
@@ -330,6 +350,7 @@ int main(void)
 	tcase_add_test(tests, test_list);
 	tcase_add_test(tests, test_lock);
 	tcase_add_test(tests, test_find);
+	tcase_add_test(tests, test_find_without_permission);
 	tcase_add_test(tests, test_holders);
 	tcase_add_test(tests, test_end);
 	suite_add_tcase(suite, tests);

@@ -287,6 +287,10 @@ START_TEST(test_roster)
 	roster = expect_roster(client);
 	ck_assert_int_eq(roster.state, ENGINE_DOWN);
 	ck_assert_str_eq(roster.reason, "engine 1: why");
+	desk_engine(agent, 1, 2);
+	roster = expect_roster(client);
+	ck_assert_int_eq(roster.state, ENGINE_UP);
+	ck_assert_str_eq(roster.reason, "engine 1: why"); /* for those who look later */
 	desk_run();
 	ck_assert_uint_eq(desk_receive(client), 0); /* no news */
 	/* A new client gets all of it. */
