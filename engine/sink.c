@@ -41,6 +41,15 @@ void sink_close(struct slot *slot)
 	slot->sink.fd = slot->sink.log = -1;
 }
 
+/* A stream that a task has opened to append would do so at the memory's end. */
+static void forbid_append(const struct sink *sink)
+{
+	int flags = fcntl(sink->fd, F_GETFL);
+
+	if (flags >= 0 && flags & O_APPEND)
+		fcntl(sink->fd, F_SETFL, flags & ~O_APPEND);
+}
+
 /* Up to where has been printed. A task may have rewound it, or moved it to its end,
  * where nothing can be written: then it goes on behind what is known. */
 static uint64_t position(const struct slot *slot)
@@ -218,6 +227,7 @@ static void sink_tick(struct slot *slot)
 	if (can_tell(slot))
 		tell(slot, at);
 	sink->written = slot->page->written;
+	forbid_append(sink);
 	if (is_new || begin(slot->page, at) >= sink->freed + PAGE)
 		give_back(slot, at);
 }
