@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#define INTERRUPTIONS_MAX 100
+
 void message_init(struct message *m)
 {
 	m->type = 0;
@@ -37,35 +39,41 @@ void message_move(struct message *to, struct message *from)
 	from->count = 0;
 }
 
-/* N.B. neither waits, but both look for news of the socket at times, and a signal that
- * comes in that moment ends the call. Half a message would spoil the next one. */
+/* N.B. none of these waits, but all look for news of the socket at times, and a signal
+ * that comes in that moment ends the call. Half a message would spoil the next one.
+ * In a child made by fork ZeroMQ says EINTR for ever. */
+static bool is_to_go_on(int r, int *interruptions)
+{
+	return r < 0 && errno == EINTR && ++*interruptions < INTERRUPTIONS_MAX;
+}
+
 static int send_part(zmq_msg_t *part, void *socket, bool more)
 {
-	int r;
+	int r, interruptions = 0;
 
 	do
 		r = zmq_msg_send(part, socket, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0));
-	while (r < 0 && errno == EINTR);
+	while (is_to_go_on(r, &interruptions));
 	return r;
 }
 
 static int receive_part(zmq_msg_t *part, void *socket)
 {
-	int r;
+	int r, interruptions = 0;
 
 	do
 		r = zmq_msg_recv(part, socket, ZMQ_DONTWAIT);
-	while (r < 0 && errno == EINTR);
+	while (is_to_go_on(r, &interruptions));
 	return r;
 }
 
 static int send_route(const void *route, void *socket)
 {
-	int r;
+	int r, interruptions = 0;
 
 	do
 		r = zmq_send(socket, route, ROUTE_SIZE, ZMQ_DONTWAIT | ZMQ_SNDMORE);
-	while (r < 0 && errno == EINTR);
+	while (is_to_go_on(r, &interruptions));
 	return r;
 }
 

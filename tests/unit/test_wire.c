@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "libcluster/wire.h"
 #include "tests/unit/unit.h"
@@ -151,6 +153,24 @@ START_TEST(test_signals)
 }
 END_TEST
 
+/* ZeroMQ's sockets are of no use there, which must show. */
+START_TEST(test_forked_child)
+{
+	uint64_t end = now_ns() + UINT64_C(10000000000);
+	int status = 0, r = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		do
+			r = message_receive(router, &m, true, false);
+		while (r == 0 && now_ns() < end);
+		_exit(r == -EINTR ? 7 : 8);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(WEXITSTATUS(status), 7);
+}
+END_TEST
+
 START_TEST(test_nobody_there)
 {
 	route[5]++;
@@ -168,6 +188,7 @@ int main(void)
 	tcase_add_test(tests, test_garbage);
 	tcase_add_test(tests, test_move);
 	tcase_add_test(tests, test_signals);
+	tcase_add_test(tests, test_forked_child);
 	tcase_add_test(tests, test_nobody_there);
 	return unit_run(tests);
 }
