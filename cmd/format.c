@@ -1,6 +1,7 @@
 /* format.c: sizes, times and tables for people. */
 #include "cmd/format.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,12 +34,19 @@ char *format_time(char *text, size_t size, double seconds)
 	return text;
 }
 
-/* Neither line ends nor what would steer the terminal. */
+/* Neither line ends nor what would steer the terminal: C0, DEL, and C1 in UTF-8. */
 static void defuse(char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == '\177')
-			*text = '?';
+	char *to = text;
+
+	for (; *text; text++) {
+		const unsigned char *c = (const unsigned char *)text;
+		bool is_c1 = c[0] == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0;
+
+		*to++ = is_c1 || *c < ' ' || *c == 0x7F ? '?' : *text;
+		text += is_c1;
+	}
+	*to = '\0';
 }
 
 /* Characters of a UTF-8 text. */

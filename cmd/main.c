@@ -1,8 +1,10 @@
 /* main.c: the table of subcommands. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/command.h"
 
@@ -54,9 +56,13 @@ static const struct command *find(const char *name)
 /* A text that has got lost is a failure; that nobody wants one is not. */
 static int finish(int status)
 {
-	if (fflush(stdout) == 0 || errno == EBADF)
+	bool is_lost = ferror(stdout); /* some of it, earlier */
+	bool is_flushed = fflush(stdout) == 0;
+
+	if (is_flushed && !is_lost)
 		return status;
-	complain("cannot write the output: %s", strerror(errno));
+	complain("cannot write the output: %s",
+		 is_flushed ? "an earlier part of it is lost" : strerror(errno));
 	return status == STATUS_OK ? STATUS_FAILED : status;
 }
 
@@ -87,10 +93,23 @@ static int help(int argc, char **argv)
 	return STATUS_OK;
 }
 
+/* Or else what we open would be taken for them. */
+static void fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const struct command *command;
 
+	fill_standard_descriptors();
 	argp_err_exit_status = STATUS_USAGE;
 	if (argc < 2) {
 		print_help(stderr);

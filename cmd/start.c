@@ -292,6 +292,7 @@ static void announce(const struct start *s)
 		json_decref(json);
 	}
 	fflush(stdout);
+	clearerr(stdout); /* the cluster runs, whether somebody reads this or not */
 }
 
 /* ---- The ends ----------------------------------------------------------------- */

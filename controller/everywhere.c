@@ -67,6 +67,7 @@ static void add_entry(struct state *state, struct job *job, struct span object)
 	}
 	snprintf(entry->name, sizeof entry->name, "%s", job_name(job));
 	entry->is_variable = job->flags & JOB_VARIABLE;
+	entry->job = job;
 	zmq_msg_init(&entry->task);
 	zmq_msg_copy(&entry->task, &job->task);
 	zmq_msg_init(&entry->payload);
@@ -85,6 +86,21 @@ void everywhere_submit(struct state *state, struct job *job, struct span object,
 	if (job->flags & JOB_EVERYWHERE)
 		add_entry(state, job, object);
 	reach_others(state, job, targets);
+}
+
+/* A library whose constructor crashes or does not end would go on to do so in every
+ * engine to come. */
+void everywhere_end(struct state *state, const struct job *job)
+{
+	struct everywhere *entry, *next;
+
+	DL_FOREACH_SAFE (state->log, entry, next) {
+		if (entry->job != job)
+			continue;
+		entry->job = NULL;
+		if (job->failed == job->items)
+			entry_free(state, entry);
+	}
 }
 
 /* Before what clients have for the engine already: one that died at its first

@@ -99,6 +99,8 @@ void job_retire(struct state *state, struct job *job)
 	struct attachment *attachment, *next_attachment;
 	struct rerun *rerun, *next;
 
+	if (job->flags & JOB_EVERYWHERE)
+		everywhere_end(state, job);
 	if (job->is_runnable) {
 		bool cancelled = job->cancelled;
 

@@ -231,6 +231,7 @@ struct client {
 struct everywhere {
 	char name[256];
 	bool is_variable;
+	const struct job *job; /* borrowed; NULL: it has ended */
 	zmq_msg_t task, payload;
 	bool has_object;
 	unsigned char object[OBJECT_SIZE];
@@ -485,6 +486,8 @@ bool output_settle(struct slice *slice, struct failure_run *run, int64_t at, int
  * among the targets) get it, too. */
 void everywhere_submit(struct state *state, struct job *job, struct span object,
 		       zmq_msg_t *targets);
+/* The job ends: what no engine has taken is not brought to later ones. */
+void everywhere_end(struct state *state, const struct job *job);
 void everywhere_replay(struct state *state, struct engine *engine);
 void everywhere_free(struct state *state);
 

@@ -56,9 +56,10 @@ static uint64_t position(const struct engine *e)
 	if (__fpending(stdout) > 0)
 		fflush(stdout);
 	at = lseek(e->output.fd, 0, SEEK_CUR);
-	if (at >= 0 && (uint64_t)at >= e->output.at)
+	if (at >= 0 && (uint64_t)at >= e->output.at && (uint64_t)at < OUTPUT_SIZE)
 		return (uint64_t)at;
-	lseek(e->output.fd, (off_t)e->output.at, SEEK_SET); /* somebody has rewound it */
+	/* Somebody has rewound it, or moved it to its end, where nothing can be written. */
+	lseek(e->output.fd, (off_t)e->output.at, SEEK_SET);
 	return e->output.at;
 }
 

@@ -87,6 +87,7 @@ struct engine {
 	bool is_child;		       /* made by fork in a task */
 	struct xc_task *volatile task; /* of the slice that runs; for signal handlers */
 	_Atomic uint64_t interrupted;  /* cancel_word of the item that a SIGINT hit */
+	uint64_t cancel_base;	       /* cancel_word of item 0 of the slice that runs */
 	struct cleanup *cleanups;      /* in the order of their registration */
 
 	/* the piece in progress */

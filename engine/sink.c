@@ -41,12 +41,30 @@ void sink_close(struct slot *slot)
 	slot->sink.fd = slot->sink.log = -1;
 }
 
-/* Up to where has been printed. */
-static uint64_t position(const struct sink *sink)
+/* A stream that a task has opened to append would do so at the memory's end. */
+static void forbid_append(const struct sink *sink)
 {
-	off_t at = sink->fd < 0 ? 0 : lseek(sink->fd, 0, SEEK_CUR);
+	int flags = fcntl(sink->fd, F_GETFL);
 
-	return at < 0 || (uint64_t)at < sink->logged ? sink->logged : (uint64_t)at;
+	if (flags >= 0 && flags & O_APPEND)
+		fcntl(sink->fd, F_SETFL, flags & ~O_APPEND);
+}
+
+/* Up to where has been printed. A task may have rewound it, or moved it to its end,
+ * where nothing can be written: then it goes on behind what is known. */
+static uint64_t position(const struct slot *slot)
+{
+	const struct sink *sink = &slot->sink;
+	off_t at = sink->fd < 0 ? -1 : lseek(sink->fd, 0, SEEK_CUR);
+	uint64_t known = slot->page ? slot->page->output : 0;
+
+	if (at >= 0 && (uint64_t)at >= sink->logged && (uint64_t)at < OUTPUT_SIZE)
+		return (uint64_t)at;
+	if (at >= 0)
+		lseek(sink->fd,
+		      (off_t)(known > sink->logged && known < OUTPUT_SIZE ? known : sink->logged),
+		      SEEK_SET);
+	return sink->logged;
 }
 
 /* ---- Into the log ------------------------------------------------------------------- */
@@ -94,7 +112,7 @@ static void bring_to_log(struct sink *sink, uint64_t at)
 
 void sink_log(struct slot *slot)
 {
-	uint64_t at = position(&slot->sink);
+	uint64_t at = position(slot);
 
 	if (at > slot->sink.logged)
 		bring_to_log(&slot->sink, at);
@@ -201,7 +219,7 @@ static void give_back(struct slot *slot, uint64_t at)
 static void sink_tick(struct slot *slot)
 {
 	struct sink *sink = &slot->sink;
-	uint64_t at = position(sink);
+	uint64_t at = position(slot);
 	bool is_new = at > sink->logged;
 
 	if (is_new)
@@ -209,6 +227,7 @@ static void sink_tick(struct slot *slot)
 	if (can_tell(slot))
 		tell(slot, at);
 	sink->written = slot->page->written;
+	forbid_append(sink);
 	if (is_new || begin(slot->page, at) >= sink->freed + PAGE)
 		give_back(slot, at);
 }
@@ -248,7 +267,7 @@ static bool is_recorded(const struct slot *slot, const struct page *page, int64_
 
 bool sink_rest(struct slot *slot, const struct page *page, struct failure_run *run)
 {
-	uint64_t at = position(&slot->sink), from = begin(page, at), cut;
+	uint64_t at = position(slot), from = begin(page, at), cut;
 	int64_t item = page->piece.first + page->piece.done;
 	char *text;
 

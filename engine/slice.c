@@ -210,7 +210,7 @@ static void run_item(struct engine *e, struct xc_task *task, const struct input 
 	if (out_size)
 		out = e->arena + page->piece.payload + (uint64_t)(i - page->piece.first) * out_size;
 	task->index = e->now.task.apart ? 0 : in->first + i;
-	task->cancel_item = cancel_word(task->cancel_value, i);
+	task->cancel_item = e->cancel_base | (uint64_t)i;
 	task->has_text = false;
 	e->given = 0;
 	code = e->now.fn(task, input, out);
@@ -353,6 +353,7 @@ static bool run_items(struct engine *e, const struct msg_slice *header, struct i
 	if (output_is_new(e)) /* by constructors of the program */
 		output_skip(e);
 	page->limit_ns = e->now.task.time_limit_ns;
+	e->cancel_base = cancel_word(header->slice, 0);
 	e->task = &task;
 	while (!is_ending(e)) {
 		room = e->piece_items - page->piece.done;

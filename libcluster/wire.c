@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#define INTERRUPTIONS_MAX 100
+
 void message_init(struct message *m)
 {
 	m->type = 0;
@@ -37,13 +39,51 @@ void message_move(struct message *to, struct message *from)
 	from->count = 0;
 }
 
+/* N.B. none of these waits, but all look for news of the socket at times, and a signal
+ * that comes in that moment ends the call. Half a message would spoil the next one.
+ * In a child made by fork ZeroMQ says EINTR for ever. */
+static bool is_to_go_on(int r, int *interruptions)
+{
+	return r < 0 && errno == EINTR && ++*interruptions < INTERRUPTIONS_MAX;
+}
+
+static int send_part(zmq_msg_t *part, void *socket, bool more)
+{
+	int r, interruptions = 0;
+
+	do
+		r = zmq_msg_send(part, socket, ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0));
+	while (is_to_go_on(r, &interruptions));
+	return r;
+}
+
+static int receive_part(zmq_msg_t *part, void *socket)
+{
+	int r, interruptions = 0;
+
+	do
+		r = zmq_msg_recv(part, socket, ZMQ_DONTWAIT);
+	while (is_to_go_on(r, &interruptions));
+	return r;
+}
+
+static int send_route(const void *route, void *socket)
+{
+	int r, interruptions = 0;
+
+	do
+		r = zmq_send(socket, route, ROUTE_SIZE, ZMQ_DONTWAIT | ZMQ_SNDMORE);
+	while (is_to_go_on(r, &interruptions));
+	return r;
+}
+
 /* Frames beyond what any message has. */
 static void drain(void *socket)
 {
 	zmq_msg_t spare;
 
 	zmq_msg_init(&spare);
-	while (zmq_msg_recv(&spare, socket, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&spare))
+	while (receive_part(&spare, socket) >= 0 && zmq_msg_more(&spare))
 		;
 	zmq_msg_close(&spare);
 }
@@ -55,13 +95,13 @@ int message_receive(void *socket, struct message *m, bool routed, bool wait)
 
 	m->type = 0;
 	m->count = 0;
-	if (zmq_msg_recv(part, socket, wait ? 0 : ZMQ_DONTWAIT) < 0)
+	if ((wait ? zmq_msg_recv(part, socket, 0) : receive_part(part, socket)) < 0)
 		return errno == EAGAIN ? 0 : -errno;
 	if (routed) {
 		if (!zmq_msg_more(part))
 			return 1;
 		part = &m->header;
-		if (zmq_msg_recv(part, socket, ZMQ_DONTWAIT) < 0)
+		if (receive_part(part, socket) < 0)
 			return -errno;
 	}
 	while (zmq_msg_more(part)) {
@@ -70,7 +110,7 @@ int message_receive(void *socket, struct message *m, bool routed, bool wait)
 			return 1;
 		}
 		part = &m->frames[m->count];
-		if (zmq_msg_recv(part, socket, ZMQ_DONTWAIT) < 0)
+		if (receive_part(part, socket) < 0)
 			return -errno;
 		m->count++;
 	}
@@ -88,15 +128,14 @@ int message_send(void *socket, const void *route, const void *header, size_t hea
 	/* First what takes memory: half a message would spoil the next one. */
 	int r = frame_copy(&head, header, header_size), sent = 0;
 
-	if (r == 0 && route && zmq_send(socket, route, ROUTE_SIZE, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+	if (r == 0 && route && send_route(route, socket) < 0)
 		r = -errno;
-	if (r == 0 && zmq_msg_send(&head, socket, ZMQ_DONTWAIT | (count ? ZMQ_SNDMORE : 0)) < 0)
+	if (r == 0 && send_part(&head, socket, count > 0) < 0)
 		r = -errno;
 	if (r < 0)
 		zmq_msg_close(&head);
 	for (; r == 0 && sent < count; sent++)
-		if (zmq_msg_send(&frames[sent], socket,
-				 ZMQ_DONTWAIT | (sent + 1 < count ? ZMQ_SNDMORE : 0)) < 0) {
+		if (send_part(&frames[sent], socket, sent + 1 < count) < 0) {
 			r = -errno;
 			break;
 		}

@@ -112,6 +112,12 @@ static void submit_all(int first, bool at_most_once)
 	}
 }
 
+static bool is_hand_empty(void *arg)
+{
+	(void)arg;
+	return in_hand() <= 0;
+}
+
 /* N items that are one slice in the engine's hands, of which the first has begun. */
 static void begin(int first, bool at_most_once)
 {
@@ -130,6 +136,9 @@ static void begin(int first, bool at_most_once)
 		for (int k = 0; k < N; k++)
 			xc_result_destroy(results[k]);
 		stage_release();
+		/* What has begun is not to be heard on the next stage. */
+		ck_assert(wait_until(is_hand_empty, NULL, LIMIT));
+		stage_close();
 	}
 }
 

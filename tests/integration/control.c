@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -113,6 +114,40 @@ START_TEST(signal_interrupts_a_running_task_on_every_engine)
 		ck_assert_int_gt(out[i], 0);
 	get_pids(xc_all(client), after);
 	ck_assert_mem_eq(before, after, sizeof before);
+}
+END_TEST
+
+/* Forks one that waits, and ends it; the code says what has ended it. */
+static int end_child(struct xc_task *task, const void *in, void *out)
+{
+	pid_t child = fork();
+	int status = 0;
+
+	(void)out;
+	while (child == 0)
+		pause();
+	if (child < 0 || kill(child, *(const int *)in) < 0)
+		return 100;
+	if (!process_ends(child, LIMIT / 4)) {
+		kill(child, SIGKILL);
+		waitpid(child, &status, 0);
+		return 101;
+	}
+	waitpid(child, &status, 0);
+	return xc_task_is_cancelled(task) ? 102 : status;
+}
+
+START_TEST(signal_to_a_child_of_a_task_is_not_for_its_item)
+{
+	static const int signals[] = { SIGINT, SIGTERM };
+	struct xc_result *result = xc_apply_async(only(0), end_child, &signals[_i],
+						  sizeof signals[_i], NULL, 0, NULL, &err);
+
+	ck_assert_msg(result != NULL, "%s", err.text);
+	ck_assert_int_eq(xc_wait(result, LIMIT, &err), XC_EFAILED);
+	ck_assert_int_eq(xc_item_state(result, 0), XC_FAILED);
+	ck_assert_int_eq(failure_of(result, 0).code, signals[_i]);
+	xc_result_destroy(result);
 }
 END_TEST
 
@@ -442,6 +477,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tests, begin, end);
 	tcase_add_loop_test(tests, signal_interrupts_a_running_task_on_every_engine, 0, 2);
+	tcase_add_loop_test(tests, signal_to_a_child_of_a_task_is_not_for_its_item, 0, 2);
 	tcase_add_loop_test(tests, signal_kills_and_engine_is_back, 0, 3);
 	tcase_add_test(tests, killed_again_and_again);
 	tcase_add_test(tests, signals_that_cannot_be);

@@ -233,6 +233,69 @@ START_TEST(engines_need_a_cluster)
 }
 END_TEST
 
+static const char *state_of_first(struct xc_client *client)
+{
+	static struct xc_engine_info info;
+
+	return xc_engine_info(client, 0, &info, &err) == 0 ? info.state : "";
+}
+
+static bool is_first_busy(void *client)
+{
+	return strcmp(state_of_first(client), "busy") == 0;
+}
+
+static bool is_first_back(void *client)
+{
+	struct xc_engine_info info;
+
+	return strcmp(state_of_first(client), "idle") == 0 &&
+	       xc_engine_info(client, 0, &info, &err) == 0 && info.restarts == 1;
+}
+
+/* Loads it in a process of its own, which is killed if that does not end. */
+static void load_in_vain(struct xc_client *client, bool is_endless)
+{
+	struct xc_client *own;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (xc_open(&own, NULL, &err) == 0)
+			xc_load(xc_all(own), test_path("libendless.so"), &err);
+		_exit(0);
+	}
+	if (is_endless) {
+		ck_assert(wait_until(is_first_busy, client, LIMIT));
+		kill(child, SIGKILL);
+	}
+	child_end(child);
+}
+
+/* By any of two ways in which it fails everywhere. */
+START_TEST(what_no_engine_could_load_is_not_brought_to_late_ones)
+{
+	struct xc_engine_info info;
+	struct xc_client *client;
+	struct program agent;
+
+	start_cluster(1);
+	client = open_client(1);
+	compile("libendless.so", "endless.c", _i ? "-shared -fPIC -DENDLESS" : "-shared -fPIC");
+	load_in_vain(client, _i);
+	assert_ok(xc_wait_for_engines(client, 1, LIMIT, &err), err);
+	ck_assert(wait_until(is_first_back, client, LIMIT));
+	join(&agent, "1");
+	assert_ok(xc_wait_for_engines(client, 2, LIMIT, &err), err);
+	push_number(xc_all(client), "a", 1);
+	CHECK_NUMBERS(client, "a", 1, 1);
+	assert_ok(xc_engine_info(client, 1, &info, &err), err);
+	ck_assert_int_eq(info.restarts, 0);
+	xc_close(client);
+	stop_cluster();
+	program_end(&agent);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("late");
@@ -242,6 +305,7 @@ int main(void)
 	tcase_add_test(tests, pushes_while_engines_join);
 	tcase_add_test(tests, a_running_job_spreads_to_late_engines);
 	tcase_add_loop_test(tests, engines_leave_with_their_agent, 0, 3);
+	tcase_add_loop_test(tests, what_no_engine_could_load_is_not_brought_to_late_ones, 0, 2);
 	tcase_add_test(tests, engines_need_a_cluster);
 	return run_tests(suite);
 }

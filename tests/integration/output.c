@@ -3,6 +3,7 @@
 #include "tests/support/support.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -526,6 +527,55 @@ START_TEST(output_of_a_job_is_limited)
 }
 END_TEST
 
+#define APPEND (-1)
+
+static int move_output(struct xc_task *task, const void *in, void *out)
+{
+	(void)task;
+	(void)out;
+	if (*(const int *)in == APPEND)
+		return fcntl(STDOUT_FILENO, F_SETFL, O_APPEND) < 0;
+	return lseek(STDOUT_FILENO, 0, *(const int *)in) < 0;
+}
+
+static int print_word(struct xc_task *task, const void *in, void *out)
+{
+	(void)task;
+	(void)in;
+	(void)out;
+	printf("word\n");
+	return 0;
+}
+
+static bool all_print(void *arg)
+{
+	struct xc_result *result =
+		xc_apply_async(xc_all(client), print_word, NULL, 0, NULL, 0, NULL, &err);
+	bool all = result && xc_wait(result, LIMIT, &err) == 0;
+
+	(void)arg;
+	for (int i = 0; all && i < ENGINES; i++) {
+		const char *text = xc_output(result, i, NULL);
+
+		all = text && strcmp(text, "word\n") == 0;
+	}
+	xc_result_destroy(result);
+	return all;
+}
+
+/* Other items' output is soon there again. */
+START_TEST(output_after_a_task_has_moved_it)
+{
+	static const int ways[] = { SEEK_SET, SEEK_END, APPEND };
+
+	ck_assert(all_print(NULL));
+	assert_ok(xc_apply(xc_all(client), move_output, &ways[_i], sizeof ways[_i], NULL, 0, NULL,
+			   &err),
+		  err);
+	ck_assert(wait_until(all_print, NULL, LIMIT));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("output");
@@ -545,6 +595,7 @@ int main(void)
 	tcase_add_test(tests, output_utf8);
 	tcase_add_test(tests, output_100_mb_is_cut);
 	tcase_add_test(tests, output_of_a_job_is_limited);
+	tcase_add_loop_test(tests, output_after_a_task_has_moved_it, 0, 3);
 	add_cluster_stop(stop);
 	return run_tests(suite);
 }

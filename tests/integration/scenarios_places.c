@@ -191,6 +191,17 @@ START_TEST(output_that_is_lost_is_a_failure)
 	RUN(&output, "sh", "-c", "exec \"$1\" status >/dev/full", "sh", xcluster_command());
 	ck_assert_int_eq(output.status, 1);
 	ck_assert_msg(strstr(output.err, strerror(ENOSPC)) != NULL, "%s", output.err);
+	/* Also what was written before the end. */
+	RUN(&output, "sh", "-c", "exec \"$1\" logs >/dev/full", "sh", xcluster_command());
+	ck_assert_int_eq(output.status, 1);
+	ck_assert_msg(strstr(output.err, "cannot write the output") != NULL, "%s", output.err);
+	RUN(&output, "sh", "-c", "exec \"$1\" logs >&-", "sh", xcluster_command());
+	ck_assert_int_eq(output.status, 0);
+	RUN(&output, "sh", "-c", "exec \"$1\" start --cluster-id b -n 1 <&- >&- 2>&-", "sh",
+	    xcluster_command());
+	ck_assert_int_eq(output.status, 0);
+	XCLUSTER(&output, "stop", "--cluster-id", "b");
+	ck_assert_int_eq(output.status, 0);
 	RUN(&output, "sh", "-c", "exec \"$1\" status >&-", "sh", xcluster_command());
 	ck_assert_int_eq(output.status, 0);
 	stop_cluster();

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct answer {
@@ -244,6 +245,27 @@ static bool has_processes(void *arg)
 	return cluster_processes(NULL, 0) >= *(const int *)arg;
 }
 
+/* The tests' own eyes: a process has no environment while it begins another program. */
+START_TEST(processes_are_seen_in_an_exec)
+{
+	static const char again[] = "[ $1 -gt 1000 ] && exit; exec sh -c \"$0\" \"$0\" $(($1 + 1))";
+	struct program program;
+	siginfo_t info = { 0 };
+	int one = 1;
+
+	PROGRAM(&program, "sh", "-c", again, again, "1");
+	ck_assert(wait_until(has_processes, &one, LIMIT));
+	do {
+		int n = cluster_processes(NULL, 0);
+
+		ck_assert_int_eq(
+			waitid(P_PID, (id_t)program.pid, &info, WEXITED | WNOHANG | WNOWAIT), 0);
+		ck_assert_msg(n > 0 || info.si_pid, "it was not seen");
+	} while (!info.si_pid);
+	ck_assert_int_eq(program_end(&program), 0);
+}
+END_TEST
+
 /* Interrupts `start -n 8` as soon as it has 1, 2, ... processes. */
 START_TEST(interrupted_start_leaves_nothing)
 {
@@ -415,6 +437,7 @@ int main(void)
 	tcase_add_test(tests, stop_ends_tasks_that_block_signals);
 	tcase_add_loop_test(tests, foreground, 0, 3);
 	tcase_add_test(tests, foreground_ends_with_stop);
+	tcase_add_test(tests, processes_are_seen_in_an_exec);
 	tcase_add_loop_test(tests, interrupted_start_leaves_nothing, 0, MOMENTS * INTERRUPTIONS);
 	tcase_add_test(tests, missing_engines_are_named);
 	tcase_add_test(tests, engines_default_to_cores_allowed);

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define EXEC_LOOKS 50 /* at a process without an environment */
+
 double now(void)
 {
 	struct timespec ts;
@@ -54,20 +56,43 @@ bool process_ends(pid_t pid, double limit)
 	return r > 0;
 }
 
-static bool is_of_cluster(pid_t pid)
+static ssize_t read_environment(pid_t pid, char *environment, size_t size)
 {
-	static char environment[1 << 18];
-	char path[64], wanted[512];
-	ssize_t size;
-	int fd, n;
+	char path[64];
+	ssize_t n;
+	int fd;
 
-	n = snprintf(wanted, sizeof wanted, "XCLUSTER_DIR=%s", getenv("XCLUSTER_DIR"));
 	snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return false;
-	size = read(fd, environment, sizeof environment);
+		return -1;
+	n = read(fd, environment, size);
 	close(fd);
+	return n;
+}
+
+/* In the middle of an exec a process has a file that it runs, but no environment yet;
+ * kernel threads and the dead have no file. */
+static bool may_be_in_exec(pid_t pid)
+{
+	char path[64], byte;
+
+	snprintf(path, sizeof path, "/proc/%d/exe", (int)pid);
+	return readlink(path, &byte, 1) > 0;
+}
+
+static bool is_of_cluster(pid_t pid)
+{
+	static char environment[1 << 18];
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	char wanted[512];
+	int n = snprintf(wanted, sizeof wanted, "XCLUSTER_DIR=%s", getenv("XCLUSTER_DIR"));
+	ssize_t size = read_environment(pid, environment, sizeof environment);
+
+	for (int k = 0; size == 0 && k < EXEC_LOOKS && may_be_in_exec(pid); k++) {
+		ppoll(NULL, 0, &pause, NULL);
+		size = read_environment(pid, environment, sizeof environment);
+	}
 	/* With its terminating null, so that /tmp/a does not find /tmp/ab. */
 	return size > 0 && memmem(environment, (size_t)size, wanted, (size_t)n + 1);
 }

@@ -36,8 +36,9 @@ static struct engine *engine_new(int channel, int arena_fd)
 {
 	struct engine *e = calloc(1, sizeof *e);
 
-	rig.output = memfd_create("output", 0);
+	rig.output = memfd_create("output", MFD_ALLOW_SEALING);
 	ck_assert_int_eq(ftruncate(rig.output, (off_t)OUTPUT_SIZE), 0);
+	ck_assert_int_eq(fcntl(rig.output, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
 	ck_assert_int_eq(output_open(e, rig.output), 0);
 	e->channel = channel;
 	e->arena_fd = arena_fd;

@@ -90,7 +90,10 @@ START_TEST(test_table)
 						 { "N", "n", NULL },
 						 { NULL, NULL, NULL } };
 	json_t *list = json_pack("[{s:s,s:i},{s:s,s:i},{s:i}]", "label", "W\u00e4lder \u68ee\u6797",
-				 "n", 1, "label", "a\nb\x1b[31mc", "n", 2, "n", 3);
+				 "n", 1, "label",
+				 "a\nb\x1b\xc2\x9b"
+				 "1mc",
+				 "n", 2, "n", 3);
 	FILE *file = fopen(fixture_path("table"), "w+");
 	int saved = dup(1);
 	char text[256];
@@ -108,7 +111,7 @@ START_TEST(test_table)
 	text[n] = '\0';
 	ck_assert_str_eq(text, "  LABEL      N\n"
 			       "  W\u00e4lder \u68ee\u6797  1\n"
-			       "  a?b?[31mc  2\n"
+			       "  a?b??1mc   2\n"
 			       "  -          3\n");
 	fclose(file);
 	json_decref(list);

@@ -93,6 +93,38 @@ START_TEST(test_replaced)
 }
 END_TEST
 
+static void refuse(struct desk_peer *at, uint64_t record)
+{
+	struct msg_slice s = DESK_EXPECT(at, SLICE, slice);
+	struct failure_run run = {
+		.count = 1, .state = XC_FAILED, .code = 1, .attempts = 1, .text = span_of("no")
+	};
+	char failures[FAILURE_RUN_MAX];
+	struct span frames[2] = { { failures, failure_run_pack(failures, sizeof failures, &run) },
+				  { NULL, 0 } };
+
+	DESK_SEND_FRAMES(at, done, frames, 2, .slot = at->slot, .epoch = at->epoch,
+			 .record = record, .slice = s.slice, .count = 1, .busy_ns = 1000,
+			 .last = true);
+}
+
+/* What no engine has taken; of a name that was given again meanwhile, only the one. */
+START_TEST(test_failed)
+{
+	submit("X", PUSH, "x", false);
+	submit("y", PUSH, "y", true);
+	submit("X", PUSH, "again", false);
+	refuse(engine, 1);
+	ck_assert_str_eq(desk.log->name, "y");
+	refuse(engine, 2);
+	ck_assert_str_eq(desk.log->name, "X");
+	ck_assert_ptr_null(desk.log->next);
+	expect_input(engine, 3, "again");
+	expect_input(desk_engine(agent, 1, 1), 1, "again");
+	ck_assert_ptr_null(desk.log->next);
+}
+END_TEST
+
 START_TEST(test_forgotten)
 {
 	submit("X", PUSH, "x", false);
@@ -184,6 +216,7 @@ int main(void)
 	tcase_add_test(tests, test_late_engine);
 	tcase_add_test(tests, test_first_of_all);
 	tcase_add_test(tests, test_replaced);
+	tcase_add_test(tests, test_failed);
 	tcase_add_test(tests, test_forgotten);
 	tcase_add_test(tests, test_names_of_two_kinds);
 	tcase_add_test(tests, test_engine_up_meanwhile);

@@ -118,6 +118,25 @@ START_TEST(test_rewound)
 }
 END_TEST
 
+/* The same for one that moves to its end, or beyond: nothing can be written there. */
+START_TEST(test_moved_to_its_end)
+{
+	static const off_t places[] = { 0, 1 << 20 };
+
+	print("one", 3);
+	output_take(e, 100, 1);
+	ck_assert_int_eq(lseek(rig.output, places[_i], SEEK_END), (off_t)OUTPUT_SIZE + places[_i]);
+	ck_assert_int_lt(write(rig.output, "lost", 4), 4);
+	ck_assert(!output_has_moved(e));
+	print("two", 3);
+	ck_assert(output_is_new(e));
+	output_take(e, 101, 1);
+	ck_assert_uint_eq(rig.page->output, 6);
+	ck_assert_uint_eq(rig.page->piece.printed, 2);
+	piece_send(e, true);
+}
+END_TEST
+
 /* Over the end of the window, also with the first byte at its last place. */
 START_TEST(test_window)
 {
@@ -173,6 +192,7 @@ int main(void)
 	tcase_add_test(tests, test_items);
 	tcase_add_test(tests, test_zero_bytes);
 	tcase_add_test(tests, test_rewound);
+	tcase_add_loop_test(tests, test_moved_to_its_end, 0, 2);
 	tcase_add_test(tests, test_window);
 	tcase_add_loop_test(tests, test_long, 0, 3);
 	tcase_add_test(tests, test_piece_ends);

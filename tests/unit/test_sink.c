@@ -81,6 +81,28 @@ START_TEST(test_log)
 }
 END_TEST
 
+/* By a task that rewinds it, or moves it to its end, where nothing can be written. */
+START_TEST(test_moved)
+{
+	size_t size;
+	char *text;
+
+	print("one\n", 4);
+	tick();
+	lseek(rig.output, 0, _i ? SEEK_END : SEEK_SET);
+	tick();
+	print("two\n", 4);
+	tick();
+	text = logged(&size);
+	ck_assert_str_eq(text, "one\ntwo\n");
+	free(text);
+	rig.page->output = 100;
+	lseek(rig.output, 0, _i ? SEEK_END : SEEK_SET);
+	tick();
+	ck_assert_int_eq(lseek(rig.output, 0, SEEK_CUR), 100);
+}
+END_TEST
+
 START_TEST(test_much_at_a_time)
 {
 	size_t size;
@@ -312,6 +334,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tests, begin, end);
 	tcase_add_test(tests, test_log);
+	tcase_add_loop_test(tests, test_moved, 0, 2);
 	tcase_add_test(tests, test_much_at_a_time);
 	tcase_add_test(tests, test_log_begins_anew);
 	tcase_add_test(tests, test_memory);

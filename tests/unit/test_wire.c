@@ -1,6 +1,11 @@
 /* test_wire.c: whole messages between two sockets of this process. */
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "libcluster/wire.h"
 #include "tests/unit/unit.h"
@@ -110,6 +115,62 @@ START_TEST(test_move)
 }
 END_TEST
 
+static atomic_bool enough;
+
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+static void *send_signals(void *thread)
+{
+	while (!enough)
+		pthread_kill(*(pthread_t *)thread, SIGUSR1);
+	return NULL;
+}
+
+/* Signals that come in the middle of a message leave it whole: half of one would spoil
+ * the next, too. */
+START_TEST(test_signals)
+{
+	pthread_t self = pthread_self(), sender;
+	uint64_t end = now_ns() + 400000000;
+	int r;
+
+	signal(SIGUSR1, ignore);
+	ck_assert_int_eq(pthread_create(&sender, NULL, send_signals, &self), 0);
+	do {
+		ck_assert_int_eq(send_frames(2), 0);
+		do
+			r = message_receive(router, &m, true, false);
+		while (r == 0);
+		ck_assert_int_eq(r, 1);
+		ck_assert_int_eq(m.type, 0);
+		ck_assert_int_eq(m.count, 2);
+	} while (now_ns() < end);
+	enough = true;
+	pthread_join(sender, NULL);
+}
+END_TEST
+
+/* ZeroMQ's sockets are of no use there, which must show. */
+START_TEST(test_forked_child)
+{
+	uint64_t end = now_ns() + UINT64_C(10000000000);
+	int status = 0, r = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		do
+			r = message_receive(router, &m, true, false);
+		while (r == 0 && now_ns() < end);
+		_exit(r == -EINTR ? 7 : 8);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(WEXITSTATUS(status), 7);
+}
+END_TEST
+
 START_TEST(test_nobody_there)
 {
 	route[5]++;
@@ -126,6 +187,8 @@ int main(void)
 	tcase_add_test(tests, test_frames);
 	tcase_add_test(tests, test_garbage);
 	tcase_add_test(tests, test_move);
+	tcase_add_test(tests, test_signals);
+	tcase_add_test(tests, test_forked_child);
 	tcase_add_test(tests, test_nobody_there);
 	return unit_run(tests);
 }
