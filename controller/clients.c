@@ -45,7 +45,7 @@ void client_remove(struct state *state, struct client *client)
 	DL_DELETE(state->clients, client);
 	DL_APPEND(state->departed, client);
 	HASH_ITER (hh, client->attachments, attachment, next_attachment) {
-		attachment_free(attachment);
+		attachment_free(state, attachment);
 	}
 	outbox_clear(state, client);
 	HASH_ITER (hh, client->jobs, job, next) {

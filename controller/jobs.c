@@ -119,7 +119,7 @@ void job_retire(struct state *state, struct job *job)
 	free(job->only);
 	job->only = NULL;
 	DL_FOREACH_SAFE (job->attachments, attachment, next_attachment) {
-		attachment_free(attachment);
+		attachment_free(state, attachment);
 	}
 	if (job->client) {
 		HASH_DEL(job->client->jobs, job);

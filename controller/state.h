@@ -434,7 +434,7 @@ void history_free(struct state *state);
 int on_attach(struct state *state, struct peer *peer, struct message *m);
 int on_detach(struct state *state, struct peer *peer, struct message *m);
 struct attachment *attachment_find(struct client *client, uint64_t number);
-void attachment_free(struct attachment *attachment);
+void attachment_free(struct state *state, struct attachment *attachment);
 /* Copies to all that are attached. */
 void attachments_tell(struct state *state, struct job *job, const struct msg_result *result,
 		      zmq_msg_t *failures, zmq_msg_t *payload);
