@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define ENGINES	  3
@@ -451,12 +450,13 @@ static void change_engines(void)
 {
 	struct output output;
 	const struct xc_view *view;
-	struct xc_client *client = random_client();
+	struct xc_client *client = clients[0];
 	int r;
 
 	if (xc_view_size(xc_all(client)) <= ENGINES) {
 		XCLUSTER(&output, "engines", "-n", "1");
 		CHECK(output.status == 0, "%s", output.err);
+		assert_ok(xc_wait_for_engines(client, ENGINES, LIMIT, &err), err);
 		return;
 	}
 	r = xc_view_at(xc_all(client), dice(ENGINES + 1), &view, &err);
@@ -465,43 +465,46 @@ static void change_engines(void)
 	CHECK(r == 0 || r == XC_ENOENGINE, "%d: %s", r, err.text);
 }
 
-/* Another client, which ends in whatever state it is. */
-static void run_and_die(void)
+/* Another client, a process of its own, which ends in whatever state it is. */
+static void run_and_die(const char *first, const char *id)
 {
+	struct xc_map_options options = { .start = atoll(first) };
 	int64_t out[ITEMS];
 	struct xc_result *result;
 	struct xc_client *client;
-	struct work *work;
 
-	if (xc_open(&client, NULL, NULL) < 0)
+	state = (unsigned)options.start;
+	options.on_disconnect = dice(2) ? XC_DISCONNECT_KEEP : XC_DISCONNECT_CANCEL;
+	if (xc_open(&client, NULL, &err) < 0)
 		_exit(1);
-	work = new_work(1 + dice(ITEMS));
-	result = xc_map_range_async(
-		xc_balanced(client), work_on, work->n, out, sizeof *out,
-		&(struct xc_map_options){ .start = work->first, .on_disconnect = dice(2) }, NULL);
-	if (handles[0].work && handles[0].work->id[0])
-		xc_attach(client, handles[0].work->id, NULL, 0, NULL);
+	result = xc_map_range_async(xc_balanced(client), work_on, 1 + dice(ITEMS), out, sizeof *out,
+				    &options, &err);
+	if (id[0])
+		xc_attach(client, id, NULL, 0, NULL);
 	if (dice(2))
 		xc_wait(result, 0.001 * dice(20), NULL);
 	if (dice(2))
 		xc_close(client);
-	_exit(0);
+	_exit(0); /* in the middle of all */
 }
 
 static void client_dies(void)
 {
-	pid_t pid;
+	struct handle *handle = random_handle();
+	const struct work *work;
+	struct program program;
+	char first[24];
 
 	if (work_count > WORKS - 2 * BATCH)
 		return;
-	pid = fork();
-	ck_assert_int_ge(pid, 0);
-	if (pid == 0)
-		run_and_die();
-	new_work(ITEMS); /* that number is taken */
+	work = new_work(ITEMS); /* that number is taken */
+	snprintf(first, sizeof first, "%lld", (long long)work->first);
+	PROGRAM(&program, "/proc/self/exe", first, handle ? handle->work->id : "");
 	if (dice(2))
-		kill(pid, SIGKILL);
-	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+		task_sleep(0.001 * dice(50));
+	if (dice(2))
+		kill(program.pid, SIGKILL);
+	program_end(&program);
 }
 
 static void do_something(bool rough)
@@ -618,11 +621,15 @@ START_TEST(everything_at_once)
 }
 END_TEST
 
-int main(void)
+int main(int argc, char **argv)
 {
-	Suite *suite = suite_create("stress");
-	TCase *tests = separate_case(suite, "stress");
+	Suite *suite;
+	TCase *tests;
 
+	if (argc > 2)
+		run_and_die(argv[1], argv[2]);
+	suite = suite_create("stress");
+	tests = separate_case(suite, "stress");
 	tcase_add_loop_test(tests, everything_at_once, 0, 2);
 	return run_tests(suite);
 }
