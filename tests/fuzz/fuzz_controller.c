@@ -112,6 +112,10 @@ static uint64_t named_u64(struct input *in, const char *name, uint64_t value)
 		return client->received + 1;
 	if (strcmp(name, "job") == 0 || strcmp(name, "number") == 0)
 		return value % 16;
+	if (strcmp(name, "pinned") == 0)
+		return value % 4 == 1;
+	if (strcmp(name, "flags") == 0)
+		return (value & 19) | (in->size & (JOB_KEEP | JOB_APART));
 	if (strcmp(name, "protocol") == 0)
 		return PROTOCOL_VERSION;
 	if (strcmp(name, "slot") == 0 && in->peer > 1)
