@@ -272,6 +272,7 @@ static void answer(struct state *state, struct request *q, int code)
 	if (code == 0) {
 		m.items = q->job->items;
 		m.out_size = q->job->out_size;
+		m.flags = q->job->flags;
 	}
 	outbox_answer(state, q->client, &m, code ? q->text : "");
 }

@@ -327,9 +327,10 @@ START_TEST(test_again)
 		do_slice();
 	DESK_SEND(owner, bye, .id = 0);
 	m.again = 1;
-	ck_assert_int_eq(attach(other, m).items, 2);
+	ck_assert_uint_eq(attach(other, m).flags, JOB_AT_MOST_ONCE);
 	job = desk.clients->jobs;
 	ck_assert_uint_eq(job->id, 101);
+	ck_assert_int_eq(job->items, 2);
 	ck_assert(job->pinned);
 	ck_assert_uint_eq(job->flags, JOB_AT_MOST_ONCE);
 	ck_assert_str_eq(job->label, "label");
