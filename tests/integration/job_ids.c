@@ -668,7 +668,7 @@ START_TEST(resubmit_kept)
 	int64_t out[N] = { 0 };
 
 	stage_open();
-	result = must(xc_map_range_async(xc_balanced(client), gated, N, out, sizeof *out, &options,
+	result = must(xc_map_range_async(xc_balanced(client), waits, N, out, sizeof *out, &options,
 					 &err));
 	id_of(result, id);
 	stage_release();
