@@ -661,7 +661,7 @@ END_TEST
 /* A job to be kept is one when it runs again, too: it goes on without its result. */
 START_TEST(resubmit_kept)
 {
-	struct xc_map_options options = { .on_disconnect = XC_DISCONNECT_KEEP };
+	struct xc_map_options options = { .on_disconnect = XC_DISCONNECT_KEEP, .chunk = 1 };
 	struct xc_client *client = open_client(ENGINES);
 	struct xc_result *result;
 	char id[XC_JOB_ID_SIZE];
@@ -681,6 +681,7 @@ START_TEST(resubmit_kept)
 	id_of(result, id);
 	stage_news();
 	xc_result_destroy(result);
+	await_state(client, id, "running"); /* not cancelling, so that it may be released */
 	stage_release();
 	await_state(client, id, "done");
 	take_squares(must(xc_attach(client, id, out, sizeof out, &err)), out, N);
