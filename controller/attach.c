@@ -75,11 +75,14 @@ static int attachment_new(struct client *client, struct job *job, uint64_t numbe
 	return 0;
 }
 
-void attachment_free(struct attachment *attachment)
+void attachment_free(struct state *state, struct attachment *attachment)
 {
-	DL_DELETE(attachment->job->attachments, attachment);
+	struct job *job = attachment->job;
+
+	DL_DELETE(job->attachments, attachment);
 	HASH_DEL(attachment->client->attachments, attachment);
 	free(attachment);
+	job_update_runnable(state, job); /* it may have waited for this client */
 }
 
 /* Frames are consumed. */
@@ -111,7 +114,7 @@ static void cut_off(struct state *state, struct attachment *attachment)
 	zmq_msg_init(&frames[0]);
 	zmq_msg_init(&frames[1]);
 	outbox_add(state, attachment->client, &last, &frames[0], &frames[1]);
-	attachment_free(attachment);
+	attachment_free(state, attachment);
 }
 
 void attachments_tell(struct state *state, struct job *job, const struct msg_result *result,
@@ -269,6 +272,7 @@ static void answer(struct state *state, struct request *q, int code)
 	if (code == 0) {
 		m.items = q->job->items;
 		m.out_size = q->job->out_size;
+		m.flags = q->job->flags;
 	}
 	outbox_answer(state, q->client, &m, code ? q->text : "");
 }
@@ -344,9 +348,7 @@ int on_detach(struct state *state, struct peer *peer, struct message *m)
 		return 0;
 	attachment = attachment_find(client, detach.job);
 	if (attachment) {
-		job = attachment->job;
-		attachment_free(attachment);
-		job_update_runnable(state, job);
+		attachment_free(state, attachment);
 		return 0;
 	}
 	HASH_FIND(hh, client->jobs, &detach.job, sizeof detach.job, job);

@@ -121,7 +121,7 @@ void job_retire(struct state *state, struct job *job)
 	free(job->only);
 	job->only = NULL;
 	DL_FOREACH_SAFE (job->attachments, attachment, next_attachment) {
-		attachment_free(attachment);
+		attachment_free(state, attachment);
 	}
 	if (job->client) {
 		HASH_DEL(job->client->jobs, job);
@@ -247,6 +247,10 @@ static void requeue(struct state *state, struct job *job, int64_t first, int64_t
 
 	if (count < 1)
 		return;
+	if (job->cancelled) {
+		end_cancelled(state, job, first, count, attempt - 1);
+		return;
+	}
 	if (job->pinned) {
 		if (to && engine_has_future(to))
 			pinned_add(state, to, job, first, count, attempt, true);
@@ -277,10 +281,6 @@ void job_requeue(struct state *state, struct job *job, int64_t first, int64_t co
 
 	if (count < 1)
 		return;
-	if (job->cancelled) {
-		end_cancelled(state, job, first, count, attempt - 1);
-		return;
-	}
 	job->slices++; /* keeps it */
 	while (job->unwanted.total &&
 	       (n = intervals_take_within(&job->unwanted, first, end, &from)) > 0) {
@@ -410,7 +410,8 @@ void job_lose(struct state *state, struct job *job, const char *why)
 	job_release(state, job);
 }
 
-/* Those of [from, to) that wait for another attempt. */
+/* Those of [from, to) that wait for another attempt. The end of one may cancel the rest
+ * of the job. */
 static void cancel_reruns(struct state *state, struct job *job, int64_t from, int64_t to)
 {
 	struct rerun *rerun, *next;
@@ -427,6 +428,8 @@ static void cancel_reruns(struct state *state, struct job *job, int64_t from, in
 		end_cancelled(state, job, low, high - low, attempt - 1);
 		requeue(state, job, first, low - first, attempt, NULL);
 		requeue(state, job, high, end - high, attempt, NULL);
+		if (job->cancelled)
+			return;
 	}
 }
 

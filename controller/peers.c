@@ -1,4 +1,4 @@
-/* peers.c: clients, agents and engines: how they come and go. */
+/* peers.c: agents and engines: how they come and go. */
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -13,9 +13,7 @@
 #include "proto/error.h"
 #include "proto/log.h"
 
-#define DEATH_GRACE_NS 200000000
-
-static int refuse(struct state *state, struct peer *peer, int code, const char *text)
+int peer_refuse(struct state *state, struct peer *peer, int code, const char *text)
 {
 	log_line("refused a peer: %s", text);
 	return SEND_PEER(state, peer, refused, .code = code, .text = span_of(text));
@@ -36,7 +34,7 @@ static pid_t pid_of(struct message *m, bool *is_foreign)
 	return credentials.pid;
 }
 
-static void unwatch(struct state *state, struct source *source)
+void source_unwatch(struct state *state, struct source *source)
 {
 	if (source->fd < 0)
 		return;
@@ -45,8 +43,7 @@ static void unwatch(struct state *state, struct source *source)
 	source->fd = -1;
 }
 
-/* False if the process has ended already. */
-static bool watch_pid(struct state *state, struct source *source, pid_t pid)
+bool source_watch_pid(struct state *state, struct source *source, pid_t pid)
 {
 	source->fd = pid > 0 ? pidfd_open(pid, 0) : -1;
 	if (source->fd < 0)
@@ -55,14 +52,14 @@ static bool watch_pid(struct state *state, struct source *source, pid_t pid)
 	return true;
 }
 
-static void peer_remove(struct state *state, struct peer *peer)
+void peer_remove(struct state *state, struct peer *peer)
 {
 	HASH_DEL(state->peers, peer);
 	free(peer);
 }
 
-static int check_hello(struct state *state, struct peer *peer, struct message *m, uint64_t protocol,
-		       struct span session, pid_t *pid)
+int peer_check_hello(struct state *state, struct peer *peer, struct message *m, uint64_t protocol,
+		     struct span session, pid_t *pid)
 {
 	char text[200];
 	bool is_foreign;
@@ -71,146 +68,19 @@ static int check_hello(struct state *state, struct peer *peer, struct message *m
 	if (*pid == 0)
 		return -1; /* it has closed the connection already */
 	if (is_foreign)
-		return refuse(state, peer, -EACCES, "the connection comes from another user") - 1;
+		return peer_refuse(state, peer, -EACCES, "the connection comes from another user") -
+		       1;
 	if (protocol != PROTOCOL_VERSION) {
 		snprintf(text, sizeof text,
 			 "this controller (xcluster %s) speaks protocol %d, its peer %llu; use one "
 			 "version of xcluster for both",
 			 XC_VERSION, PROTOCOL_VERSION, (unsigned long long)protocol);
-		return refuse(state, peer, XC_EPROTO, text) - 1;
+		return peer_refuse(state, peer, XC_EPROTO, text) - 1;
 	}
 	if (session.size != SESSION_SIZE ||
 	    memcmp(session.data, peer->route + 1, SESSION_SIZE) != 0)
-		return refuse(state, peer, XC_EPROTO, "session and routing id differ") - 1;
+		return peer_refuse(state, peer, XC_EPROTO, "session and routing id differ") - 1;
 	return 0;
-}
-
-/* ---- Clients --------------------------------------------------------------------- */
-
-/* In one pass: job by job it would take the square of their number. */
-static void drop_pinned(struct state *state, struct client *client)
-{
-	for (int i = 0; i < state->engine_count; i++) {
-		struct engine *engine = state->engines[i];
-		struct pinned *pinned, *next;
-
-		DL_FOREACH_SAFE (engine->pinned, pinned, next) {
-			struct job *job = pinned->job;
-			struct pinned gone = *pinned;
-
-			if (job->client != client || (job->flags & JOB_KEEP))
-				continue;
-			job->cancelled = true;
-			pinned_remove(engine, pinned);
-			job_end_items(state, job, gone.first, gone.count, XC_CANCELLED, 0,
-				      gone.attempt - 1, -1, "cancelled");
-		}
-		engine_update_waiting(state, engine);
-	}
-}
-
-void client_remove(struct state *state, struct client *client)
-{
-	struct attachment *attachment, *next_attachment;
-	struct job *job, *next;
-
-	unwatch(state, &client->pidfd);
-	state->dying -= client->died_ns != 0;
-	peer_remove(state, client->peer);
-	client->peer = NULL;
-	DL_DELETE(state->clients, client);
-	DL_APPEND(state->departed, client);
-	HASH_ITER (hh, client->attachments, attachment, next_attachment) {
-		attachment_free(attachment);
-	}
-	outbox_clear(state, client);
-	HASH_ITER (hh, client->jobs, job, next) {
-		job->is_left = true;
-	}
-	drop_pinned(state, client);
-	HASH_ITER (hh, client->jobs, job, next) {
-		if (!(job->flags & JOB_KEEP))
-			job_orphan(state, job);
-		else
-			job_update_runnable(state, job);
-	}
-}
-
-void clients_sweep(struct state *state)
-{
-	struct client *client, *next;
-
-	DL_FOREACH_SAFE (state->departed, client, next) {
-		if (client->jobs || client->records > 0)
-			continue;
-		DL_DELETE(state->departed, client);
-		free(client);
-	}
-}
-
-/* N.B. what it sent at its end may still be on its way: jobs to be kept, and that it
- * closes in order. */
-static void on_client_death(struct state *state, struct source *source)
-{
-	struct client *client = (struct client *)((char *)source - offsetof(struct client, pidfd));
-
-	client->died_ns = now_ns();
-	state->dying++;
-	unwatch(state, &client->pidfd);
-}
-
-static void bury(struct state *state, uint64_t now)
-{
-	struct client *client, *next;
-
-	DL_FOREACH_SAFE (state->clients, client, next) {
-		if (!client->died_ns || now - client->died_ns < DEATH_GRACE_NS)
-			continue;
-		log_line("client %s (pid %d) is gone; its jobs are cancelled, but for those to be "
-			 "kept",
-			 client->name, (int)client->pid);
-		client_remove(state, client);
-	}
-}
-
-int on_hello_client(struct state *state, struct peer *peer, struct message *m)
-{
-	struct msg_hello_client hello;
-	struct client *client = peer->is.client;
-	pid_t pid;
-	int r = msg_hello_client_get(&m->fields, &hello);
-
-	if (r < 0)
-		return r;
-	if (check_hello(state, peer, m, hello.protocol, hello.session, &pid) < 0)
-		return 0;
-	if (peer->role == ROLE_NEW) {
-		client = calloc(1, sizeof *client);
-		if (!client)
-			return refuse(state, peer, -ENOMEM, "the controller is out of memory");
-		client->peer = peer;
-		client->weight = 1;
-		client->pid = pid;
-		client->pidfd = (struct source){ on_client_death, -1 };
-		memcpy(client->session, hello.session.data, SESSION_SIZE);
-		span_copy(client->host, sizeof client->host, hello.host);
-		span_copy(client->name, sizeof client->name, hello.name);
-		peer->role = ROLE_CLIENT;
-		peer->is.client = client;
-		DL_APPEND(state->clients, client);
-		if (!watch_pid(state, &client->pidfd, pid)) {
-			client_remove(state, client);
-			return 0;
-		}
-	} else {
-		outbox_ack(state, client, hello.received);
-		outbox_resend(state, client, hello.received + 1);
-	}
-	client->roster_version = client->agents_version = 0;
-	r = SEND_PEER(state, peer, welcome_client, .controller = { state->session, SESSION_SIZE },
-		      .received = client->received, .credit = CREDIT_BYTES);
-	roster_send(state);
-	return r;
 }
 
 /* ---- Engines ----------------------------------------------------------------------- */
@@ -389,14 +259,14 @@ int on_hello_engine(struct state *state, struct peer *peer, struct message *m)
 
 	if (r < 0)
 		return r;
-	if (check_hello(state, peer, m, hello.protocol, hello.session, &pid) < 0)
+	if (peer_check_hello(state, peer, m, hello.protocol, hello.session, &pid) < 0)
 		return 0;
 	agent = agent_find(state, hello.agent);
 	if (agent)
 		engine = engine_at(state, agent, hello.slot);
 	if (peer->role != ROLE_NEW || !engine || engine->next_peer ||
 	    hello.epoch <= engine->epoch || !engine_has_future(engine))
-		return refuse(state, peer, XC_EPROTO, "no agent expects this engine");
+		return peer_refuse(state, peer, XC_EPROTO, "no agent expects this engine");
 	peer->role = ROLE_ENGINE;
 	peer->is.engine = engine;
 	engine->next_peer = peer;
@@ -420,7 +290,7 @@ void agent_remove(struct state *state, struct agent *agent, const char *why)
 			engine_down(state, engine, DOWN_LOST, 0, 0, -1, why, false, false);
 		engine->agent = NULL;
 	}
-	unwatch(state, &agent->pidfd);
+	source_unwatch(state, &agent->pidfd);
 	peer_remove(state, agent->peer);
 	DL_DELETE(state->agents, agent);
 	free(agent);
@@ -443,14 +313,14 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 
 	if (r < 0)
 		return r;
-	if (check_hello(state, peer, m, hello.protocol, hello.session, &pid) < 0)
+	if (peer_check_hello(state, peer, m, hello.protocol, hello.session, &pid) < 0)
 		return 0;
 	if (peer->role != ROLE_NEW || hello.slots < 1 || hello.slots > 100000 ||
 	    hello.store.size >= PATH_MAX || hello.log.size >= PATH_MAX)
-		return refuse(state, peer, XC_EPROTO, "the agent's hello is not valid");
+		return peer_refuse(state, peer, XC_EPROTO, "the agent's hello is not valid");
 	agent = calloc(1, sizeof *agent);
 	if (!agent)
-		return refuse(state, peer, -ENOMEM, "the controller is out of memory");
+		return peer_refuse(state, peer, -ENOMEM, "the controller is out of memory");
 	agent->peer = peer;
 	agent->pidfd = (struct source){ on_agent_death, -1 };
 	agent->pid = pid;
@@ -464,7 +334,7 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	span_copy(agent->log, sizeof agent->log, hello.log);
 	if (engines_add(state, agent) < 0) {
 		free(agent);
-		return refuse(state, peer, -ENOMEM, "the controller is out of memory");
+		return peer_refuse(state, peer, -ENOMEM, "the controller is out of memory");
 	}
 	agent->index = state->agent_count++;
 	peer->role = ROLE_AGENT;
@@ -479,7 +349,7 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	if (state->stop_ns)
 		SEND_PEER(state, peer, stop, .id = 0);
 	peers_send(state);
-	if (!watch_pid(state, &agent->pidfd, pid))
+	if (!source_watch_pid(state, &agent->pidfd, pid))
 		agent_remove(state, agent, "its agent has ended");
 	return r;
 }
@@ -572,8 +442,7 @@ void peers_tick(struct state *state)
 		lose_jobs(state, state->clients, true, "no engine of its view is left");
 		lose_jobs(state, state->departed, true, "no engine of its view is left");
 	}
-	if (state->dying)
-		bury(state, now);
+	clients_bury(state, now);
 	clients_sweep(state);
 }
 

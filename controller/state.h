@@ -300,16 +300,28 @@ struct state {
 int state_watch(struct state *state, struct source *source);
 void state_stop(struct state *state, const char *why);
 
-/* peers.c: clients, agents, engines: coming and going */
+/* clients.c: clients: coming and going */
 int on_hello_client(struct state *state, struct peer *peer, struct message *m);
+void client_remove(struct state *state, struct client *client);
+/* Forgets those that are gone with all their jobs. */
+void clients_sweep(struct state *state);
+/* Removes those whose process has ended a while ago. */
+void clients_bury(struct state *state, uint64_t now);
+
+/* peers.c: agents, engines: coming and going; and what is the same for clients */
 int on_hello_agent(struct state *state, struct peer *peer, struct message *m);
 int on_hello_engine(struct state *state, struct peer *peer, struct message *m);
 int on_bye(struct state *state, struct peer *peer, struct message *m);
 int on_beat(struct state *state, struct peer *peer, struct message *m);
 int on_down(struct state *state, struct peer *peer, struct message *m);
-void client_remove(struct state *state, struct client *client);
-/* Forgets those that are gone with all their jobs. */
-void clients_sweep(struct state *state);
+/* Is a hello as it must be? Else REFUSED is sent, or it needs no answer: negative. */
+int peer_check_hello(struct state *state, struct peer *peer, struct message *m, uint64_t protocol,
+		     struct span session, pid_t *pid);
+int peer_refuse(struct state *state, struct peer *peer, int code, const char *text);
+void peer_remove(struct state *state, struct peer *peer);
+/* False if the process has ended already. */
+bool source_watch_pid(struct state *state, struct source *source, pid_t pid);
+void source_unwatch(struct state *state, struct source *source);
 void agent_remove(struct state *state, struct agent *agent, const char *why);
 void engine_changed(struct state *state, struct engine *engine);
 void peers_tick(struct state *state);
@@ -436,7 +448,7 @@ void history_free(struct state *state);
 int on_attach(struct state *state, struct peer *peer, struct message *m);
 int on_detach(struct state *state, struct peer *peer, struct message *m);
 struct attachment *attachment_find(struct client *client, uint64_t number);
-void attachment_free(struct attachment *attachment);
+void attachment_free(struct state *state, struct attachment *attachment);
 /* Copies to all that are attached. */
 void attachments_tell(struct state *state, struct job *job, const struct msg_result *result,
 		      zmq_msg_t *failures, zmq_msg_t *payload);

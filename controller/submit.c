@@ -267,11 +267,32 @@ int on_submit(struct state *state, struct peer *peer, struct message *m)
 	return 0;
 }
 
+/* Offsets and bytes of a single item, out of those of many. */
+static int packed_payload(const struct job *job, int64_t index, zmq_msg_t *payload)
+{
+	const char *table = zmq_msg_data(&job->payload->message);
+	uint64_t at[2], own[2] = { 0, 0 };
+	char *bytes;
+
+	memcpy(at, table + 8 * index, sizeof at);
+	own[1] = at[1] - at[0];
+	if (zmq_msg_init_size(payload, sizeof own + own[1]) < 0) {
+		zmq_msg_init(payload);
+		return -ENOMEM;
+	}
+	bytes = zmq_msg_data(payload);
+	memcpy(bytes, own, sizeof own);
+	memcpy(bytes + sizeof own, table + 8 * (job->items + 1) + at[0], own[1]);
+	return 0;
+}
+
 /* The input of one item. */
 static int item_payload(const struct job *job, int64_t index, zmq_msg_t *payload)
 {
 	char *bytes = zmq_msg_data(&job->payload->message);
 
+	if (index >= 0 && job->form == FORM_PACKED)
+		return packed_payload(job, index, payload);
 	if (index < 0 || job->form != FORM_STRIDED) {
 		zmq_msg_init(payload);
 		return zmq_msg_copy(payload, &job->payload->message);

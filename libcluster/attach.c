@@ -128,6 +128,7 @@ static int adopt(struct xci_job *job, const struct msg_attached *m)
 		return XC_EPROTO;
 	result->items = m->items;
 	result->out_size = m->out_size;
+	result->is_kept = attach->again && (m->flags & JOB_KEEP);
 	if (attach->index < 0)
 		return 0;
 	result->items = 1;

@@ -1,30 +1,21 @@
-/* client.c: a session with the controller: opening, pumping, closing. */
+/* client.c: messages of a session with the controller: taking in, sending, waiting. */
 #include "libcluster/client.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/pidfd.h>
 #include <unistd.h>
 #include <utlist.h>
 
-#include "proto/cluster_dir.h"
 #include "proto/error.h"
 
-#define OPEN_LIMIT_S	 10
-#define DIAL_DESCRIPTORS 12 /* of the socket, its threads and connections */
-#define ACK_RESULTS	 64
-#define ACK_BYTES	 (UINT64_C(1) << 20)
-#define PING_AFTER_NS	 UINT64_C(1000000000)
-#define PINGS_MAX	 60 /* without an answer, one a second */
-#define LAST_WORDS_MS	 20 /* for what a controller that has ended had sent */
-
-extern char *program_invocation_short_name;
+#define ACK_RESULTS   64
+#define ACK_BYTES     (UINT64_C(1) << 20)
+#define PING_AFTER_NS UINT64_C(1000000000)
+#define PINGS_MAX     60 /* without an answer, one a second */
+#define LAST_WORDS_MS 20 /* for what a controller that has ended had sent */
 
 /* ---- Messages ----------------------------------------------------------------- */
 
@@ -288,19 +279,6 @@ void xci_check_counters(struct xc_client *client)
 	POST(client, ping, .received = client->received);
 }
 
-/* Looks at the controller's process, but not at each call. */
-static int look(struct xc_client *client)
-{
-	struct pollfd controller = { .fd = client->pidfd, .events = POLLIN };
-	uint64_t now = now_ns();
-
-	if (now - client->looked_ns < XCI_LOOK_NS)
-		return 0;
-	client->looked_ns = now;
-	client->is_lost = client->pidfd >= 0 && poll(&controller, 1, 0) == 1;
-	return client->is_lost ? XC_ELOST : 0;
-}
-
 /* The controller has ended: what it had sent may still be on its way. */
 static int last_words(struct xc_client *client)
 {
@@ -313,6 +291,18 @@ static int last_words(struct xc_client *client)
 		return n;
 	client->is_lost = true;
 	return XC_ELOST;
+}
+
+/* Looks at the controller's process, but not at each call. */
+static int look(struct xc_client *client)
+{
+	struct pollfd controller = { .fd = client->pidfd, .events = POLLIN };
+	uint64_t now = now_ns();
+
+	if (now - client->looked_ns < XCI_LOOK_NS)
+		return 0;
+	client->looked_ns = now;
+	return client->pidfd >= 0 && poll(&controller, 1, 0) == 1 ? last_words(client) : 0;
 }
 
 /* Without work nothing is ever to come: who waits for it is told so. */
@@ -447,277 +437,4 @@ int xci_wait_through(struct xc_client *client, double timeout, bool (*done)(void
 		r = xci_wait(client, now < limit ? (double)(limit - now) / 1e9 : 0, done, argument);
 	} while (r == -EINTR);
 	return r;
-}
-
-/* ---- Opening and closing ---------------------------------------------------------------- */
-
-/* libzmq ends the program when it finds too few descriptors for its threads, so it is
- * seen to first that there are. */
-static int check_descriptors(struct xc_error *err)
-{
-	int fds[DIAL_DESCRIPTORS], n = 0, r = 0;
-
-	while (n < DIAL_DESCRIPTORS && r == 0) {
-		fds[n] = n ? fcntl(fds[0], F_DUPFD_CLOEXEC, 0) : eventfd(0, EFD_CLOEXEC);
-		if (fds[n] < 0)
-			r = error_set(err, -errno,
-				      "cannot make a socket, which takes %d descriptors: %s: raise "
-				      "the limit (ulimit -n), or close some",
-				      DIAL_DESCRIPTORS, strerror(errno));
-		else
-			n++;
-	}
-	while (n > 0)
-		close(fds[--n]);
-	return r;
-}
-
-static int dial(struct xc_client *client, struct xc_error *err)
-{
-	unsigned char route[ROUTE_SIZE];
-	int none = 0, linger = 0, r;
-	size_t size = sizeof client->dealer_fd;
-	char host[256] = "";
-
-	r = check_descriptors(err);
-	if (r < 0)
-		return r;
-	randombytes_buf(client->session, sizeof client->session);
-	route_make(route, 'c', client->session);
-	client->context = zmq_ctx_new();
-	client->dealer = client->context ? zmq_socket(client->context, ZMQ_DEALER) : NULL;
-	if (!client->dealer)
-		return error_set(err, -errno, "cannot make a socket: %s", zmq_strerror(errno));
-	zmq_setsockopt(client->dealer, ZMQ_ROUTING_ID, route, sizeof route);
-	zmq_setsockopt(client->dealer, ZMQ_SNDHWM, &none, sizeof none);
-	zmq_setsockopt(client->dealer, ZMQ_RCVHWM, &none, sizeof none);
-	zmq_setsockopt(client->dealer, ZMQ_LINGER, &linger, sizeof linger);
-	if (zmq_connect(client->dealer, client->connection.endpoint) < 0)
-		return error_set(err, -errno, "cannot reach the controller at %s: %s",
-				 client->connection.endpoint, zmq_strerror(errno));
-	if (zmq_getsockopt(client->dealer, ZMQ_FD, &client->dealer_fd, &size) < 0)
-		return error_set(err, -errno, "cannot wait for the socket: %s",
-				 zmq_strerror(errno));
-	client->pidfd = pidfd_open(client->connection.pid, 0);
-	gethostname(host, sizeof host - 1);
-	r = SEND_SIMPLE(client->dealer, NULL, hello_client, .protocol = PROTOCOL_VERSION,
-			.session = { client->session, SESSION_SIZE }, .pid = (uint64_t)client->pid,
-			.host = span_of(host),
-			.name = { program_invocation_short_name,
-				  strnlen(program_invocation_short_name, 63) },
-			.received = 0);
-	return r < 0 ? error_set(err, r, "cannot send to the controller: %s", error_text(r)) : 0;
-}
-
-static bool is_answered(void *argument)
-{
-	struct xc_client *client = argument;
-
-	return client->refused_code < 0 || (client->is_welcome && client->agent_count >= 0);
-}
-
-static int welcome(struct xc_client *client, struct xc_error *err)
-{
-	int r = xci_wait_through(client, OPEN_LIMIT_S, is_answered, client);
-
-	if (r == -ETIMEDOUT)
-		return error_set(err, r,
-				 "the controller of cluster \"%s\" (pid %d) did not answer within "
-				 "%d s; if it hangs, end it with xcluster stop --cluster-id %s",
-				 client->connection.id, client->connection.pid, OPEN_LIMIT_S,
-				 client->connection.id);
-	if (r < 0)
-		return xci_wait_failed(client, "xc_open", r, err);
-	if (client->refused_code < 0)
-		return error_set(err, client->refused_code, "the controller refused: %s",
-				 client->refused);
-	return 0;
-}
-
-static int reach(struct xc_client *client, const char *cluster, struct xc_error *err)
-{
-	char path[CONNECTION_PATH_MAX];
-	int r = cluster ? 0 : xci_local_open(client, path, sizeof path, err);
-
-	if (client->inside)
-		return 0;
-	if (r == 0)
-		r = connection_find(cluster, path, sizeof path, err);
-	if (r >= 0)
-		r = connection_read(path, &client->connection, err);
-	return r < 0 ? r : dial(client, err);
-}
-
-int xc_open(struct xc_client **out, const char *cluster, struct xc_error *err)
-{
-	struct xc_client *client;
-	int r;
-
-	if (!out)
-		return error_set(err, -EINVAL, "xc_open: client is NULL");
-	if (sodium_init() < 0)
-		return error_set(err, -EIO, "libsodium cannot be used");
-	client = calloc(1, sizeof *client);
-	if (!client)
-		return error_set(err, -ENOMEM, "out of memory");
-	client->pidfd = client->store = client->loop = client->timer = -1;
-	client->weight = 1;
-	client->pid = getpid();
-	client->agent_count = -1; /* until the first roster */
-	client->all = (struct xc_view){ .client = client, .kind = VIEW_ALL };
-	client->balanced = (struct xc_view){ .client = client, .kind = VIEW_BALANCED };
-	client->heard_ns = now_ns();
-	r = reach(client, cluster, err);
-	if (r == 0)
-		r = welcome(client, err);
-	if (r < 0) {
-		xc_close(client);
-		return r;
-	}
-	*out = client;
-	return 0;
-}
-
-static void detach_results(struct xc_client *client)
-{
-	struct xc_result *result, *next;
-	struct xci_job *job, *next_job;
-
-	DL_FOREACH_SAFE (client->results, result, next) {
-		result->client = NULL;
-		result->job = NULL;
-	}
-	HASH_ITER (hh, client->jobs, job, next_job) {
-		HASH_DEL(client->jobs, job);
-		free(job->members);
-		free(job);
-	}
-}
-
-void xc_close(struct xc_client *client)
-{
-	int linger = 1000;
-
-	if (!client || (client->inside && client->inside->running))
-		return; /* a task may not take its own client away */
-	if (client->is_welcome && !client->is_lost && !client->inside) {
-		if (client->batch.count && client->batch.options.on_disconnect)
-			xci_batch_flush(client);
-		zmq_setsockopt(client->dealer, ZMQ_LINGER, &linger, sizeof linger);
-		POST(client, bye, .id = 0);
-	}
-	detach_results(client);
-	xci_ship_free(client);
-	xci_roster_free(client);
-	xci_sent_free(client, UINT64_MAX);
-	while (client->views) {
-		struct xc_view *view = client->views;
-
-		client->views = view->next;
-		free(view->ids);
-		free(view);
-	}
-	xci_batch_forget(&client->batch);
-	free(client->batch.inputs);
-	free(client->batch.offsets);
-	free(client->batch.members);
-	free(client->report);
-	if (client->is_held)
-		message_fini(&client->held);
-	free(client->answer.bytes);
-	xci_loop_free(client);
-	if (client->store >= 0)
-		close(client->store);
-	if (client->pidfd >= 0)
-		close(client->pidfd);
-	if (client->dealer)
-		zmq_close(client->dealer);
-	if (client->context)
-		zmq_ctx_term(client->context);
-	xci_inline_free(client->inside);
-	xc_cluster_stop(client->own, NULL);
-	free(client);
-}
-
-/* ---- Questions to the controller ----------------------------------------------------------- */
-
-static bool is_reported(void *argument)
-{
-	struct xc_client *client = argument;
-
-	return client->reported == client->last_query;
-}
-
-int xci_check_question(struct xc_client *client, const char *call, struct xc_error *err)
-{
-	if (client->is_lost)
-		return xci_lost(client, err);
-	return xci_inline_check(client->inside, call, err);
-}
-
-int xci_wait_for_report(struct xc_client *client, struct xc_error *err)
-{
-	int r = xci_wait_through(client, OPEN_LIMIT_S, is_reported, client);
-
-	if (r == -ETIMEDOUT)
-		return error_set(err, r, "the controller did not answer within %d s", OPEN_LIMIT_S);
-	return r < 0 ? xci_wait_failed(client, "waiting for the controller's report", r, err) : 0;
-}
-
-int xc_status_json(struct xc_client *client, char **json, struct xc_error *err)
-{
-	int r;
-
-	if (!client || !json)
-		return error_set(err, -EINVAL, "xc_status_json: client or json is NULL");
-	r = xci_check_question(client, "xc_status_json", err);
-	if (r < 0)
-		return r;
-	r = POST(client, query, .id = ++client->last_query);
-	r = r < 0 ? xci_wait_failed(client, "xc_status_json", r, err)
-		  : xci_wait_for_report(client, err);
-	if (r < 0)
-		return r;
-	if (!client->report)
-		return error_set(err, -ENOMEM, "out of memory");
-	*json = client->report;
-	client->report = NULL;
-	return 0;
-}
-
-int xc_shutdown(struct xc_client *client, struct xc_error *err)
-{
-	int r;
-
-	if (!client)
-		return error_set(err, -EINVAL, "xc_shutdown: client is NULL");
-	r = xci_check_question(client, "xc_shutdown", err);
-	if (r < 0)
-		return r;
-	r = POST(client, shutdown, .id = ++client->last_query);
-	r = r < 0 ? xci_wait_failed(client, "xc_shutdown", r, err)
-		  : xci_wait_for_report(client, err);
-	client->is_lost |= r == 0; /* it is ending: nothing more is to come */
-	return r;
-}
-
-int xc_set_weight(struct xc_client *client, double weight, struct xc_error *err)
-{
-	if (!client)
-		return error_set(err, -EINVAL, "xc_set_weight: client is NULL");
-	if (!(weight > 0) || weight > 1e6)
-		return error_set(err, -EINVAL,
-				 "xc_set_weight: the weight must be above 0, and at most 1e6");
-	client->weight = weight;
-	return 0;
-}
-
-const char *xc_strerror(int code)
-{
-	return error_text(code);
-}
-
-const char *xc_version(void)
-{
-	return XC_VERSION;
 }

@@ -1,6 +1,6 @@
 /* client.h: the client's state, shared by the library's parts: client.c
- * (session, pump), roster.c, view.c, ship.c (functions and objects), library.c
- * (functions by name), source.c (source text), submit.c,
+ * (pump, sending), session.c (opening, closing), query.c (questions), roster.c, view.c, ship.c
+ * (functions and objects), library.c (functions by name), source.c (source text), submit.c,
  * batch.c, result.c, incoming.c (results arriving), ended.c (which items have
  * ended), output.c and printing.c (what items print), stream.c, data.c, progress.c,
  * loop.c (event loops of others), attach.c and jobs.c (jobs by id), control.c (orders
@@ -20,6 +20,7 @@
 #include "proto/connection.h"
 #include "proto/task.h"
 
+#define XCI_OPEN_LIMIT_S    10 /* for the controller's word at once */
 #define FAILURES_KEPT	    10000
 #define XCI_LOOK_NS	    UINT64_C(1000000) /* between looks whether a peer's process lives */
 #define XCI_BATCH_INPUT_MAX 1024	      /* larger inputs are submitted by themselves */
@@ -310,6 +311,7 @@ void xci_sent_free(struct xc_client *client, uint64_t received);
 /* Asks whether the counters still agree when nothing has come for a while. */
 void xci_check_counters(struct xc_client *client);
 
+/* query.c */
 /* Waits for the REPORT or ANSWER to what was asked last. */
 int xci_wait_for_report(struct xc_client *client, struct xc_error *err);
 /* May the controller be asked something? 0, or the error of the call. */

@@ -89,7 +89,8 @@ enum role {
 	F(u64, job) F(bin, owner) F(u64, number) F(i64, index) F(u64, again) F(u64, has_out)       \
 		F(u64, out_bytes)
 #define FIELDS_ATTACHED(F)                                                                         \
-	F(u64, seq) F(u64, received) F(u64, job) F(i64, code) F(i64, items) F(u64, out_size)
+	F(u64, seq) F(u64, received) F(u64, job) F(i64, code) F(i64, items) F(u64, out_size)       \
+	F(u64, flags)
 #define FIELDS_DETACH(F) F(u64, seq) F(u64, job)
 #define FIELDS_JOBS(F)                                                                             \
 	F(u64, id) F(str, label) F(str, state) F(f64, since) F(f64, until) F(u64, max)

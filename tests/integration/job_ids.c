@@ -658,6 +658,38 @@ START_TEST(resubmit_aborted)
 }
 END_TEST
 
+/* A job to be kept is one when it runs again, too: it goes on without its result. */
+START_TEST(resubmit_kept)
+{
+	struct xc_map_options options = { .on_disconnect = XC_DISCONNECT_KEEP, .chunk = 1 };
+	struct xc_client *client = open_client(ENGINES);
+	struct xc_result *result;
+	char id[XC_JOB_ID_SIZE];
+	int64_t out[N] = { 0 };
+
+	stage_open();
+	result = must(xc_map_range_async(xc_balanced(client), waits, N, out, sizeof *out, &options,
+					 &err));
+	id_of(result, id);
+	stage_news();
+	assert_ok(xc_cancel(result, XC_CANCEL_RUNNING, &err), err);
+	ck_assert_int_eq(xc_wait(result, LIMIT, &err), XC_EFAILED);
+	xc_result_destroy(result);
+	while (stage_has_news(0))
+		stage_news();
+	result = must(xc_resubmit(client, id, out, sizeof out, &err));
+	id_of(result, id);
+	stage_news();
+	xc_result_destroy(result);
+	await_state(client, id, "running"); /* not cancelling, so that it may be released */
+	stage_release();
+	await_state(client, id, "done");
+	take_squares(must(xc_attach(client, id, out, sizeof out, &err)), out, N);
+	xc_close(client);
+	stage_close();
+}
+END_TEST
+
 START_TEST(resubmit_unknown)
 {
 	struct xc_client *client = open_client(ENGINES);
@@ -912,6 +944,7 @@ int main(void)
 	tcase_add_loop_test(tests, cancelled_job_on_disconnect, 0, 4);
 	tcase_add_loop_test(tests, resubmit_done, 0, 2);
 	tcase_add_test(tests, resubmit_aborted);
+	tcase_add_test(tests, resubmit_kept);
 	tcase_add_test(tests, resubmit_unknown);
 	tcase_add_test(tests, purge_refused_while_outstanding);
 	tcase_add_test(tests, history_by_time);

@@ -278,6 +278,32 @@ START_TEST(test_cut_off)
 }
 END_TEST
 
+/* A job without a client that waits for one that is attached goes on without that. */
+START_TEST(test_slow_one_goes)
+{
+	struct client *slow;
+
+	submit(9, JOB_KEEP);
+	ck_assert_int_eq(attach(other, request(1)).code, 0);
+	DESK_SEND(owner, bye, .id = 0);
+	desk_run();
+	slow = desk.clients;
+	slow->held_bytes += HELD_BYTES_MAX;
+	do_slice();
+	if (_i == 0) {
+		do_slice();
+		do_slice();
+		ck_assert_uint_eq(desk_next(engine), 0);
+		DESK_SEND(other, bye, .id = 0);
+	} else { /* it is cut off */
+		slow->held_bytes += desk.history.kept_max;
+	}
+	while (desk.departed->jobs)
+		do_slice();
+	ck_assert_ptr_nonnull(desk.history.kept);
+}
+END_TEST
+
 /* ---- Again -------------------------------------------------------------------------- */
 
 START_TEST(test_again)
@@ -301,9 +327,10 @@ START_TEST(test_again)
 		do_slice();
 	DESK_SEND(owner, bye, .id = 0);
 	m.again = 1;
-	ck_assert_int_eq(attach(other, m).items, 2);
+	ck_assert_uint_eq(attach(other, m).flags, JOB_AT_MOST_ONCE);
 	job = desk.clients->jobs;
 	ck_assert_uint_eq(job->id, 101);
+	ck_assert_int_eq(job->items, 2);
 	ck_assert(job->pinned);
 	ck_assert_uint_eq(job->flags, JOB_AT_MOST_ONCE);
 	ck_assert_str_eq(job->label, "label");
@@ -343,6 +370,36 @@ START_TEST(test_one_item_again)
 }
 END_TEST
 
+/* Of a batch whose inputs differ in size. */
+START_TEST(test_one_packed_item_again)
+{
+	const uint64_t offsets[] = { 0, 2, 2, 6 };
+	struct msg_attach m = request(1);
+	unsigned char payload[sizeof offsets + 6], table[16];
+
+	memcpy(payload, offsets, sizeof offsets);
+	memcpy(payload + sizeof offsets, "abcdef", 6);
+	desk_submit(owner, (struct desk_job){ .seq = 1,
+					      .job = 1,
+					      .items = 3,
+					      .chunk = 3,
+					      .form = FORM_PACKED,
+					      .flags = JOB_APART,
+					      .payload = { payload, sizeof payload } });
+	do_slice();
+	m.again = 1;
+	m.index = _i;
+	ck_assert_int_eq(attach(other, m).items, 1);
+	ck_assert_int_eq(DESK_EXPECT(engine, SLICE, slice).count, 1);
+	memcpy(table, &(uint64_t[]){ 0, offsets[_i + 1] - offsets[_i] }, sizeof table);
+	ck_assert_uint_eq(zmq_msg_size(&engine->m.frames[1]), sizeof table);
+	ck_assert_mem_eq(zmq_msg_data(&engine->m.frames[1]), table, sizeof table);
+	ck_assert_uint_eq(zmq_msg_size(&engine->m.frames[2]), offsets[_i + 1] - offsets[_i]);
+	ck_assert_mem_eq(zmq_msg_data(&engine->m.frames[2]), payload + sizeof offsets + offsets[_i],
+			 offsets[_i + 1] - offsets[_i]);
+}
+END_TEST
+
 START_TEST(test_inputs_gone)
 {
 	struct msg_attach m = request(1);
@@ -374,8 +431,10 @@ int main(void)
 	tcase_add_loop_test(tests, test_client_goes, 0, 2);
 	tcase_add_test(tests, test_attached_goes);
 	tcase_add_test(tests, test_cut_off);
+	tcase_add_loop_test(tests, test_slow_one_goes, 0, 2);
 	tcase_add_test(tests, test_again);
 	tcase_add_test(tests, test_one_item_again);
+	tcase_add_loop_test(tests, test_one_packed_item_again, 0, 3);
 	tcase_add_test(tests, test_inputs_gone);
 	return unit_run(tests);
 }

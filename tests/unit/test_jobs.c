@@ -420,6 +420,38 @@ START_TEST(test_cancel_part_to_be_tried_again)
 }
 END_TEST
 
+/* The end of what is cancelled is a failure that stops the rest. */
+START_TEST(test_cancel_part_stops_the_rest)
+{
+	struct msg_result result;
+	struct msg_slice s[2];
+
+	desk_submit(client, (struct desk_job){ .seq = 1,
+					       .job = 1,
+					       .items = 44,
+					       .chunk = 10,
+					       .max_attempts = 3,
+					       .flags = JOB_STOP_ON_FAILURE });
+	for (int i = 0; i < 2; i++)
+		s[i] = DESK_EXPECT(engines[i], SLICE, slice);
+	if (_i == 0) { /* items that wait for another attempt */
+		job_requeue(&desk, only_job(), 0, 5, 2, NULL);
+		job_requeue(&desk, only_job(), 5, 5, 2, NULL);
+		desk.engines[0]->slices->done = 10;
+	}
+	DESK_SEND(client, cancel, .seq = 2, .job = 1, .first = 4, .count = 2);
+	DESK_SEND(agent, taken, .slot = 0, .epoch = 1, .slice = s[0].slice, .end = 10 * !_i);
+	DESK_SEND(agent, taken, .slot = 0, .epoch = 1, .slice = 2, .end = 0);
+	for (int i = 0; i < 2; i++)
+		DESK_SEND(agent, taken, .slot = 1, .epoch = 1, .slice = (uint64_t)i + 1, .end = 0);
+	ck_assert_int_eq(only_job()->ended, 44);
+	ck_assert_int_eq(only_job()->failed, 44);
+	do
+		result = DESK_EXPECT(client, RESULT, result);
+	while (!result.final);
+}
+END_TEST
+
 static void send_failure(struct desk_peer *engine, const struct msg_slice *s, uint64_t record,
 			 int64_t item, bool last)
 {
@@ -564,6 +596,7 @@ int main(void)
 	tcase_add_test(tests, test_cancel_part_in_hand);
 	tcase_add_loop_test(tests, test_cancel_part_killed, 0, 2);
 	tcase_add_test(tests, test_cancel_part_to_be_tried_again);
+	tcase_add_loop_test(tests, test_cancel_part_stops_the_rest, 0, 2);
 	tcase_add_test(tests, test_tried_again);
 	tcase_add_test(tests, test_stop_on_failure);
 	tcase_add_test(tests, test_may_rerun);
