@@ -11,13 +11,13 @@
 #include "controller/intervals.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
+#include "proto/job.h"
 #include "proto/task.h"
 
 #define LOST_ATTEMPTS  3		   /* runs of an item whose engine went away */
 #define ENGINE_SLICES  2		   /* in the hands of an engine */
 #define WINDOW_BYTES   (UINT64_C(4) << 20) /* results sent, not acknowledged */
 #define HELD_BYTES_MAX (UINT64_C(8) << 20) /* results kept; above, no new slices */
-#define HISTORY_BYTES  (UINT64_C(8) << 20) /* inputs and results of jobs not to be kept */
 
 struct state;
 struct client;

@@ -2,6 +2,7 @@
  * a controller's order and by its rules. */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -49,7 +50,8 @@ static void free_runs(struct inline_run **runs)
 	*runs = NULL;
 }
 
-void inline_job_free(struct xci_inline *in, struct inline_job *job)
+/* Nothing of it is to run any more. */
+static void retire(struct xci_inline *in, struct inline_job *job)
 {
 	for (int i = 0; job->pinned && i < in->count; i++) {
 		struct inline_run *run, *next;
@@ -65,18 +67,30 @@ void inline_job_free(struct xci_inline *in, struct inline_job *job)
 	free_runs(&job->rest);
 	update_runnable(in, job);
 	HASH_DEL(in->jobs, job);
-	zmq_msg_close(&job->frame);
-	zmq_msg_close(&job->payload);
 	inline_value_unref(job->value);
-	free(job->aligned);
+	job->value = NULL;
 	free(job->only);
+	job->only = NULL;
+}
+
+void inline_job_free(struct xci_inline *in, struct inline_job *job)
+{
+	if (!job->is_finished)
+		retire(in, job);
+	inline_history_remove(in, job);
+	zmq_msg_close(&job->frame);
+	zmq_msg_close(&job->targets);
+	zmq_msg_close(&job->payload);
+	free(job->aligned);
 	free(job);
 }
 
 void inline_job_settle(struct xci_inline *in, struct inline_job *job)
 {
-	if (job->ended == job->items && job != in->running)
-		inline_job_free(in, job);
+	if (job->ended < job->items || job == in->running)
+		return;
+	retire(in, job);
+	inline_history_add(in, job);
 }
 
 /* ---- The end of items --------------------------------------------------------------- */
@@ -135,25 +149,24 @@ static void cancel(struct xci_inline *in, struct inline_job *job)
 void inline_report(struct xci_inline *in, struct inline_job *job, struct msg_result head,
 		   int64_t ended, int64_t failed, zmq_msg_t *failures, zmq_msg_t *payload)
 {
-	unsigned char header[HEADER_MAX];
 	zmq_msg_t frames[2];
 
 	job->ended += ended;
 	job->failed += failed;
-	head.seq = ++in->sent;
-	head.received = in->received;
 	head.final = job->ended == job->items;
 	for (int i = 0; i < 2; i++) {
 		zmq_msg_init(&frames[i]);
 		zmq_msg_move(&frames[i], i ? payload : failures);
 		zmq_msg_close(i ? payload : failures);
 	}
-	inline_send(in, header, msg_result_pack(header, sizeof header, &head), frames, 2);
+	inline_tell(in, job, &head, frames);
 	if (failed > 0 && (job->flags & JOB_STOP_ON_FAILURE) && !job->cancelled &&
-	    job->ended < job->items)
+	    job->ended < job->items) {
+		job->is_stopped = true;
 		cancel(in, job);
-	else
+	} else {
 		inline_job_settle(in, job);
+	}
 }
 
 void inline_end_items(struct xci_inline *in, struct inline_job *job, const struct failure_run *run,
@@ -173,16 +186,16 @@ bool inline_may_rerun(const struct inline_job *job, int attempt)
 	return !job->cancelled && !(job->flags & JOB_AT_MOST_ONCE) && attempt < job->max_attempts;
 }
 
-static void lose(struct xci_inline *in, struct inline_job *job, int64_t first, int64_t count,
-		 int attempt)
+static void lose(struct xci_inline *in, struct inline_job *job, const struct inline_run *lost,
+		 int engine, const char *why)
 {
-	struct failure_run run = { .first = first,
-				   .count = count,
+	struct failure_run run = { .first = lost->first,
+				   .count = lost->count,
 				   .state = XC_LOST,
-				   .attempts = (uint64_t)attempt - 1,
-				   .text = span_of("out of memory") };
+				   .attempts = (uint64_t)lost->attempt - 1,
+				   .text = span_of(why) };
 
-	inline_end_items(in, job, &run, -1);
+	inline_end_items(in, job, &run, engine);
 }
 
 void inline_requeue(struct xci_inline *in, struct inline_job *job, int64_t first, int64_t count,
@@ -193,7 +206,8 @@ void inline_requeue(struct xci_inline *in, struct inline_job *job, int64_t first
 				   .state = XC_CANCELLED,
 				   .attempts = (uint64_t)attempt - 1,
 				   .text = span_of("cancelled") };
-	struct inline_run *run;
+	struct inline_run *run,
+		back = { .job = job, .first = first, .count = count, .attempt = attempt };
 
 	if (count < 1)
 		return;
@@ -203,12 +217,10 @@ void inline_requeue(struct xci_inline *in, struct inline_job *job, int64_t first
 	}
 	run = malloc(sizeof *run);
 	if (!run) {
-		lose(in, job, first, count, attempt);
+		lose(in, job, &back, -1, "out of memory");
 		return;
 	}
-	*run = (struct inline_run){
-		.job = job, .first = first, .count = count, .attempt = attempt
-	};
+	*run = back;
 	if (job->pinned)
 		DL_PREPEND(engine->pinned, run);
 	else if (attempt > 1)
@@ -221,16 +233,59 @@ void inline_requeue(struct xci_inline *in, struct inline_job *job, int64_t first
 
 /* ---- What is next ---------------------------------------------------------------------- */
 
-/* The engine at or after the one whose turn it is that may run it. */
+/* The engine at or after the one whose turn it is that may run it; NULL: none may. */
 static struct inline_engine *engine_for(struct xci_inline *in, const struct inline_job *job)
 {
 	for (int i = 0; i < in->count; i++) {
 		int id = (in->turn + i) % in->count;
 
-		if (!job->only || job->only[id])
+		if (!in->engines[id].is_shut && (!job->only || job->only[id]))
 			return &in->engines[id];
 	}
-	return &in->engines[in->turn];
+	return NULL;
+}
+
+static bool has_engine(const struct xci_inline *in)
+{
+	for (int i = 0; i < in->count; i++)
+		if (!in->engines[i].is_shut)
+			return true;
+	return false;
+}
+
+/* What is left of it can run nowhere. */
+static void lose_rest(struct xci_inline *in, struct inline_job *job)
+{
+	struct inline_run *taken = NULL, *run, *next;
+	char why[200];
+
+	if (has_engine(in))
+		snprintf(why, sizeof why, JOB_NO_VIEW_ENGINE);
+	else
+		snprintf(why, sizeof why, JOB_NO_ENGINE, in->engines[in->count - 1].reason);
+	DL_CONCAT(taken, job->rest);
+	DL_CONCAT(taken, job->reruns);
+	job->rest = job->reruns = NULL;
+	update_runnable(in, job);
+	in->running = job; /* keeps it */
+	DL_FOREACH (taken, run) {
+		lose(in, job, run, -1, why);
+	}
+	in->running = NULL;
+	DL_FOREACH_SAFE (taken, run, next) {
+		free(run);
+	}
+	inline_job_settle(in, job);
+}
+
+void inline_check_engines(struct xci_inline *in)
+{
+	struct inline_job *job, *next;
+
+	DL_FOREACH_SAFE (in->runnable, job, next) {
+		if (!engine_for(in, job))
+			lose_rest(in, job);
+	}
 }
 
 static struct inline_engine *engine_with_pinned(struct xci_inline *in)
@@ -293,13 +348,36 @@ static int place_input(struct inline_job *job)
 	return 0;
 }
 
-static struct inline_job *job_new(struct xci_inline *in, const struct msg_submit *s,
+static int restrict_to_targets(const struct xci_inline *in, struct inline_job *job)
+{
+	size_t count = job->pinned ? 0 : zmq_msg_size(&job->targets) / 4;
+
+	if (!count)
+		return 0;
+	job->only = calloc((size_t)in->count, sizeof *job->only);
+	if (!job->only)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t id;
+
+		memcpy(&id, (char *)zmq_msg_data(&job->targets) + 4 * i, 4);
+		assert(id < (uint32_t)in->count);
+		job->only[id] = true;
+	}
+	return 0;
+}
+
+struct inline_job *inline_job_new(struct xci_inline *in, const struct msg_submit *s,
 				  zmq_msg_t *frames)
 {
 	struct inline_job *job = calloc(1, sizeof *job);
 
 	if (!job)
 		return NULL;
+	job->submitted_ns = now_ns();
+	job->has_inputs = true;
+	if (s->job > in->last_job)
+		in->last_job = s->job;
 	job->id = s->job;
 	job->pinned = s->pinned;
 	job->items = s->items;
@@ -310,58 +388,50 @@ static struct inline_job *job_new(struct xci_inline *in, const struct msg_submit
 	span_copy(job->label, sizeof job->label, s->label);
 	zmq_msg_init(&job->frame);
 	zmq_msg_move(&job->frame, &frames[0]);
+	zmq_msg_init(&job->targets);
+	zmq_msg_move(&job->targets, &frames[1]);
 	zmq_msg_init(&job->payload);
 	zmq_msg_move(&job->payload, &frames[2]);
 	HASH_ADD(hh, in->jobs, id, sizeof job->id, job);
 	if (task_frame_parse(&job->task, zmq_msg_data(&job->frame), zmq_msg_size(&job->frame)) <
 		    0 ||
-	    place_input(job) < 0) {
+	    place_input(job) < 0 || restrict_to_targets(in, job) < 0) {
 		inline_job_free(in, job);
 		return NULL;
 	}
 	return job;
 }
 
-static int restrict_to(const struct xci_inline *in, struct inline_job *job, zmq_msg_t *targets)
-{
-	size_t count = zmq_msg_size(targets) / 4;
-
-	if (!count)
-		return 0;
-	job->only = calloc((size_t)in->count, sizeof *job->only);
-	if (!job->only)
-		return -ENOMEM;
-	for (size_t i = 0; i < count; i++) {
-		uint32_t id;
-
-		memcpy(&id, (char *)zmq_msg_data(targets) + 4 * i, 4);
-		assert(id < (uint32_t)in->count);
-		job->only[id] = true;
-	}
-	return 0;
-}
-
 static void pin_block(struct xci_inline *in, struct inline_job *job, uint32_t id, int64_t first,
 		      int64_t count)
 {
-	struct inline_run *run;
+	struct inline_run *run,
+		block = { .job = job, .first = first, .count = count, .attempt = 1 };
+	struct inline_engine *engine = &in->engines[id];
 
 	assert(id < (uint32_t)in->count);
 	if (count == 0)
 		return;
-	run = malloc(sizeof *run);
-	if (!run) {
-		lose(in, job, first, count, 1);
+	if (job->cancelled || engine->is_shut) { /* a target that is gone may have stopped it */
+		if (job->cancelled)
+			inline_requeue(in, job, first, count, 1, engine);
+		else
+			lose(in, job, &block, (int)id, engine->reason);
 		return;
 	}
-	*run = (struct inline_run){ .job = job, .first = first, .count = count, .attempt = 1 };
-	DL_APPEND(in->engines[id].pinned, run);
+	run = malloc(sizeof *run);
+	if (!run) {
+		lose(in, job, &block, -1, "out of memory");
+		return;
+	}
+	*run = block;
+	DL_APPEND(engine->pinned, run);
 }
 
 /* Contiguous blocks of items to the targets, in order: item j is of engine j * k / n. */
-static void pin(struct xci_inline *in, struct inline_job *job, zmq_msg_t *targets)
+static void pin(struct xci_inline *in, struct inline_job *job)
 {
-	int64_t k = (int64_t)zmq_msg_size(targets) / 4;
+	int64_t k = (int64_t)zmq_msg_size(&job->targets) / 4;
 	__int128 n = job->items;
 
 	for (int64_t i = 0; i < k; i++) {
@@ -369,78 +439,93 @@ static void pin(struct xci_inline *in, struct inline_job *job, zmq_msg_t *target
 		int64_t end = (int64_t)((n * (i + 1) + k - 1) / k);
 		uint32_t id;
 
-		memcpy(&id, (char *)zmq_msg_data(targets) + 4 * i, 4);
+		memcpy(&id, (char *)zmq_msg_data(&job->targets) + 4 * i, 4);
 		pin_block(in, job, id, first, end - first);
+	}
+}
+
+void inline_job_begin(struct xci_inline *in, struct inline_job *job)
+{
+	struct msg_result empty = { .job = job->id, .engine = -1 };
+	zmq_msg_t none[2];
+
+	if (job->items == 0) {
+		zmq_msg_init(&none[0]);
+		zmq_msg_init(&none[1]);
+		inline_report(in, job, empty, 0, 0, &none[0], &none[1]);
+	} else if (job->pinned) {
+		in->running = job; /* keeps it */
+		pin(in, job);
+		in->running = NULL;
+		inline_job_settle(in, job);
+	} else {
+		inline_requeue(in, job, 0, job->items, 1, NULL);
+		inline_check_engines(in);
 	}
 }
 
 int inline_on_submit(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames)
 {
-	struct msg_result empty = { .engine = -1 };
-	struct msg_submit s;
 	struct inline_job *job;
-	zmq_msg_t none[2];
+	struct msg_submit s;
 	int r = msg_submit_get(fields, &s);
 
 	if (r < 0)
 		return r;
-	job = job_new(in, &s, frames);
+	job = inline_job_new(in, &s, frames);
 	if (!job)
 		return -ENOMEM;
-	if (!job->pinned && restrict_to(in, job, &frames[1]) < 0) {
-		inline_job_free(in, job);
-		return -ENOMEM;
-	}
 	in->received = s.seq;
-	if (job->items == 0) {
-		zmq_msg_init(&none[0]);
-		zmq_msg_init(&none[1]);
-		empty.job = job->id;
-		inline_report(in, job, empty, 0, 0, &none[0], &none[1]);
-	} else if (job->pinned) {
-		in->running = job; /* keeps it */
-		pin(in, job, &frames[1]);
-		in->running = NULL;
-		inline_job_settle(in, job);
-	} else {
-		inline_requeue(in, job, 0, job->items, 1, NULL);
-	}
+	inline_job_begin(in, job);
 	return 0;
 }
 
 /* The first run that has not begun with an item of [from, to). */
-static struct inline_run *run_within(const struct inline_job *job, int64_t from, int64_t to)
+static struct inline_run *run_within(struct inline_run *runs, int64_t from, int64_t to)
 {
 	struct inline_run *run;
 
-	DL_FOREACH (job->rest, run) {
+	DL_FOREACH (runs, run) {
 		if (run->first < to && from < run->first + run->count)
 			return run;
 	}
 	return NULL;
 }
 
-/* Some items of a job that others share. */
-static void cancel_part(struct xci_inline *in, struct inline_job *job, int64_t from, int64_t to)
+static void cancel_runs(struct xci_inline *in, struct inline_job *job, struct inline_run **runs,
+			int64_t from, int64_t to)
 {
 	struct inline_run *run;
 
-	in->running = job; /* keeps it */
-	while ((run = run_within(job, from, to))) {
+	while ((run = run_within(*runs, from, to))) {
 		int64_t end = run->first + run->count;
 		struct failure_run hit = { .first = run->first > from ? run->first : from,
 					   .state = XC_CANCELLED,
+					   .attempts = (uint64_t)run->attempt - 1,
 					   .text = span_of("cancelled") };
 
 		hit.count = (end < to ? end : to) - hit.first;
-		DL_DELETE(job->rest, run);
-		inline_requeue(in, job, hit.first + hit.count, end - hit.first - hit.count, 1,
-			       NULL);
-		inline_requeue(in, job, run->first, hit.first - run->first, 1, NULL);
+		DL_DELETE(*runs, run);
+		inline_requeue(in, job, hit.first + hit.count, end - hit.first - hit.count,
+			       run->attempt, NULL);
+		inline_requeue(in, job, run->first, hit.first - run->first, run->attempt, NULL);
 		free(run);
 		update_runnable(in, job);
 		inline_end_items(in, job, &hit, -1);
 	}
+}
+
+void inline_job_cancel(struct xci_inline *in, struct inline_job *job, int64_t first, int64_t count)
+{
+	if (job->cancelled)
+		return;
+	if (first == 0 && count >= job->items) {
+		cancel(in, job);
+		return;
+	}
+	in->running = job; /* keeps it */
+	cancel_runs(in, job, &job->rest, first, first + count);
+	cancel_runs(in, job, &job->reruns, first, first + count);
 	in->running = NULL;
 	inline_job_settle(in, job);
 }
@@ -455,12 +540,8 @@ int inline_on_cancel(struct xci_inline *in, struct reader *fields, zmq_msg_t *fr
 	if (r < 0)
 		return r;
 	in->received = m.seq;
-	HASH_FIND(hh, in->jobs, &m.job, sizeof m.job, job);
-	if (!job || job->cancelled || m.first < 0 || m.count < 0)
-		return 0;
-	if (m.first > 0 || m.count < job->items)
-		cancel_part(in, job, m.first, m.first + m.count);
-	else
-		cancel(in, job);
+	job = inline_job_numbered(in, m.job);
+	if (job && m.first >= 0 && m.count >= 0)
+		inline_job_cancel(in, job, m.first, m.count);
 	return 0;
 }
