@@ -318,7 +318,7 @@ static int last_words(struct xc_client *client)
 /* Without work nothing is ever to come: who waits for it is told so. */
 static int pump_inside(struct xc_client *client, int timeout_ms)
 {
-	if (client->inside->running)
+	if (xci_inline_is_busy(client->inside))
 		return -EDEADLK;
 	if (xci_inline_run(client->inside) && !client->inside->is_starved)
 		return take_messages(client, INT_MAX);
@@ -598,8 +598,9 @@ void xc_close(struct xc_client *client)
 {
 	int linger = 1000;
 
-	if (!client || (client->inside && client->inside->running))
+	if (!client || (client->inside && xci_inline_is_busy(client->inside)))
 		return; /* a task may not take its own client away */
+	xci_inline_clean_all(client->inside);
 	if (client->is_welcome && !client->is_lost && !client->inside) {
 		if (client->batch.count && client->batch.options.on_disconnect)
 			xci_batch_flush(client);
