@@ -140,7 +140,7 @@ static void run_cancelled_jobs(void)
 	struct xc_map_options options = { .label = "cancelled" };
 	struct xc_result *busy = keep_busy(), *results[N];
 	char id[XC_JOB_ID_SIZE];
-	int64_t in;
+	int64_t in, out[N][5];
 
 	results[0] = xc_map_range_async(xc_balanced(client), square, 50, NULL, 0, &options, &err);
 	note("id: %d", xc_result_id(results[0], id));
@@ -154,8 +154,8 @@ static void run_cancelled_jobs(void)
 	note_jobs(NULL, "cancelled");
 	busy = keep_busy();
 	for (in = 0; in < N; in++)
-		results[in] = xc_apply_async(xc_balanced(client), facts, &in, sizeof in,
-					     (int64_t[5]){ 0 }, 5 * sizeof in, NULL, &err);
+		results[in] = xc_apply_async(xc_balanced(client), facts, &in, sizeof in, out[in],
+					     sizeof out[in], NULL, &err);
 	end_busy(busy);
 	for (in = 0; in < N; in++)
 		xc_result_destroy(results[in]);
