@@ -5,7 +5,7 @@
 
 #include "cmd/command.h"
 #include "cmd/teardown.h"
-#include "engine/cache.h"
+#include "libcluster/cache.h"
 #include "proto/cluster_dir.h"
 
 #define STOP_TIMEOUT 10.0

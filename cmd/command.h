@@ -78,8 +78,7 @@ enum {
 	OPTION_RUNNING,
 };
 
-#define HISTORY_DEFAULT 1000
-#define HISTORY_MAX	1000000
+#define HISTORY_MAX 1000000
 
 #define CLUSTER_ID_OPTION                                                                          \
 	{                                                                                          \

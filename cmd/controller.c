@@ -3,6 +3,7 @@
 
 #include "cmd/command.h"
 #include "proto/cluster_dir.h"
+#include "proto/job.h"
 
 static const struct argp_option options[] = {
 	CLUSTER_ID_OPTION,
@@ -62,7 +63,7 @@ int command_controller(int argc, char **argv)
 		NULL
 	};
 	struct controller_options o = { .cluster_id = CLUSTER_DEFAULT_ID,
-					.history = HISTORY_DEFAULT,
+					.history = HISTORY_JOBS,
 					.lifeline_fd = -1,
 					.ready_fd = -1 };
 	struct xc_error err = XC_ERROR_INIT;

@@ -17,6 +17,7 @@
 #include "cmd/tail.h"
 #include "cmd/teardown.h"
 #include "proto/cluster_dir.h"
+#include "proto/job.h"
 #include "proto/connection.h"
 #include "proto/error.h"
 #include "proto/holders.h"
@@ -386,7 +387,7 @@ int command_start(int argc, char **argv)
 	static struct start s = { .id = CLUSTER_DEFAULT_ID,
 				  .engines = ENGINE_OPTIONS_INIT,
 				  .heartbeat_timeout = 5,
-				  .history = HISTORY_DEFAULT,
+				  .history = HISTORY_JOBS,
 				  .parent_lifeline = -1,
 				  .lifeline = { -1, -1 },
 				  .controller = DAEMON_INIT,

@@ -182,11 +182,9 @@ static int check_item(struct request *q)
 	if (q->m.index < 0)
 		return 0;
 	if (!(job->flags & JOB_APART))
-		return refuse(q, -EINVAL,
-			      "its items have no ids of their own; give the id without \".%lld\"",
-			      (long long)q->m.index);
+		return refuse(q, -EINVAL, JOB_NO_IDS, (long long)q->m.index);
 	if (q->m.index >= job->items)
-		return refuse(q, -ENOENT, "it has only %lld items", (long long)job->items);
+		return refuse(q, -ENOENT, JOB_FEW_ITEMS, (long long)job->items);
 	return 0;
 }
 
@@ -198,13 +196,11 @@ static int check_out(struct request *q)
 	if (!q->m.has_out)
 		return 0;
 	if (!q->job->out_size)
-		return refuse(q, -EINVAL,
-			      "its results have no fixed size: give NULL and 0 for out, and see "
-			      "xc_result_item");
+		return refuse(q, -EINVAL, JOB_ANY_SIZE);
 	if (__builtin_mul_overflow((uint64_t)items, q->job->out_size, &need) ||
 	    q->m.out_bytes < need)
-		return refuse(q, -EMSGSIZE, "its results need %lld * %llu bytes, but out has %llu",
-			      (long long)items, (unsigned long long)q->job->out_size,
+		return refuse(q, -EMSGSIZE, JOB_SMALL_OUT, (long long)items,
+			      (unsigned long long)q->job->out_size,
 			      (unsigned long long)q->m.out_bytes);
 	return 0;
 }
@@ -228,11 +224,9 @@ static int check(struct request *q)
 	int r;
 
 	if (!q->job && is_to_come(q))
-		return refuse(q, -EAGAIN, "its client has not submitted it");
+		return refuse(q, -EAGAIN, JOB_TO_COME);
 	if (!q->job)
-		return refuse(q, -ENOENT,
-			      "the controller knows no such job; it forgets the oldest of those "
-			      "that have ended (xcluster jobs lists what there is)");
+		return refuse(q, -ENOENT, JOB_FORGOTTEN);
 	r = check_item(q);
 	return r < 0 ? r : check_out(q);
 }
@@ -241,10 +235,7 @@ static int check_results(struct request *q)
 {
 	if (!q->job->is_dropped)
 		return 0;
-	return refuse(q, -ENODATA,
-		      "its results are not there any more, as they were too many bytes to keep; "
-		      "set options.on_disconnect to XC_DISCONNECT_KEEP for jobs whose results "
-		      "others are to have");
+	return refuse(q, -ENODATA, JOB_NO_RESULTS);
 }
 
 static int check_inputs(struct request *q)
@@ -253,12 +244,9 @@ static int check_inputs(struct request *q)
 	uint64_t bytes = q->client->input_bytes;
 
 	if (!job->is_finished)
-		return refuse(q, -EBUSY, "it has not ended; wait for it, or cancel it");
+		return refuse(q, -EBUSY, JOB_NOT_ENDED);
 	if (!job->payload)
-		return refuse(q, -ENODATA,
-			      "its inputs are not there any more, as they were too many bytes to "
-			      "keep; set options.on_disconnect to XC_DISCONNECT_KEEP for jobs that "
-			      "are to be run again");
+		return refuse(q, -ENODATA, JOB_NO_INPUTS);
 	if (bytes + zmq_msg_size(&job->payload->message) > 4 * CREDIT_BYTES)
 		return refuse(q, -ENOBUFS,
 			      "this client has too many bytes of inputs queued in the controller");

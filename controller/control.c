@@ -22,9 +22,9 @@ static bool is_up(const struct engine *engine)
 static int check(struct state *state, zmq_msg_t *targets, bool (*fits)(const struct engine *engine),
 		 struct xc_error *err)
 {
-	size_t count = zmq_msg_size(targets) / 4, bad = 0, used = 0;
+	size_t count = zmq_msg_size(targets) / 4;
 	const struct engine *last = NULL;
-	char list[200] = "";
+	struct bad_targets bad = { .count = 0 };
 	uint32_t id;
 
 	for (size_t i = 0; i < count; i++) {
@@ -33,20 +33,10 @@ static int check(struct state *state, zmq_msg_t *targets, bool (*fits)(const str
 		if (engine && fits(engine))
 			continue;
 		last = engine;
-		if (used < sizeof list - 16)
-			used += (size_t)snprintf(list + used, sizeof list - used, "%s%u",
-						 bad ? ", " : "", id);
-		else if (used < sizeof list - 4)
-			used += (size_t)snprintf(list + used, sizeof list - used, "...");
-		bad++;
+		bad_targets_add(&bad, id);
 	}
-	if (!bad)
-		return 0;
-	if (bad == 1 && last && (last->state == ENGINE_CLOSING || last->state == ENGINE_SHUT))
-		return error_set(err, XC_ENOENGINE, "engine %s was shut down", list);
-	return error_set(err, XC_ENOENGINE,
-			 "engine%s %s %s not up; xcluster status lists those that are",
-			 bad == 1 ? "" : "s", list, bad == 1 ? "is" : "are");
+	return bad_targets_error(
+		&bad, last && (last->state == ENGINE_CLOSING || last->state == ENGINE_SHUT), err);
 }
 
 static int answer(struct state *state, struct peer *peer, uint64_t id, const struct xc_error *err)

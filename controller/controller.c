@@ -22,9 +22,8 @@
 #include "proto/error.h"
 #include "proto/log.h"
 
-#define KEPT_BYTES     (UINT64_C(1) << 30) /* results of jobs to be kept */
-#define BATCH	       256		   /* messages taken in before work is handed out */
-#define CALM	       2 /* while no more come at a time, each is answered at once */
+#define BATCH	       256 /* messages taken in before work is handed out */
+#define CALM	       2   /* while no more come at a time, each is answered at once */
 #define RECHECK_MS     1
 #define TICK_NS	       UINT64_C(100000000)
 #define IGNORED_LOGGED 20		    /* in ten seconds */
@@ -502,7 +501,7 @@ int controller_run(const struct controller_options *options, struct xc_error *er
 	state->options = options;
 	state->heartbeat_timeout = options->heartbeat_timeout > 0 ? options->heartbeat_timeout : 5;
 	state->history.max = options->history;
-	state->history.kept_max = options->kept_bytes ? options->kept_bytes : KEPT_BYTES;
+	state->history.kept_max = options->kept_bytes ? options->kept_bytes : HISTORY_KEPT;
 	state->started_ns = state->last_tick_ns = now_ns();
 	state->roster_version = state->agents_version = 1; /* clients begin at 0 */
 	state->epoll = state->lock = state->signals.fd = state->lifeline.fd = -1;

@@ -208,7 +208,7 @@ void engine_shut(struct state *state, struct engine *engine, uint64_t how)
 	if (engine->state == ENGINE_UP)
 		state->engines_up--;
 	engine->state = ENGINE_CLOSING;
-	snprintf(engine->reason, sizeof engine->reason, "engine %d was shut down", engine->id);
+	snprintf(engine->reason, sizeof engine->reason, ENGINE_WAS_SHUT, engine->id);
 	engine_set_level(state, engine, -1);
 	engine_changed(state, engine);
 	SEND_PEER(state, engine->agent->peer, retire, .slot = engine->slot, .how = how);
@@ -422,8 +422,7 @@ static void check_engines(struct state *state, uint64_t now, uint64_t limit)
 		state->deserted_ns = now;
 	if (now - state->deserted_ns < limit)
 		return;
-	snprintf(why, sizeof why, "no engine is left; the last one: %s",
-		 state->engines[state->engine_count - 1]->reason);
+	snprintf(why, sizeof why, JOB_NO_ENGINE, state->engines[state->engine_count - 1]->reason);
 	lose_jobs(state, state->clients, false, why);
 	lose_jobs(state, state->departed, false, why);
 }
@@ -439,8 +438,8 @@ void peers_tick(struct state *state)
 	}
 	check_engines(state, now, limit);
 	if (state->restricted) {
-		lose_jobs(state, state->clients, true, "no engine of its view is left");
-		lose_jobs(state, state->departed, true, "no engine of its view is left");
+		lose_jobs(state, state->clients, true, JOB_NO_VIEW_ENGINE);
+		lose_jobs(state, state->departed, true, JOB_NO_VIEW_ENGINE);
 	}
 	clients_bury(state, now);
 	clients_sweep(state);

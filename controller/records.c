@@ -9,17 +9,15 @@
 #include "controller/state.h"
 #include "proto/error.h"
 
-#define RECORD_BYTES 320 /* an entry at most */
-
 static const char *state_word(const struct job *job)
 {
-	if (!job->is_finished && job->cancelled)
-		return "cancelling";
-	if (!job->is_finished)
-		return job->started_ns ? "running" : "queued";
-	if (job->failed == 0)
-		return "done";
-	return job->cancelled && !job->is_stopped ? "cancelled" : "failed";
+	struct job_phase phase = { .is_finished = job->is_finished,
+				   .is_cancelled = job->cancelled,
+				   .is_stopped = job->is_stopped,
+				   .has_begun = job->started_ns != 0,
+				   .has_failures = job->failed > 0 };
+
+	return job_phase_word(&phase);
 }
 
 /* ---- Lists of jobs ----------------------------------------------------------------- */
@@ -101,32 +99,33 @@ static int newest_first(const void *a, const void *b)
 
 static void put_record(struct writer *w, const struct list *list, const struct job *job)
 {
-	put_bin(w, (struct span){ job->client->session, OWNER_SIZE });
-	put_u64(w, job->id);
-	put_str(w, span_of(job->label));
-	put_str(w, span_of(job->client->name));
-	put_str(w, span_of(state_word(job)));
-	put_i64(w, job->items);
-	put_i64(w, job->ended);
-	put_i64(w, job->failed);
-	put_i64(w, job->priority);
-	put_f64(w, wall_s(list, job->submitted_ns));
-	put_f64(w, wall_s(list, job->started_ns));
-	put_f64(w, wall_s(list, job->finished_ns));
-	put_u64(w, job->is_dropped ? 0 : job->result_bytes);
-	put_u64(w, !job->is_dropped);
-	put_u64(w, job->payload != NULL);
+	job_record_put(
+		w, &(struct job_record){ .owner = job->client->session,
+					 .number = job->id,
+					 .label = job->label,
+					 .client = job->client->name,
+					 .state = state_word(job),
+					 .items = job->items,
+					 .ended = job->ended,
+					 .failed = job->failed,
+					 .priority = job->priority,
+					 .submitted = wall_s(list, job->submitted_ns),
+					 .started = wall_s(list, job->started_ns),
+					 .finished = wall_s(list, job->finished_ns),
+					 .result_bytes = job->is_dropped ? 0 : job->result_bytes,
+					 .has_results = !job->is_dropped,
+					 .has_inputs = job->payload != NULL });
 }
 
 static int list_frame(const struct list *list, size_t count, zmq_msg_t *frame)
 {
 	struct writer w;
-	unsigned char *bytes = malloc(count * RECORD_BYTES + 1);
+	unsigned char *bytes = malloc(count * JOB_RECORD_MAX + 1);
 	int r;
 
 	if (!bytes)
 		return -ENOMEM;
-	writer_init(&w, bytes, count * RECORD_BYTES);
+	writer_init(&w, bytes, count * JOB_RECORD_MAX);
 	for (size_t i = 0; i < count; i++)
 		put_record(&w, list, list->jobs[i]);
 	r = w.bad ? -ENOMEM : frame_copy(frame, bytes, w.used);
@@ -205,11 +204,11 @@ static int cancel(struct state *state, struct job *job, const struct msg_manage 
 	bool is_part = m->index >= 0;
 
 	if (job->is_finished) {
-		*why = "it has ended already";
+		*why = JOB_HAS_ENDED;
 		return -EALREADY;
 	}
 	if (is_part && (!(job->flags & JOB_APART) || m->index >= job->items)) {
-		*why = "it has no item of that number with an id of its own";
+		*why = JOB_NO_ITEM;
 		return -ENOENT;
 	}
 	job_cancel_items(state, job, is_part ? m->index : 0, is_part ? 1 : job->items,
@@ -220,12 +219,11 @@ static int cancel(struct state *state, struct job *job, const struct msg_manage 
 static int purge(struct state *state, struct job *job, const struct msg_manage *m, const char **why)
 {
 	if (!job->is_finished) {
-		*why = "it has not ended; cancel it before, or wait for it";
+		*why = JOB_RUNS;
 		return -EBUSY;
 	}
 	if (m->index >= 0) {
-		*why = "it is one of several that are kept together; give the id without the "
-		       "number after the dot";
+		*why = JOB_TOGETHER;
 		return -EINVAL;
 	}
 	job_free(state, job);
@@ -235,7 +233,7 @@ static int purge(struct state *state, struct job *job, const struct msg_manage *
 int on_manage(struct state *state, struct peer *peer, struct message *m)
 {
 	struct msg_answer answer = { .code = -ENOENT };
-	const char *why = "the controller knows no such job";
+	const char *why = JOB_UNKNOWN;
 	struct msg_manage order;
 	struct job *job = NULL;
 	zmq_msg_t frame;

@@ -11,6 +11,7 @@
 #include "controller/intervals.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
+#include "proto/job.h"
 #include "proto/task.h"
 
 #define LOST_ATTEMPTS  3		   /* runs of an item whose engine went away */
@@ -18,7 +19,6 @@
 #define WINDOW_BYTES   (UINT64_C(4) << 20) /* results sent, not acknowledged */
 #define HELD_BYTES_MAX (UINT64_C(8) << 20) /* results kept; above, no new slices */
 #define FRAME_COPY_MAX 2048		   /* see frame_keep */
-#define HISTORY_BYTES  (UINT64_C(8) << 20) /* inputs and results of jobs not to be kept */
 
 struct state;
 struct client;

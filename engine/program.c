@@ -135,34 +135,6 @@ static int check_libc(const struct program *p, struct xc_error *err)
 		p->name, p->info.interp, own);
 }
 
-static int refuse_sanitizer(const struct program *p, struct xc_error *err)
-{
-	return error_set(err, XC_ECODE,
-			 "%s is built with %s, this engine is not: rebuild it without, or start an "
-			 "xcluster built with the same sanitizer",
-			 p->name, elf_sanitizer_text(p->info.sanitizer));
-}
-
-/* Sanitizers that replace the heap must be there from the start of a process;
- * libubsan is content to be loaded later. */
-static int check_sanitizer(const struct program *p, const struct image *image, struct xc_error *err)
-{
-	void *runtime;
-
-	if (p->info.sanitizer == ELF_SANITIZER_NONE || p->info.sanitizer == ELF_SANITIZER_UNDEFINED)
-		return 0;
-	if (p->info.sanitizer_inside)
-		return refuse_sanitizer(p, err);
-	if (!p->info.sanitizer_name)
-		return 0; /* dlopen will tell */
-	runtime = dlopen((const char *)image->bytes + p->info.sanitizer_name,
-			 RTLD_LAZY | RTLD_NOLOAD);
-	if (!runtime)
-		return refuse_sanitizer(p, err);
-	dlclose(runtime);
-	return 0;
-}
-
 static int check(struct program *p, const struct image *image, struct xc_error *err)
 {
 	struct xc_error why = XC_ERROR_INIT;
@@ -173,7 +145,7 @@ static int check(struct program *p, const struct image *image, struct xc_error *
 	r = check_machine(p, err);
 	if (r < 0)
 		return r;
-	r = check_sanitizer(p, image, err);
+	r = loader_check_sanitizer(&p->info, image->bytes, p->name, err);
 	if (r < 0)
 		return r;
 	r = check_kind(p, err);
@@ -185,7 +157,7 @@ static int check(struct program *p, const struct image *image, struct xc_error *
 static int refuse_load(const struct program *p, const char *words, struct xc_error *err)
 {
 	if (p->info.sanitizer && !p->info.sanitizer_name && strstr(words, "undefined symbol: __"))
-		return refuse_sanitizer(p, err);
+		return loader_refuse_sanitizer(&p->info, p->name, err);
 	return loader_refused(p->path, p->name, words, err);
 }
 

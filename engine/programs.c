@@ -5,7 +5,8 @@
 #include <unistd.h>
 
 #include "engine/runner.h"
-#include "engine/source.h"
+#include "libcluster/build.h"
+#include "libcluster/loader.h"
 #include "proto/error.h"
 #include "proto/log.h"
 
@@ -39,17 +40,13 @@ struct program *programs_get(struct engine *e, struct span id, struct span name,
 		return loaded->program;
 	span_copy(text, sizeof text, name);
 	if (loaded && !again) {
-		error_set(
-			err, XC_ECODE,
-			"%s was unloaded by xc_unload: call xc_load before its functions are used "
-			"again",
-			text);
+		error_set(err, XC_ECODE, LIBRARY_WAS_UNLOADED, text);
 		return NULL;
 	}
 	fd = object_fetch(e, id.data, &size, &shared, err);
 	if (fd < 0)
 		return NULL;
-	if (source_open(&fd, size, err) < 0) {
+	if (build_open(&fd, size, err) < 0) {
 		log_line("cannot compile %s: %s", text, err ? err->text : "");
 		close(fd);
 		return NULL;

@@ -66,7 +66,7 @@ static int on_cleanup(struct xc_task *task, void (*fn)(void *argument), void *ar
 	int r = cleanup_add(task->runner, fn, argument);
 
 	if (r < 0)
-		xc_task_fail(task, "xc_task_cleanup: out of memory");
+		xc_task_fail(task, TASK_NO_CLEANUP);
 	return r;
 }
 

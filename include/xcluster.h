@@ -215,9 +215,10 @@ struct xc_result;
  * that wait (those that only ask, as xc_is_ready and xc_process, run items for some
  * 10 ms, or one that takes longer). For debuggers, and where nothing may be started.
  * What ends an engine (a crash, exit) ends the program; a time limit is applied when
- * the item returns; calls of a task to the client are refused with -EDEADLK, and with
- * -ENOTSUP those about jobs by id, signals, engines that end, sources and statements.
- * See xcluster(7).
+ * the item returns; calls of a task to the client are refused with -EDEADLK; what it
+ * prints appears as it is, and xc_output has none of it; xc_signal is -ENOTSUP (but for
+ * SIGINT, which does nothing); ids of jobs are good for this client alone. See
+ * xcluster(7).
  * Waits at most 10 s for the controller's welcome. Errors: XC_ENOCLUSTER,
  * XC_EPROTO, -EACCES (a connection file that others can read), -ETIMEDOUT, -EINVAL
  * (XCLUSTER is not understood). */
@@ -283,7 +284,8 @@ XC_API int xc_shutdown(struct xc_client *client, struct xc_error *err);
  * process is a crash of the running item, and the engine is started again; so SIGKILL
  * is a way to restart it.
  * Errors, and then no engine was sent any: XC_ENOENGINE names those that are not up;
- * -EINVAL for a number that is no signal or a balanced view; XC_ELOST, -ETIMEDOUT. */
+ * -EINVAL for a number that is no signal or a balanced view; -ENOTSUP with
+ * XCLUSTER=inline, for any but SIGINT; XC_ELOST, -ETIMEDOUT. */
 XC_API int xc_signal(const struct xc_view *view, int signal, struct xc_error *err);
 /* The same with SIGINT. */
 XC_API int xc_interrupt(const struct xc_view *view, struct xc_error *err);
@@ -681,7 +683,8 @@ XC_API const void *xc_result_item(struct xc_result *result, int64_t i, size_t *s
  *
  * Of each run 1 MiB is kept, its beginning and its end, of a job 16 MiB and 100000
  * items; a line "[... N bytes cut ...]" stands where bytes are missing. Output of a
- * member of a batch (many xc_apply_async) is that of item 0 of its own result. */
+ * member of a batch (many xc_apply_async) is that of item 0 of its own result. With
+ * XCLUSTER=inline nothing is kept: NULL. */
 XC_API const char *xc_output(struct xc_result *result, int64_t item, size_t *size);
 
 /* The first item above `after` (-1: of all) that has printed, as far as has arrived;

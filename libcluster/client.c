@@ -308,7 +308,7 @@ static int look(struct xc_client *client)
 /* Without work nothing is ever to come: who waits for it is told so. */
 static int pump_inside(struct xc_client *client, int timeout_ms)
 {
-	if (client->inside->running)
+	if (xci_inline_is_busy(client->inside))
 		return -EDEADLK;
 	if (xci_inline_run(client->inside) && !client->inside->is_starved)
 		return take_messages(client, INT_MAX);

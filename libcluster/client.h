@@ -349,7 +349,7 @@ int xci_ship(struct xc_client *client, xc_task_fn *fn, const struct xc_map_optio
 /* The image, which is taken, among the libraries of this client, and in the store. */
 struct xci_shipped *xci_ship_library(struct xc_client *client, struct xci_image *image,
 				     const char *path, bool *is_new, struct xc_error *err);
-/* Into the store, with a reference more. */
+/* Into the store, with a reference more. Inline: a source, where it is compiled. */
 int xci_image_put(struct xc_client *client, const struct xci_image *image, struct xc_error *err);
 /* The library that was loaded last from this path, or else is there now (is_new);
  * NULL when there is none. Puts nothing into the store. */

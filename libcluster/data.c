@@ -502,11 +502,6 @@ int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
 		return error_set(e, -EINVAL, "xc_load: path is NULL or empty");
 	if (xci_image_load(path, &image, e) < 0)
 		return e->code;
-	if (view && view->client->inside &&
-	    xci_inline_library(view->client->inside, image->hash, &image->info, path) < 0) {
-		xci_image_destroy(image);
-		return error_set(e, -ENOMEM, "xc_load: out of memory");
-	}
 	return xci_load(view, "xc_load", path, image, e);
 }
 

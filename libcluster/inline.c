@@ -5,11 +5,14 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <utlist.h>
 
 #include "proto/error.h"
 
-#define ROSTER_ROOM 24 /* bytes of an engine in a ROSTER, at most */
+#define ROSTER_ROOM 96 /* bytes of an engine in a ROSTER, at most */
+
+enum { ROSTER_UP = 1, ROSTER_SHUT = 5 };
 
 /* ---- To the client --------------------------------------------------------------- */
 
@@ -80,15 +83,22 @@ static int on_ping(struct xci_inline *in, struct reader *fields, zmq_msg_t *fram
 	return SAY(in, pong, .received = in->received, .sent = in->sent);
 }
 
-static int answer(struct xci_inline *in, uint64_t id, const char *text)
+int inline_answer(struct xci_inline *in, const struct msg_answer *m, zmq_msg_t *frame)
 {
 	unsigned char header[HEADER_MAX];
-	struct msg_report report = { .id = id };
+
+	return inline_send(in, header, msg_answer_pack(header, sizeof header, m), frame, 1);
+}
+
+static int report(struct xci_inline *in, uint64_t id, const char *text)
+{
+	unsigned char header[HEADER_MAX];
+	struct msg_report m = { .id = id };
 	zmq_msg_t frame;
 
 	if (frame_copy(&frame, text, strlen(text)) < 0)
 		return -ENOMEM;
-	return inline_send(in, header, msg_report_pack(header, sizeof header, &report), &frame, 1);
+	return inline_send(in, header, msg_report_pack(header, sizeof header, &m), &frame, 1);
 }
 
 static int on_query(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames)
@@ -103,7 +113,7 @@ static int on_query(struct xci_inline *in, struct reader *fields, zmq_msg_t *fra
 	text = inline_status(in);
 	if (!text)
 		return -ENOMEM;
-	r = answer(in, query.id, text);
+	r = report(in, query.id, text);
 	free(text);
 	return r;
 }
@@ -115,8 +125,10 @@ static int on_shutdown(struct xci_inline *in, struct reader *fields, zmq_msg_t *
 
 	(void)frames;
 	if (r == 0)
-		r = answer(in, order.id, "");
+		r = report(in, order.id, "");
 	in->is_down = r == 0;
+	if (r == 0)
+		xci_inline_clean_all(in);
 	return r;
 }
 
@@ -130,6 +142,12 @@ static const struct route {
 	{ MSG_PING, on_ping },
 	{ MSG_QUERY, on_query },
 	{ MSG_SHUTDOWN, on_shutdown },
+	{ MSG_ATTACH, inline_on_attach },
+	{ MSG_DETACH, inline_on_detach },
+	{ MSG_JOBS, inline_on_jobs },
+	{ MSG_MANAGE, inline_on_manage },
+	{ MSG_SIGNAL, inline_on_signal },
+	{ MSG_SHUT, inline_on_shut },
 };
 
 int xci_inline_post(struct xci_inline *in, const void *header, size_t size, zmq_msg_t *frames,
@@ -176,9 +194,14 @@ bool xci_inline_run(struct xci_inline *in)
 	return true;
 }
 
+bool xci_inline_is_busy(const struct xci_inline *in)
+{
+	return in->running || in->is_cleaning;
+}
+
 int xci_inline_check(const struct xci_inline *in, const char *call, struct xc_error *err)
 {
-	if (!in || !in->running)
+	if (!in || !xci_inline_is_busy(in))
 		return 0;
 	return error_set(
 		err, -EDEADLK,
@@ -198,24 +221,25 @@ static int welcome(struct xci_inline *in)
 		   .credit = CREDIT_BYTES);
 }
 
-/* All engines are up; there is no agent, as there is no store. */
-static int roster(struct xci_inline *in)
+/* They are up but for those that were shut down; there is no agent, as there is no
+ * store. */
+int inline_roster(struct xci_inline *in, const struct inline_engine *engines, int count)
 {
 	unsigned char header[HEADER_MAX];
 	struct msg_roster m = { .starting = 0 };
 	zmq_msg_t frames[2];
 	struct writer w;
-	unsigned char *bytes = malloc((size_t)in->count * ROSTER_ROOM);
+	unsigned char *bytes = malloc((size_t)count * ROSTER_ROOM);
 	int r;
 
 	if (!bytes)
 		return -ENOMEM;
-	writer_init(&w, bytes, (size_t)in->count * ROSTER_ROOM);
-	for (int i = 0; i < in->count; i++) {
-		put_u64(&w, (uint64_t)i);
-		put_u64(&w, 1); /* up */
+	writer_init(&w, bytes, (size_t)count * ROSTER_ROOM);
+	for (int i = 0; i < count; i++) {
+		put_u64(&w, (uint64_t)engines[i].id);
+		put_u64(&w, engines[i].is_shut ? ROSTER_SHUT : ROSTER_UP);
 		put_i64(&w, -1);
-		put_str(&w, span_of(""));
+		put_str(&w, span_of(engines[i].reason));
 	}
 	r = frame_copy(&frames[0], bytes, w.used);
 	zmq_msg_init(&frames[1]);
@@ -225,18 +249,23 @@ static int roster(struct xci_inline *in)
 	return inline_send(in, header, msg_roster_pack(header, sizeof header, &m), frames, 2);
 }
 
-struct xci_inline *xci_inline_new(int engines)
+struct xci_inline *xci_inline_new(int engines, const unsigned char *session)
 {
 	struct xci_inline *in = calloc(1, sizeof *in);
+	struct timespec wall;
 
 	if (!in)
 		return NULL;
 	in->engines = calloc((size_t)engines, sizeof *in->engines);
 	in->count = in->engines ? engines : 0;
 	in->started_ns = now_ns();
+	clock_gettime(CLOCK_REALTIME, &wall);
+	in->started = (double)wall.tv_sec + (double)wall.tv_nsec / 1e9;
+	in->loads = 1;
+	memcpy(in->owner, session, OWNER_SIZE);
 	for (int i = 0; i < in->count; i++)
 		in->engines[i].id = i;
-	if (!in->engines || welcome(in) < 0 || roster(in) < 0) {
+	if (!in->engines || welcome(in) < 0 || inline_roster(in, in->engines, in->count) < 0) {
 		xci_inline_free(in);
 		return NULL;
 	}
@@ -250,12 +279,14 @@ void xci_inline_free(struct xci_inline *in)
 
 	if (!in)
 		return;
+	xci_inline_clean_all(in);
 	HASH_ITER (hh, in->jobs, job, next_job) {
 		inline_job_free(in, job);
 	}
+	while (in->history)
+		inline_job_free(in, in->history);
 	for (int i = 0; i < in->count; i++)
 		inline_unset(&in->engines[i], "");
-	inline_cleanup_run(in, NULL);
 	free(in->engines);
 	DL_FOREACH_SAFE (in->queue, entry, next_entry) {
 		message_fini(&entry->message);

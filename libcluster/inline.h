@@ -1,8 +1,9 @@
 /* inline.h: XCLUSTER=inline: what stands in for controller, agent and engines within
  * the client's own process and thread. Shared by its parts: inline.c (messages),
  * inline_jobs.c (jobs and their order), inline_items.c (running items),
- * inline_names.c (variables and libraries), inline_cleanup.c (what tasks leave to be
- * done), inline_status.c (its report).
+ * inline_names.c (variables), inline_libraries.c (code), inline_history.c (jobs that
+ * have ended, and results for who asks again), inline_records.c (what is known of
+ * jobs), inline_control.c (orders for engines), inline_status.c (its report).
  *
  * The client says to it what it would say to a controller, and takes in what it
  * answers by the same handlers. Items run when the client pumps, a piece at a time. */
@@ -12,9 +13,10 @@
 #define HASH_NONFATAL_OOM 1 /* without memory, an entry is not added: hh.tbl is NULL */
 #include <uthash.h>
 
+#include "libcluster/image.h"
 #include "libcluster/task.h"
 #include "libcluster/wire.h"
-#include "proto/elf.h"
+#include "proto/job.h"
 #include "proto/task.h"
 
 /* An array that variables hold, of several engines if they were given the same. */
@@ -29,13 +31,44 @@ struct inline_variable {
 	UT_hash_handle hh;
 };
 
-/* A library that the client has named, loaded once xc_load gets to it. */
+enum library_use { LIBRARY_NEW, LIBRARY_LOADED, LIBRARY_UNLOADED };
+
+/* A library or source that the client has named. It is loaded once for all engines
+ * that use it. */
 struct inline_library {
 	unsigned char id[OBJECT_SIZE];
-	struct elf_info info;
-	char *path;   /* owned */
-	void *handle; /* owned; NULL: not loaded */
+	struct elf_info info; /* of a source: once it is compiled */
+	char *path;	      /* owned; NULL: a source that was not compiled */
+	int fd;		      /* owned: the source, then what was made of it; -1: a file */
+	void *handle;	      /* owned; NULL: not loaded */
+	struct link_map *map;
+	bool lingers;	    /* unloaded, but the loader has it still */
+	unsigned char *use; /* owned: enum library_use, by engine */
+	int users;	    /* engines to which it is loaded */
+	uint64_t tried;	    /* the job for which it could not be compiled, and why: */
+	struct xc_error why;
 	UT_hash_handle hh;
+};
+
+/* A function to be called when its library is unloaded, or its engine ends. */
+struct inline_cleanup {
+	void (*fn)(void *argument);
+	void *argument;
+	const struct inline_library *library; /* borrowed; NULL: of the program itself */
+	struct inline_cleanup *prev, *next;
+};
+
+/* A RESULT, for who asks for it again. */
+struct inline_parcel {
+	struct msg_result head;
+	zmq_msg_t frames[2];
+	struct inline_parcel *prev, *next;
+};
+
+/* Another result of a job, to which the client has given a number of its own. */
+struct inline_attachment {
+	uint64_t number;
+	struct inline_attachment *prev, *next;
 };
 
 struct inline_job;
@@ -53,29 +86,43 @@ struct inline_engine {
 	struct inline_variable *names; /* owned */
 	struct inline_run *pinned;     /* owned; they go before balanced ones */
 	int64_t items;		       /* that it has run */
+	bool is_shut;
+	char reason[64];
+	struct inline_cleanup *cleanups; /* owned; in the order of their registration */
 };
 
 struct inline_job {
 	uint64_t id;
 	bool pinned, cancelled;
+	bool is_stopped;  /* cancelled by its own failure */
+	bool is_finished; /* in the history */
+	bool is_left;	  /* it is to be kept, and nobody has all of its results */
+	bool is_dropped;  /* some of its results are not there any more */
+	bool has_inputs;
 	int64_t items, ended, failed, chunk, priority;
 	uint64_t flags;
 	int max_attempts;
 	char label[64];
-	zmq_msg_t frame, payload; /* owned */
-	struct task_frame task;	  /* points into frame */
-	void *aligned;		  /* owned: the payload where its place would not do, or
-				     room for one packed item */
-	struct span input;	  /* the payload, where it is */
-	bool *only;		  /* owned; by engine; NULL: all */
+	zmq_msg_t frame, targets, payload; /* owned */
+	struct task_frame task;		   /* points into frame */
+	void *aligned;			   /* owned: the payload where its place would not do, or
+					      room for one packed item */
+	struct span input;		   /* the payload, where it is */
+	bool *only;			   /* owned; by engine; NULL: all */
 	xc_task_fn *fn;
-	bool is_resolved;
+	struct inline_library *library;	  /* borrowed: that fn is of; NULL: none that is loaded */
+	uint64_t resolved;		  /* `loads` when it was; 0: not yet */
 	struct xc_error err;		  /* why fn is NULL */
 	struct inline_value *value;	  /* of a push that brings all engines the same */
 	_Atomic uint64_t cancel;	  /* as its tasks see it: 1 when cancelled */
 	struct inline_run *reruns, *rest; /* owned; of a balanced job */
 	bool is_runnable;
-	struct inline_job *prev, *next; /* of those with work to hand out */
+	uint64_t submitted_ns, started_ns, finished_ns;
+	struct inline_parcel *results;	       /* owned */
+	uint64_t result_bytes;		       /* of all results there were */
+	uint64_t cost;			       /* of what is kept of it in bytes */
+	struct inline_attachment *attachments; /* owned */
+	struct inline_job *prev, *next;	       /* of those with work to hand out; of the history */
 	UT_hash_handle hh;
 };
 
@@ -92,16 +139,26 @@ struct xci_inline {
 	struct inline_job *running;    /* while one of its items does */
 	struct inline_message *queue;  /* owned: to the client */
 	struct inline_library *libraries;
-	struct inline_cleanup *cleanups; /* owned */
-	bool is_down;			 /* by SHUTDOWN */
-	bool is_starved;		 /* memory was out for what cannot be done again */
-	uint64_t received, sent;	 /* last numbers of the client's, and of ours */
+	uint64_t loads; /* goes up with each that is loaded or unloaded; from 1 */
+	unsigned char owner[OWNER_SIZE];
+	struct inline_job *history; /* owned: that have ended, oldest first */
+	int history_count;
+	uint64_t history_bytes, kept_bytes; /* cost of them all, those of JOB_KEEP apart */
+	bool is_cleaning;		    /* while a cleanup runs */
+	uint64_t last_job;		    /* highest number of one */
+	bool is_down;			    /* by SHUTDOWN */
+	bool is_starved;		    /* memory was out for what cannot be done again */
+	uint64_t received, sent;	    /* last numbers of the client's, and of ours */
 	uint64_t started_ns;
+	double started; /* Unix time */
 };
 
 /* inline.c */
-struct xci_inline *xci_inline_new(int engines);
+/* `session`: of the client. */
+struct xci_inline *xci_inline_new(int engines, const unsigned char *session);
 void xci_inline_free(struct xci_inline *in);
+/* Does a task or a cleanup run, which may be who calls? */
+bool xci_inline_is_busy(const struct xci_inline *in);
 /* Takes a message of the client's; frames are consumed. 0 or a negative code. */
 int xci_inline_post(struct xci_inline *in, const void *header, size_t size, zmq_msg_t *frames,
 		    int count);
@@ -119,12 +176,25 @@ int xci_inline_check(const struct xci_inline *in, const char *call, struct xc_er
 /* Queues a message; frames are consumed. */
 int inline_send(struct xci_inline *in, const void *header, size_t size, zmq_msg_t *frames,
 		int count);
+/* Tells the client how it stands with this engine. */
+int inline_roster(struct xci_inline *in, const struct inline_engine *engines, int count);
+int inline_answer(struct xci_inline *in, const struct msg_answer *m, zmq_msg_t *frame);
 
 /* inline_jobs.c */
 int inline_on_submit(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames);
 int inline_on_cancel(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames);
 void inline_job_free(struct xci_inline *in, struct inline_job *job);
+/* `frames`: as of SUBMIT; they are taken. NULL: no memory. */
+struct inline_job *inline_job_new(struct xci_inline *in, const struct msg_submit *s,
+				  zmq_msg_t *frames);
+void inline_job_begin(struct xci_inline *in, struct inline_job *job);
+/* Some items of it; all: cancels the job. */
+void inline_job_cancel(struct xci_inline *in, struct inline_job *job, int64_t first, int64_t count);
+/* Ends what has no engine to run on. */
+void inline_check_engines(struct xci_inline *in);
 bool inline_may_rerun(const struct inline_job *job, int attempt);
+/* What of its own has not begun, of an engine that was shut down. */
+void inline_lose_pinned(struct xci_inline *in, struct inline_engine *engine);
 /* Puts items back; cancelled if their job is. */
 void inline_requeue(struct xci_inline *in, struct inline_job *job, int64_t first, int64_t count,
 		    int attempt, struct inline_engine *engine);
@@ -136,7 +206,7 @@ void inline_report(struct xci_inline *in, struct inline_job *job, struct msg_res
 		   int64_t ended, int64_t failed, zmq_msg_t *failures, zmq_msg_t *payload);
 void inline_end_items(struct xci_inline *in, struct inline_job *job, const struct failure_run *run,
 		      int engine);
-/* Frees a job that has ended and does not run. */
+/* Puts a job that has ended and does not run into the history. */
 void inline_job_settle(struct xci_inline *in, struct inline_job *job);
 
 /* inline_items.c */
@@ -153,20 +223,51 @@ void inline_unset(struct inline_engine *engine, const char *name);
 /* A copy; NULL when memory is out. The caller has a reference. */
 struct inline_value *inline_value_new(const struct xc_array *array);
 void inline_value_unref(struct inline_value *value);
-/* Which file a library is; -ENOMEM. */
-int xci_inline_library(struct xci_inline *in, const unsigned char *id, const struct elf_info *info,
-		       const char *path);
-int inline_load(struct xci_inline *in, struct span id, struct span name, struct xc_error *err);
-void *inline_symbol(struct xci_inline *in, const struct task_frame *task, struct xc_error *err);
+
+/* inline_libraries.c: which library or source this is; `path` NULL for a source. */
+int xci_inline_image(struct xci_inline *in, const struct xci_image *image, const char *path,
+		     struct xc_error *err);
+/* The library that the job names, loaded to this engine; one that was unloaded only
+ * with `again`. NULL: it cannot be. */
+struct inline_library *inline_load(struct xci_inline *in, const struct inline_job *job,
+				   const struct inline_engine *engine, bool again,
+				   struct xc_error *err);
+void inline_unload(struct xci_inline *in, struct inline_engine *engine, struct span id);
+void inline_unload_all(struct xci_inline *in, struct inline_engine *engine);
+void *inline_symbol(const struct inline_library *library, const struct task_frame *task,
+		    struct xc_error *err);
+bool inline_is_loaded(const struct inline_library *library, const struct inline_engine *engine);
 void inline_libraries_free(struct xci_inline *in);
 
-/* inline_cleanup.c: 0, or -ENOMEM. */
-int inline_cleanup_add(struct xci_inline *in, void (*fn)(void *argument), void *argument);
-/* Calls what was registered of a library (NULL: all), the last first. */
-void inline_cleanup_run(struct xci_inline *in, const struct inline_library *library);
-/* Closes a library, for all engines, as they share it; a task that names it opens it
- * again. */
-int inline_unload(struct xci_inline *in, struct span id, struct xc_error *err);
+/* inline_control.c */
+int inline_on_signal(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames);
+int inline_on_shut(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames);
+int inline_cleanup_add(struct xci_inline *in, struct inline_engine *engine,
+		       const struct inline_library *running, void (*fn)(void *argument),
+		       void *argument);
+/* Calls and forgets those of the library (NULL: all), the latest first. */
+void inline_clean(struct xci_inline *in, struct inline_engine *engine,
+		  const struct inline_library *library);
+/* The end of all engines. */
+void xci_inline_clean_all(struct xci_inline *in);
+
+/* inline_history.c */
+struct inline_job *inline_job_find(struct xci_inline *in, struct span owner, uint64_t number);
+int inline_on_attach(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames);
+int inline_on_detach(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames);
+/* The job that the client has given this number, its own or one it is attached to. */
+struct inline_job *inline_job_numbered(struct xci_inline *in, uint64_t number);
+/* Sends a RESULT to all who are to have it, and keeps it; frames are consumed. */
+void inline_tell(struct xci_inline *in, struct inline_job *job, struct msg_result *head,
+		 zmq_msg_t *frames);
+/* It has ended: into the history, from which others may go. */
+void inline_history_add(struct xci_inline *in, struct inline_job *job);
+/* What is kept of its results and who is attached, and the job from the history. */
+void inline_history_remove(struct xci_inline *in, struct inline_job *job);
+
+/* inline_records.c */
+int inline_on_jobs(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames);
+int inline_on_manage(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames);
 
 /* inline_status.c: to be freed; NULL when memory is out. */
 char *inline_status(const struct xci_inline *in);

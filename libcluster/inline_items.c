@@ -133,10 +133,10 @@ static int on_give(struct xc_task *task, const void *data, size_t size)
 static int on_cleanup(struct xc_task *task, void (*fn)(void *argument), void *argument)
 {
 	struct piece *piece = task->runner;
-	int r = inline_cleanup_add(piece->in, fn, argument);
+	int r = inline_cleanup_add(piece->in, piece->engine, piece->job->library, fn, argument);
 
 	if (r < 0)
-		xc_task_fail(task, "xc_task_cleanup: out of memory");
+		xc_task_fail(task, TASK_NO_CLEANUP);
 	return r;
 }
 
@@ -226,12 +226,11 @@ static int run_clear(struct xc_task *task, const void *in, void *out)
 static int run_load(struct xc_task *task, const void *in, void *out)
 {
 	struct piece *piece = task->runner;
-	const struct task_frame *frame = &piece->job->task;
 	struct xc_error err = XC_ERROR_INIT;
 
 	(void)in;
 	(void)out;
-	if (inline_load(piece->in, frame->object, frame->program, &err) < 0)
+	if (!inline_load(piece->in, piece->job, piece->engine, true, &err))
 		return fail(task, err.code, &err);
 	return 0;
 }
@@ -239,36 +238,47 @@ static int run_load(struct xc_task *task, const void *in, void *out)
 static int run_unload(struct xc_task *task, const void *in, void *out)
 {
 	struct piece *piece = task->runner;
-	struct xc_error err = XC_ERROR_INIT;
 
 	(void)in;
 	(void)out;
-	if (inline_unload(piece->in, piece->job->task.object, &err) < 0)
-		return fail(task, err.code, &err);
+	inline_unload(piece->in, piece->engine, piece->job->task.object);
 	return 0;
 }
 
 /* ---- The function ------------------------------------------------------------------------ */
 
-static void resolve(struct xci_inline *in, struct inline_job *job)
+/* A function by its name, in a library that this engine has loaded or can. */
+static void resolve_symbol(struct xci_inline *in, struct inline_job *job,
+			   const struct inline_engine *engine)
+{
+	job->library = inline_load(in, job, engine, false, &job->err);
+	if (job->library)
+		*(void **)&job->fn = inline_symbol(job->library, &job->task, &job->err);
+	job->resolved = in->loads;
+}
+
+static void resolve(struct xci_inline *in, struct inline_job *job,
+		    const struct inline_engine *engine)
 {
 	static xc_task_fn *const builtins[] = {
 		[BUILTIN_PUSH] = run_push,     [BUILTIN_PULL] = run_pull,
 		[BUILTIN_CLEAR] = run_clear,   [BUILTIN_LOAD] = run_load,
 		[BUILTIN_UNLOAD] = run_unload,
 	};
-	void *address;
+	bool by_name = job->task.kind == FUNCTION_SYMBOL;
 
-	if (job->task.kind == FUNCTION_BUILTIN) {
-		if (job->task.number < sizeof builtins / sizeof builtins[0])
-			job->fn = builtins[job->task.number];
-		else
-			error_set(&job->err, XC_EPROTO, "no such built-in task");
+	if (job->fn &&
+	    (!by_name || (job->resolved == in->loads && inline_is_loaded(job->library, engine))))
 		return;
-	}
-	address = job->task.kind == FUNCTION_OFFSET ? (void *)(uintptr_t)job->task.number
-						    : inline_symbol(in, &job->task, &job->err);
-	*(void **)&job->fn = address;
+	job->fn = NULL;
+	if (by_name)
+		resolve_symbol(in, job, engine);
+	else if (job->task.kind == FUNCTION_OFFSET)
+		*(void **)&job->fn = (void *)(uintptr_t)job->task.number;
+	else if (job->task.number < sizeof builtins / sizeof builtins[0])
+		job->fn = builtins[job->task.number];
+	else
+		error_set(&job->err, XC_EPROTO, "no such built-in task");
 }
 
 /* ---- Items ----------------------------------------------------------------------------------- */
@@ -487,9 +497,9 @@ void inline_run_items(struct xci_inline *in, struct inline_run *work, struct inl
 	struct input inputs;
 	uint64_t busy_ns = 0;
 
-	if (!job->is_resolved)
-		resolve(in, job);
-	job->is_resolved = true;
+	if (!job->started_ns)
+		job->started_ns = now_ns();
+	resolve(in, job, engine);
 	if (job->fn)
 		count = make_room(&piece, count);
 	if (job->fn && count == 0)

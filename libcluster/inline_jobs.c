@@ -2,6 +2,7 @@
  * a controller's order and by its rules. */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -49,7 +50,8 @@ static void free_runs(struct inline_run **runs)
 	*runs = NULL;
 }
 
-void inline_job_free(struct xci_inline *in, struct inline_job *job)
+/* Nothing of it is to run any more. */
+static void retire(struct xci_inline *in, struct inline_job *job)
 {
 	for (int i = 0; job->pinned && i < in->count; i++) {
 		struct inline_run *run, *next;
@@ -66,18 +68,30 @@ void inline_job_free(struct xci_inline *in, struct inline_job *job)
 	update_runnable(in, job);
 	if (job->hh.tbl)
 		HASH_DEL(in->jobs, job);
-	zmq_msg_close(&job->frame);
-	zmq_msg_close(&job->payload);
 	inline_value_unref(job->value);
-	free(job->aligned);
+	job->value = NULL;
 	free(job->only);
+	job->only = NULL;
+}
+
+void inline_job_free(struct xci_inline *in, struct inline_job *job)
+{
+	if (!job->is_finished)
+		retire(in, job);
+	inline_history_remove(in, job);
+	zmq_msg_close(&job->frame);
+	zmq_msg_close(&job->targets);
+	zmq_msg_close(&job->payload);
+	free(job->aligned);
 	free(job);
 }
 
 void inline_job_settle(struct xci_inline *in, struct inline_job *job)
 {
-	if (job->ended == job->items && job != in->running)
-		inline_job_free(in, job);
+	if (job->ended < job->items || job == in->running)
+		return;
+	retire(in, job);
+	inline_history_add(in, job);
 }
 
 /* ---- The end of items --------------------------------------------------------------- */
@@ -137,26 +151,24 @@ static void cancel(struct xci_inline *in, struct inline_job *job)
 void inline_report(struct xci_inline *in, struct inline_job *job, struct msg_result head,
 		   int64_t ended, int64_t failed, zmq_msg_t *failures, zmq_msg_t *payload)
 {
-	unsigned char header[HEADER_MAX];
 	zmq_msg_t frames[2];
 
 	job->ended += ended;
 	job->failed += failed;
-	head.seq = ++in->sent;
-	head.received = in->received;
 	head.final = job->ended == job->items;
 	for (int i = 0; i < 2; i++) {
 		zmq_msg_init(&frames[i]);
 		zmq_msg_move(&frames[i], i ? payload : failures);
 		zmq_msg_close(i ? payload : failures);
 	}
-	if (inline_send(in, header, msg_result_pack(header, sizeof header, &head), frames, 2) < 0)
-		inline_starve(in);
+	inline_tell(in, job, &head, frames);
 	if (failed > 0 && (job->flags & JOB_STOP_ON_FAILURE) && !job->cancelled &&
-	    job->ended < job->items)
+	    job->ended < job->items) {
+		job->is_stopped = true;
 		cancel(in, job);
-	else
+	} else {
 		inline_job_settle(in, job);
+	}
 }
 
 void inline_end_items(struct xci_inline *in, struct inline_job *job, const struct failure_run *run,
@@ -177,6 +189,29 @@ bool inline_may_rerun(const struct inline_job *job, int attempt)
 	return !job->cancelled && !(job->flags & JOB_AT_MOST_ONCE) && attempt < job->max_attempts;
 }
 
+static void lose(struct xci_inline *in, struct inline_job *job, const struct inline_run *lost,
+		 int engine, const char *why)
+{
+	struct failure_run run = { .first = lost->first,
+				   .count = lost->count,
+				   .state = XC_LOST,
+				   .attempts = (uint64_t)lost->attempt - 1,
+				   .text = span_of(why) };
+
+	inline_end_items(in, job, &run, engine);
+}
+
+void inline_lose_pinned(struct xci_inline *in, struct inline_engine *engine)
+{
+	struct inline_run *run;
+
+	while ((run = engine->pinned)) {
+		DL_DELETE(engine->pinned, run);
+		lose(in, run->job, run, engine->id, engine->reason);
+		free(run);
+	}
+}
+
 void inline_requeue(struct xci_inline *in, struct inline_job *job, int64_t first, int64_t count,
 		    int attempt, struct inline_engine *engine)
 {
@@ -185,7 +220,8 @@ void inline_requeue(struct xci_inline *in, struct inline_job *job, int64_t first
 				   .state = XC_CANCELLED,
 				   .attempts = (uint64_t)attempt - 1,
 				   .text = span_of("cancelled") };
-	struct inline_run *run;
+	struct inline_run *run,
+		back = { .job = job, .first = first, .count = count, .attempt = attempt };
 
 	if (count < 1)
 		return;
@@ -198,9 +234,7 @@ void inline_requeue(struct xci_inline *in, struct inline_job *job, int64_t first
 		inline_starve(in);
 		return;
 	}
-	*run = (struct inline_run){
-		.job = job, .first = first, .count = count, .attempt = attempt
-	};
+	*run = back;
 	if (job->pinned)
 		DL_PREPEND(engine->pinned, run);
 	else if (attempt > 1)
@@ -213,16 +247,59 @@ void inline_requeue(struct xci_inline *in, struct inline_job *job, int64_t first
 
 /* ---- What is next ---------------------------------------------------------------------- */
 
-/* The engine at or after the one whose turn it is that may run it. */
+/* The engine at or after the one whose turn it is that may run it; NULL: none may. */
 static struct inline_engine *engine_for(struct xci_inline *in, const struct inline_job *job)
 {
 	for (int i = 0; i < in->count; i++) {
 		int id = (in->turn + i) % in->count;
 
-		if (!job->only || job->only[id])
+		if (!in->engines[id].is_shut && (!job->only || job->only[id]))
 			return &in->engines[id];
 	}
-	return &in->engines[in->turn];
+	return NULL;
+}
+
+static bool has_engine(const struct xci_inline *in)
+{
+	for (int i = 0; i < in->count; i++)
+		if (!in->engines[i].is_shut)
+			return true;
+	return false;
+}
+
+/* What is left of it can run nowhere. */
+static void lose_rest(struct xci_inline *in, struct inline_job *job)
+{
+	struct inline_run *taken = NULL, *run, *next;
+	char why[200];
+
+	if (has_engine(in))
+		snprintf(why, sizeof why, JOB_NO_VIEW_ENGINE);
+	else
+		snprintf(why, sizeof why, JOB_NO_ENGINE, in->engines[in->count - 1].reason);
+	DL_CONCAT(taken, job->rest);
+	DL_CONCAT(taken, job->reruns);
+	job->rest = job->reruns = NULL;
+	update_runnable(in, job);
+	in->running = job; /* keeps it */
+	DL_FOREACH (taken, run) {
+		lose(in, job, run, -1, why);
+	}
+	in->running = NULL;
+	DL_FOREACH_SAFE (taken, run, next) {
+		free(run);
+	}
+	inline_job_settle(in, job);
+}
+
+void inline_check_engines(struct xci_inline *in)
+{
+	struct inline_job *job, *next;
+
+	DL_FOREACH_SAFE (in->runnable, job, next) {
+		if (!engine_for(in, job))
+			lose_rest(in, job);
+	}
 }
 
 static struct inline_engine *engine_with_pinned(struct xci_inline *in)
@@ -285,39 +362,9 @@ static int place_input(struct inline_job *job)
 	return 0;
 }
 
-static struct inline_job *job_new(struct xci_inline *in, const struct msg_submit *s,
-				  zmq_msg_t *frames)
+static int restrict_to_targets(const struct xci_inline *in, struct inline_job *job)
 {
-	struct inline_job *job = calloc(1, sizeof *job);
-
-	if (!job)
-		return NULL;
-	job->id = s->job;
-	job->pinned = s->pinned;
-	job->items = s->items;
-	job->chunk = s->chunk;
-	job->priority = s->priority;
-	job->flags = s->flags;
-	job->max_attempts = (int)s->max_attempts;
-	span_copy(job->label, sizeof job->label, s->label);
-	zmq_msg_init(&job->frame);
-	zmq_msg_move(&job->frame, &frames[0]);
-	zmq_msg_init(&job->payload);
-	zmq_msg_move(&job->payload, &frames[2]);
-	HASH_ADD(hh, in->jobs, id, sizeof job->id, job);
-	if (!job->hh.tbl ||
-	    task_frame_parse(&job->task, zmq_msg_data(&job->frame), zmq_msg_size(&job->frame)) <
-		    0 ||
-	    place_input(job) < 0) {
-		inline_job_free(in, job);
-		return NULL;
-	}
-	return job;
-}
-
-static int restrict_to(const struct xci_inline *in, struct inline_job *job, zmq_msg_t *targets)
-{
-	size_t count = zmq_msg_size(targets) / 4;
+	size_t count = job->pinned ? 0 : zmq_msg_size(&job->targets) / 4;
 
 	if (!count)
 		return 0;
@@ -327,7 +374,7 @@ static int restrict_to(const struct xci_inline *in, struct inline_job *job, zmq_
 	for (size_t i = 0; i < count; i++) {
 		uint32_t id;
 
-		memcpy(&id, (char *)zmq_msg_data(targets) + 4 * i, 4);
+		memcpy(&id, (char *)zmq_msg_data(&job->targets) + 4 * i, 4);
 		assert(id < (uint32_t)in->count);
 		job->only[id] = true;
 	}
@@ -350,10 +397,11 @@ static int pin_block(struct xci_inline *in, struct inline_job *job, uint32_t id,
 	return 0;
 }
 
-/* Contiguous blocks of items to the targets, in order: item j is of engine j * k / n. */
-static int pin(struct xci_inline *in, struct inline_job *job, zmq_msg_t *targets)
+/* Contiguous blocks of items to the targets, in order: item j is of engine j * k / n.
+ * Those of engines that are gone are lost only when the job begins. */
+static int pin(struct xci_inline *in, struct inline_job *job)
 {
-	int64_t k = (int64_t)zmq_msg_size(targets) / 4;
+	int64_t k = job->pinned ? (int64_t)zmq_msg_size(&job->targets) / 4 : 0;
 	__int128 n = job->items;
 	int r = 0;
 
@@ -362,75 +410,132 @@ static int pin(struct xci_inline *in, struct inline_job *job, zmq_msg_t *targets
 		int64_t end = (int64_t)((n * (i + 1) + k - 1) / k);
 		uint32_t id;
 
-		memcpy(&id, (char *)zmq_msg_data(targets) + 4 * i, 4);
+		memcpy(&id, (char *)zmq_msg_data(&job->targets) + 4 * i, 4);
 		r = pin_block(in, job, id, first, end - first);
 	}
 	return r;
 }
 
+struct inline_job *inline_job_new(struct xci_inline *in, const struct msg_submit *s,
+				  zmq_msg_t *frames)
+{
+	struct inline_job *job = calloc(1, sizeof *job);
+
+	if (!job)
+		return NULL;
+	job->submitted_ns = now_ns();
+	job->has_inputs = true;
+	if (s->job > in->last_job)
+		in->last_job = s->job;
+	job->id = s->job;
+	job->pinned = s->pinned;
+	job->items = s->items;
+	job->chunk = s->chunk;
+	job->priority = s->priority;
+	job->flags = s->flags;
+	job->max_attempts = (int)s->max_attempts;
+	span_copy(job->label, sizeof job->label, s->label);
+	zmq_msg_init(&job->frame);
+	zmq_msg_move(&job->frame, &frames[0]);
+	zmq_msg_init(&job->targets);
+	zmq_msg_move(&job->targets, &frames[1]);
+	zmq_msg_init(&job->payload);
+	zmq_msg_move(&job->payload, &frames[2]);
+	HASH_ADD(hh, in->jobs, id, sizeof job->id, job);
+	if (!job->hh.tbl ||
+	    task_frame_parse(&job->task, zmq_msg_data(&job->frame), zmq_msg_size(&job->frame)) <
+		    0 ||
+	    place_input(job) < 0 || restrict_to_targets(in, job) < 0 || pin(in, job) < 0) {
+		inline_job_free(in, job); /* and what was pinned of it */
+		return NULL;
+	}
+	return job;
+}
+
+void inline_job_begin(struct xci_inline *in, struct inline_job *job)
+{
+	struct msg_result empty = { .job = job->id, .engine = -1 };
+	zmq_msg_t none[2];
+
+	if (job->items == 0) {
+		zmq_msg_init(&none[0]);
+		zmq_msg_init(&none[1]);
+		inline_report(in, job, empty, 0, 0, &none[0], &none[1]);
+	} else if (job->pinned) {
+		in->running = job; /* keeps it */
+		for (int i = 0; i < in->count; i++)
+			if (in->engines[i].is_shut)
+				inline_lose_pinned(in, &in->engines[i]);
+		in->running = NULL;
+		inline_job_settle(in, job);
+	} else {
+		inline_requeue(in, job, 0, job->items, 1, NULL);
+		inline_check_engines(in);
+	}
+}
+
 int inline_on_submit(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames)
 {
-	struct msg_result empty = { .engine = -1 };
-	struct msg_submit s;
 	struct inline_job *job;
-	zmq_msg_t none[2];
+	struct msg_submit s;
 	int r = msg_submit_get(fields, &s);
 
 	if (r < 0)
 		return r;
-	job = job_new(in, &s, frames);
+	job = inline_job_new(in, &s, frames);
 	if (!job)
 		return -ENOMEM;
-	r = job->pinned ? pin(in, job, &frames[1]) : restrict_to(in, job, &frames[1]);
-	if (r < 0) {
-		inline_job_free(in, job); /* and what was pinned of it */
-		return r;
-	}
 	in->received = s.seq;
-	if (job->items == 0) {
-		zmq_msg_init(&none[0]);
-		zmq_msg_init(&none[1]);
-		empty.job = job->id;
-		inline_report(in, job, empty, 0, 0, &none[0], &none[1]);
-	} else if (!job->pinned) {
-		inline_requeue(in, job, 0, job->items, 1, NULL);
-	}
+	inline_job_begin(in, job);
 	return 0;
 }
 
 /* The first run that has not begun with an item of [from, to). */
-static struct inline_run *run_within(const struct inline_job *job, int64_t from, int64_t to)
+static struct inline_run *run_within(struct inline_run *runs, int64_t from, int64_t to)
 {
 	struct inline_run *run;
 
-	DL_FOREACH (job->rest, run) {
+	DL_FOREACH (runs, run) {
 		if (run->first < to && from < run->first + run->count)
 			return run;
 	}
 	return NULL;
 }
 
-/* Some items of a job that others share. */
-static void cancel_part(struct xci_inline *in, struct inline_job *job, int64_t from, int64_t to)
+static void cancel_runs(struct xci_inline *in, struct inline_job *job, struct inline_run **runs,
+			int64_t from, int64_t to)
 {
 	struct inline_run *run;
 
-	in->running = job; /* keeps it */
-	while ((run = run_within(job, from, to))) {
+	while ((run = run_within(*runs, from, to))) {
 		int64_t end = run->first + run->count;
 		struct failure_run hit = { .first = run->first > from ? run->first : from,
 					   .state = XC_CANCELLED,
+					   .attempts = (uint64_t)run->attempt - 1,
 					   .text = span_of("cancelled") };
 
 		hit.count = (end < to ? end : to) - hit.first;
-		DL_DELETE(job->rest, run);
-		inline_requeue(in, job, hit.first + hit.count, end - hit.first - hit.count, 1,
-			       NULL);
-		inline_requeue(in, job, run->first, hit.first - run->first, 1, NULL);
+		DL_DELETE(*runs, run);
+		inline_requeue(in, job, hit.first + hit.count, end - hit.first - hit.count,
+			       run->attempt, NULL);
+		inline_requeue(in, job, run->first, hit.first - run->first, run->attempt, NULL);
 		free(run);
 		update_runnable(in, job);
 		inline_end_items(in, job, &hit, -1);
 	}
+}
+
+void inline_job_cancel(struct xci_inline *in, struct inline_job *job, int64_t first, int64_t count)
+{
+	if (job->cancelled)
+		return;
+	if (first == 0 && count >= job->items) {
+		cancel(in, job);
+		return;
+	}
+	in->running = job; /* keeps it */
+	cancel_runs(in, job, &job->rest, first, first + count);
+	cancel_runs(in, job, &job->reruns, first, first + count);
 	in->running = NULL;
 	inline_job_settle(in, job);
 }
@@ -445,12 +550,8 @@ int inline_on_cancel(struct xci_inline *in, struct reader *fields, zmq_msg_t *fr
 	if (r < 0)
 		return r;
 	in->received = m.seq;
-	HASH_FIND(hh, in->jobs, &m.job, sizeof m.job, job);
-	if (!job || job->cancelled || m.first < 0 || m.count < 0)
-		return 0;
-	if (m.first > 0 || m.count < job->items)
-		cancel_part(in, job, m.first, m.first + m.count);
-	else
-		cancel(in, job);
+	job = inline_job_numbered(in, m.job);
+	if (job && m.first >= 0 && m.count >= 0)
+		inline_job_cancel(in, job, m.first, m.count);
 	return 0;
 }

@@ -8,6 +8,33 @@
 
 #include "proto/error.h"
 
+int loader_refuse_sanitizer(const struct elf_info *info, const char *name, struct xc_error *err)
+{
+	return error_set(err, XC_ECODE,
+			 "%s is built with %s, this engine is not: rebuild it without, or start an "
+			 "xcluster built with the same sanitizer",
+			 name, elf_sanitizer_text(info->sanitizer));
+}
+
+/* libubsan is content to be loaded later. */
+int loader_check_sanitizer(const struct elf_info *info, const void *bytes, const char *name,
+			   struct xc_error *err)
+{
+	void *runtime;
+
+	if (info->sanitizer == ELF_SANITIZER_NONE || info->sanitizer == ELF_SANITIZER_UNDEFINED)
+		return 0;
+	if (info->sanitizer_inside)
+		return loader_refuse_sanitizer(info, name, err);
+	if (!info->sanitizer_name)
+		return 0; /* dlopen will tell */
+	runtime = dlopen((const char *)bytes + info->sanitizer_name, RTLD_LAZY | RTLD_NOLOAD);
+	if (!runtime)
+		return loader_refuse_sanitizer(info, name, err);
+	dlclose(runtime);
+	return 0;
+}
+
 /* Appends up to `length` bytes of text. */
 static void append(char *to, size_t size, const char *text, size_t length)
 {

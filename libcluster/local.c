@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,7 +37,8 @@ int xci_local_open(struct xc_client *client, char *path, size_t size, struct xc_
 		return 0;
 	n = parse(value, "inline", 1);
 	if (n > 0) {
-		client->inside = xci_inline_new(n);
+		randombytes_buf(client->session, sizeof client->session);
+		client->inside = xci_inline_new(n, client->session);
 		return client->inside ? 0 : error_set(err, -ENOMEM, "out of memory");
 	}
 	n = parse(value, "local", 0);

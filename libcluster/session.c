@@ -164,8 +164,9 @@ void xc_close(struct xc_client *client)
 {
 	int linger = 1000;
 
-	if (!client || (client->inside && client->inside->running))
+	if (!client || (client->inside && xci_inline_is_busy(client->inside)))
 		return; /* a task may not take its own client away */
+	xci_inline_clean_all(client->inside);
 	if (client->is_welcome && !client->is_lost && !client->inside) {
 		if (client->batch.count && client->batch.options.on_disconnect)
 			xci_batch_flush(client);

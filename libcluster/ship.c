@@ -139,6 +139,8 @@ int xci_image_put(struct xc_client *client, const struct xci_image *image, struc
 	char buffer[CHANNEL_MAX];
 	int fd, r;
 
+	if (client->inside)
+		return xci_inline_image(client->inside, image, NULL, err);
 	fd = xci_store(client, err);
 	if (fd < 0)
 		return fd;
@@ -152,9 +154,12 @@ int xci_image_put(struct xc_client *client, const struct xci_image *image, struc
 
 static int put_image(struct xc_client *client, struct xci_shipped *shipped, struct xc_error *err)
 {
-	int r = client->inside ? 0 : xci_store(client, err); /* finds out whether it is there */
+	int r;
 
-	if (r < 0 || client->inside)
+	if (client->inside)
+		return xci_inline_image(client->inside, shipped->image, shipped->path, err);
+	r = xci_store(client, err); /* finds out whether it is there */
+	if (r < 0)
 		return r;
 	if (shipped->is_put)
 		return 0;

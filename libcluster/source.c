@@ -42,13 +42,6 @@ static int check_options(const char *call, const struct xc_source_options *o, st
 	return check_line(call, "options.flags", o->flags, err);
 }
 
-/* Engines compile it, and within a client there are none. */
-static int check_place(const struct xc_view *view, const char *call, struct xc_error *err)
-{
-	return view && view->client->inside ? xci_wait_failed(view->client, call, -ENOTSUP, err)
-					    : 0;
-}
-
 static int fill(struct xci_image *image, struct span header, struct span text, struct xc_error *err)
 {
 	struct span parts[] = { header, text };
@@ -188,7 +181,7 @@ int xc_load_source(const struct xc_view *view, const char *path,
 	if (!options)
 		options = &no_options;
 	if (check_options("xc_load_source", options, e) < 0 ||
-	    check_place(view, "xc_load_source", e) < 0 || image_read(path, options, &image, e) < 0)
+	    image_read(path, options, &image, e) < 0)
 		return e->code;
 	return xci_load(view, "xc_load_source", path, image, e);
 }
@@ -322,7 +315,6 @@ struct xc_result *xc_execute_async(const struct xc_view *view, const char *state
 	if (!options)
 		options = &no_options;
 	if (check_options("xc_execute", options, err) < 0 ||
-	    check_place(view, "xc_execute", err) < 0 ||
 	    image_of(statements, options, &image, err) < 0)
 		return NULL;
 	result = submit(view, image, err);

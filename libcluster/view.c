@@ -5,6 +5,7 @@
 
 #include "libcluster/client.h"
 #include "proto/error.h"
+#include "proto/job.h"
 
 const struct xc_view *xc_all(struct xc_client *client)
 {
@@ -36,7 +37,7 @@ static int check_ids(struct xc_client *client, const int *ids, int n, struct xc_
 		return error_set(err, -EINVAL, "a view needs at least one engine");
 	for (int i = 0; i < n; i++) {
 		if (was_shut(client, ids[i]))
-			return error_set(err, XC_ENOENGINE, "engine %d was shut down", ids[i]);
+			return error_set(err, XC_ENOENGINE, ENGINE_WAS_SHUT, ids[i]);
 		if (!is_covered(client, ids[i]))
 			return error_set(
 				err, XC_ENOENGINE,

@@ -8,7 +8,7 @@
 
 #define LINE_MAX_SIZE 2048
 
-static const char *name = "xcluster";
+static const char *name; /* NULL: nothing is logged, as in a program of others */
 static int descriptor = STDERR_FILENO;
 
 void log_open(const char *who)
@@ -39,10 +39,13 @@ void log_line(const char *format, ...)
 {
 	int saved = errno;
 	char line[LINE_MAX_SIZE];
-	size_t n = put_prefix(line, sizeof line);
 	va_list ap;
+	size_t n;
 	int m;
 
+	if (!name)
+		return;
+	n = put_prefix(line, sizeof line);
 	va_start(ap, format);
 	m = vsnprintf(line + n, sizeof line - n, format, ap);
 	va_end(ap);

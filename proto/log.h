@@ -4,7 +4,8 @@
 
 #include "xcluster.h"
 
-/* Sets the name that stands on each line; `who` is borrowed. */
+/* Sets the name that stands on each line; `who` is borrowed. Without it nothing is
+ * written: the library is quiet in programs of others. */
 void log_open(const char *who);
 /* Lines go to this descriptor, not to stderr, from now on. */
 void log_redirect(int fd);

@@ -188,6 +188,93 @@ static int cancel(struct xc_error *err)
 	return r < 0 ? r : waited == XC_ELOST ? waited : 0;
 }
 
+static void make_job(struct xc_client *inside, const struct xc_view *view, char *id)
+{
+	struct xc_error err = XC_ERROR_INIT;
+	int64_t out[ITEMS];
+	struct xc_result *result =
+		xc_map_range_async(view, square, ITEMS, out, sizeof *out, NULL, &err);
+
+	ck_assert(inside && result && xc_result_id(result, id) == 0);
+	assert_ok(xc_wait(result, LIMIT, &err), err);
+	xc_result_destroy(result);
+}
+
+static int end(struct xc_client *inside, struct xc_result *result, const int64_t *out,
+	       struct xc_error *err)
+{
+	int r = result ? wait_patiently(result, err) : err->code;
+
+	if (r == 0)
+		check_squares(out);
+	xc_result_destroy(result);
+	xc_close(inside);
+	return r;
+}
+
+static int attach(struct xc_error *err)
+{
+	struct xc_client *inside = open_inside();
+	int64_t out[ITEMS] = { 0 };
+	char id[XC_JOB_ID_SIZE];
+
+	make_job(inside, xc_balanced(inside), id);
+	return end(inside, FAULTY(xc_attach(inside, id, out, sizeof out, err)), out, err);
+}
+
+static int resubmit(struct xc_error *err)
+{
+	struct xc_client *inside = open_inside();
+	int64_t out[ITEMS] = { 0 };
+	char id[XC_JOB_ID_SIZE];
+
+	make_job(inside, xc_all(inside), id);
+	return end(inside, FAULTY(xc_resubmit(inside, id, out, sizeof out, err)), out, err);
+}
+
+static int jobs(struct xc_error *err)
+{
+	struct xc_client *inside = open_inside();
+	struct xc_job_info *list = NULL;
+	char id[XC_JOB_ID_SIZE];
+	int count = -1, r;
+
+	make_job(inside, xc_all(inside), id);
+	r = FAULTY(xc_jobs(inside, NULL, &list, &count, err));
+	ck_assert((list != NULL) == (r == 0) && (count == 1) == (r == 0));
+	free(list);
+	xc_close(inside);
+	return r;
+}
+
+/* What is for an engine that has gone is lost, and so told. */
+static int shut_down(struct xc_error *err)
+{
+	struct xc_client *inside = open_inside();
+	const struct xc_view *second;
+	int64_t out[ITEMS] = { 0 };
+	int id = 1, r;
+
+	assert_ok(xc_engines(inside, &id, 1, &second, err), *err);
+	r = FAULTY(xc_engines_stop(second, XC_CANCEL_QUEUED, err));
+	if (r == 0) {
+		r = FAULTY(xc_map_range(second, square, ITEMS, out, sizeof *out, NULL, err));
+		ck_assert_int_ne(r, 0);
+	}
+	xc_close(inside);
+	return r == XC_EFAILED ? 0 : r;
+}
+
+static int execute(struct xc_error *err)
+{
+	struct xc_client *inside = open_inside();
+	int r = FAULTY(xc_execute(xc_all(inside), "int fault = 1; (void)fault;", NULL, err));
+
+	xc_close(inside);
+	ck_assert(r != XC_EFAILED || (fault_hit() && strstr(err->text, "memory")));
+	return r == XC_EFAILED ? err->code = -ENOMEM : r;
+}
+
 const struct scenario inline_scenarios[] = {
 	{ "xc_open", opened, 0 },
 	{ "a map with retries", map_with_retries, XC_ELOST },
@@ -198,5 +285,10 @@ const struct scenario inline_scenarios[] = {
 	{ "a library", library, XC_ELOST },
 	{ "xc_queue_status", status, 0 },
 	{ "xc_cancel", cancel, XC_ELOST },
+	{ "xc_attach", attach, XC_ELOST },
+	{ "xc_resubmit", resubmit, XC_ELOST },
+	{ "xc_jobs", jobs, 0 },
+	{ "xc_engines_stop", shut_down, XC_ELOST },
+	{ "xc_execute", execute, XC_ELOST },
 };
 const int inline_scenario_count = sizeof inline_scenarios / sizeof inline_scenarios[0];

@@ -7,7 +7,7 @@
 #include "tests/support/support.h"
 
 /* Fails at multiples of 7; leaves some results as they were. */
-static int square(struct xc_task *task, const void *in, void *out)
+static inline int square(struct xc_task *task, const void *in, void *out)
 {
 	int64_t i = *(const int64_t *)in;
 
@@ -18,7 +18,7 @@ static int square(struct xc_task *task, const void *in, void *out)
 	return 0;
 }
 
-static int negative(struct xc_task *task, const void *in, void *out)
+static inline int negative(struct xc_task *task, const void *in, void *out)
 {
 	(void)task;
 	(void)out;
@@ -26,13 +26,13 @@ static int negative(struct xc_task *task, const void *in, void *out)
 }
 
 /* Well at the third attempt. */
-static int third_time(struct xc_task *task, const void *in, void *out)
+static inline int third_time(struct xc_task *task, const void *in, void *out)
 {
 	*(int *)out = xc_task_attempt(task);
 	return *(const int64_t *)in % 3 == 0 && xc_task_attempt(task) < 3 ? 9 : 0;
 }
 
-static int facts(struct xc_task *task, const void *in, void *out)
+static inline int facts(struct xc_task *task, const void *in, void *out)
 {
 	int64_t *fact = out;
 
@@ -44,7 +44,7 @@ static int facts(struct xc_task *task, const void *in, void *out)
 	return 0;
 }
 
-static int engine_of(struct xc_task *task, const void *in, void *out)
+static inline int engine_of(struct xc_task *task, const void *in, void *out)
 {
 	(void)in;
 	*(int *)out = xc_task_engine(task);
@@ -52,7 +52,7 @@ static int engine_of(struct xc_task *task, const void *in, void *out)
 }
 
 /* As many bytes as the item's number; none for every eleventh. */
-static int some_bytes(struct xc_task *task, const void *in, void *out)
+static inline int some_bytes(struct xc_task *task, const void *in, void *out)
 {
 	int64_t i = *(const int64_t *)in;
 	char text[256];
@@ -65,14 +65,14 @@ static int some_bytes(struct xc_task *task, const void *in, void *out)
 	return xc_task_return(task, text, (size_t)(i % 200));
 }
 
-static int returns_too_much(struct xc_task *task, const void *in, void *out)
+static inline int returns_too_much(struct xc_task *task, const void *in, void *out)
 {
 	(void)in;
 	(void)out;
 	return xc_task_return(task, "x", 1) < 0 ? XC_TASK_FAILED : 0;
 }
 
-static int upper(struct xc_task *task, const void *in, void *out)
+static inline int upper(struct xc_task *task, const void *in, void *out)
 {
 	size_t size = xc_task_in_size(task);
 	char text[64];
@@ -85,7 +85,7 @@ static int upper(struct xc_task *task, const void *in, void *out)
 	return xc_task_return(task, text, size);
 }
 
-static int sum_of_part(struct xc_task *task, const void *in, void *out)
+static inline int sum_of_part(struct xc_task *task, const void *in, void *out)
 {
 	const struct xc_array *part = xc_task_array(task, "part");
 	struct xc_array sum = { .dtype = XC_F64, .data = out };
@@ -98,7 +98,7 @@ static int sum_of_part(struct xc_task *task, const void *in, void *out)
 	return xc_task_set(task, "sum", &sum) < 0 ? XC_TASK_FAILED : 0;
 }
 
-static int nap(struct xc_task *task, const void *in, void *out)
+static inline int nap(struct xc_task *task, const void *in, void *out)
 {
 	(void)task;
 	(void)out;
@@ -106,7 +106,7 @@ static int nap(struct xc_task *task, const void *in, void *out)
 	return 0;
 }
 
-static int nap_at_two(struct xc_task *task, const void *in, void *out)
+static inline int nap_at_two(struct xc_task *task, const void *in, void *out)
 {
 	(void)task;
 	(void)out;

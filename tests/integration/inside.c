@@ -3,6 +3,7 @@
 #include "tests/support/support.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -300,86 +301,22 @@ START_TEST(examples_under_valgrind)
 }
 END_TEST
 
-/* ---- What there is no cluster for --------------------------------------------------- */
+/* ---- What there is no other process for --------------------------------------------- */
 
-START_TEST(what_needs_a_cluster_says_so)
+START_TEST(what_needs_a_process_says_so)
 {
-	struct xc_job_info *jobs;
+	struct xc_map_options options = { .output = true };
 	struct xc_result *result;
-	char id[XC_JOB_ID_SIZE];
-	int count;
 
 	open_inline("inline:2");
-	result = xc_map_range_async(xc_balanced(client), nap, 1, NULL, 0, NULL, &err);
-	ck_assert(result && xc_result_id(result, id) == 0);
-	assert_error(xc_jobs(client, NULL, &jobs, &count, &err), -ENOTSUP, &err,
-		     "xc_jobs: XCLUSTER");
-	assert_error(xc_purge(client, NULL, &err), -ENOTSUP, &err, "local:N");
-	assert_error(xc_job_cancel(client, id, XC_CANCEL_QUEUED, &err), -ENOTSUP, &err, "local:N");
-	ck_assert_ptr_null(xc_attach(client, id, NULL, 0, &err));
-	assert_error(err.code, -ENOTSUP, &err, "xc_attach: XCLUSTER");
-	ck_assert_ptr_null(xc_resubmit(client, id, NULL, 0, &err));
-	assert_error(err.code, -ENOTSUP, &err, "xc_resubmit: XCLUSTER");
-	assert_error(xc_interrupt(xc_all(client), &err), -ENOTSUP, &err, "xc_interrupt: XCLUSTER");
-	assert_error(xc_engines_stop(xc_all(client), XC_CANCEL_QUEUED, &err), -ENOTSUP, &err,
-		     "xc_engines_stop: XCLUSTER");
-	assert_error(xc_execute(xc_all(client), ";", NULL, &err), -ENOTSUP, &err, "xc_execute");
-	assert_error(xc_load_source(xc_all(client), "/tmp/x.c", NULL, &err), -ENOTSUP, &err,
-		     "xc_load_source");
-	assert_ok(xc_wait(result, LIMIT, &err), err);
+	assert_error(xc_signal(xc_all(client), SIGTERM, &err), -ENOTSUP, &err,
+		     "use XCLUSTER=local:N");
+	assert_ok(xc_interrupt(xc_all(client), &err), err);
+	result = xc_map_range_async(xc_all(client), nap, 2, NULL, 0, &options, &err);
+	ck_assert(result && xc_wait(result, LIMIT, &err) == 0);
+	ck_assert_ptr_null(xc_output(result, 0, NULL));
 	xc_result_destroy(result);
 	xc_close(client);
-}
-END_TEST
-
-START_TEST(queues_are_counted)
-{
-	struct xc_queue queues[2];
-	struct xc_result *own, *any;
-	int64_t unassigned;
-
-	open_inline("inline:2");
-	own = xc_map_range_async(xc_all(client), nap, 5, NULL, 0, NULL, &err);
-	any = xc_map_range_async(xc_balanced(client), nap, 7, NULL, 0, NULL, &err);
-	ck_assert_int_eq(xc_queue_status(client, queues, 2, &unassigned, &err), 2);
-	ck_assert_int_eq(queues[0].queued + queues[0].completed, 3);
-	ck_assert_int_eq(queues[1].queued + queues[1].completed, 2);
-	ck_assert_int_eq(unassigned, 7);
-	assert_ok(xc_wait(own, LIMIT, &err), err);
-	assert_ok(xc_wait(any, LIMIT, &err), err);
-	ck_assert_int_eq(xc_queue_status(client, queues, 2, &unassigned, &err), 2);
-	ck_assert_int_eq(queues[0].completed + queues[1].completed, 12);
-	ck_assert_int_eq(unassigned + queues[0].queued + queues[1].queued, 0);
-	xc_result_destroy(own);
-	xc_result_destroy(any);
-	xc_close(client);
-}
-END_TEST
-
-static char cleaned[100];
-
-static void note_cleanup(void *argument)
-{
-	strcat(cleaned, argument);
-}
-
-static int register_twice(struct xc_task *task, const void *in, void *out)
-{
-	static char first[] = "first ", second[] = "second ";
-
-	(void)in;
-	(void)out;
-	return xc_task_cleanup(task, note_cleanup, first) |
-	       xc_task_cleanup(task, note_cleanup, second);
-}
-
-START_TEST(cleanups_run_at_the_end)
-{
-	open_inline("inline:2");
-	assert_ok(xc_apply(xc_all(client), register_twice, NULL, 0, NULL, 0, NULL, &err), err);
-	ck_assert_str_eq(cleaned, "");
-	xc_close(client);
-	ck_assert_str_eq(cleaned, "second first second first ");
 }
 END_TEST
 
@@ -422,9 +359,7 @@ int main(void)
 	tcase_add_test(tests, a_time_out);
 	tcase_add_test(tests, a_library_that_changes);
 	tcase_add_test(tests, the_command_ignores_it);
-	tcase_add_test(tests, what_needs_a_cluster_says_so);
-	tcase_add_test(tests, queues_are_counted);
-	tcase_add_test(tests, cleanups_run_at_the_end);
+	tcase_add_test(tests, what_needs_a_process_says_so);
 	tcase_add_test(tests, a_library_is_closed);
 	tcase_add_loop_test(tests, examples_print_the_same, 0, EXAMPLES);
 	tcase_add_loop_test(tests, examples_under_valgrind, 0, EXAMPLES);

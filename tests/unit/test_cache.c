@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/cache.h"
+#include "libcluster/cache.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"
 

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/compiler.h"
+#include "libcluster/compiler.h"
 #include "tests/unit/fixture.h"
 #include "tests/unit/unit.h"
 

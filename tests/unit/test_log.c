@@ -23,6 +23,7 @@ static int saved, pipe_fds[2];
 static void begin_capture(void)
 {
 	ck_assert_int_eq(pipe2(pipe_fds, O_NONBLOCK), 0);
+	log_open("agent");
 	saved = dup(STDERR_FILENO);
 	dup2(pipe_fds[1], STDERR_FILENO);
 }
@@ -49,7 +50,6 @@ START_TEST(test_form)
 			"agent: engine 3 is up\n$",
 			REG_EXTENDED | REG_NOSUB),
 		0);
-	log_open("agent");
 	LOGGED("engine %d is up", 3);
 	ck_assert_msg(regexec(&form, line, 0, NULL, 0) == 0, "%s", line);
 	regfree(&form);
@@ -88,6 +88,17 @@ START_TEST(test_keeps_errno)
 }
 END_TEST
 
+/* In a program that has not asked for it. */
+START_TEST(test_quiet)
+{
+	begin_capture();
+	log_open(NULL);
+	log_line("text");
+	end_capture();
+	ck_assert_str_eq(line, "");
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tests = tcase_create("log");
@@ -96,5 +107,6 @@ int main(void)
 	tcase_add_test(tests, test_one_line);
 	tcase_add_test(tests, test_cut);
 	tcase_add_test(tests, test_keeps_errno);
+	tcase_add_test(tests, test_quiet);
 	return unit_run(tests);
 }

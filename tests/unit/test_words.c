@@ -1,7 +1,7 @@
 /* test_words.c: command lines come apart as a shell would have it. */
 #include <errno.h>
 
-#include "engine/words.h"
+#include "libcluster/words.h"
 #include "tests/unit/unit.h"
 
 static void expect(const char *text, size_t count, const char *const *expected)

@@ -1,7 +1,7 @@
 /* cache.h: what was compiled on this host, for all clusters of its user: one
  * directory a key, of which the oldest go when there are too many. */
-#ifndef ENGINE_CACHE_H
-#define ENGINE_CACHE_H
+#ifndef LIBCLUSTER_CACHE_H
+#define LIBCLUSTER_CACHE_H
 
 #include <limits.h>
 #include <stdbool.h>

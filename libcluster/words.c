@@ -1,5 +1,5 @@
 /* words.c: a command line as a list of words. */
-#include "engine/words.h"
+#include "libcluster/words.h"
 
 #include <errno.h>
 #include <stdlib.h>

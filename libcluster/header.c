@@ -1,5 +1,5 @@
 /* header.c: xcluster.h itself, for hosts where it is not installed. */
-#include "engine/header.h"
+#include "libcluster/header.h"
 
 #include "xcluster.h" /* so that a change of it is noticed */
 

@@ -1,6 +1,6 @@
 /* cache.c: what was compiled on this host. An entry is a directory with a lock, and in
  * it the library, followed by the files that it was made of and a hash of it all. */
-#include "engine/cache.h"
+#include "libcluster/cache.h"
 
 #include <dirent.h>
 #include <errno.h>

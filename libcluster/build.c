@@ -1,5 +1,5 @@
-/* source.c: source text among the objects, compiled on this host. */
-#include "engine/source.h"
+/* build.c: source text compiled on this host: for engines, and XCLUSTER=inline. */
+#include "libcluster/build.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,9 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "engine/cache.h"
-#include "engine/compiler.h"
-#include "engine/header.h"
+#include "libcluster/cache.h"
+#include "libcluster/compiler.h"
+#include "libcluster/header.h"
 #include "proto/error.h"
 #include "proto/log.h"
 
@@ -281,7 +281,7 @@ static int build(struct build *b, struct xc_error *err)
 	return r == -ENOENT ? compile_alone(b, err) : r;
 }
 
-int source_open(int *fd, uint64_t size, struct xc_error *err)
+int build_open(int *fd, uint64_t size, struct xc_error *err)
 {
 	struct xc_error local = XC_ERROR_INIT;
 	void *bytes = size ? mmap(NULL, size, PROT_READ, MAP_PRIVATE, *fd, 0) : MAP_FAILED;

@@ -1,6 +1,6 @@
 /* words.h: a command line as a list of words. */
-#ifndef ENGINE_WORDS_H
-#define ENGINE_WORDS_H
+#ifndef LIBCLUSTER_WORDS_H
+#define LIBCLUSTER_WORDS_H
 
 #include "proto/pack.h"
 

@@ -1,10 +1,11 @@
-/* compiler.h: this host's compilers, run as children of the engine. */
-#ifndef ENGINE_COMPILER_H
-#define ENGINE_COMPILER_H
+/* compiler.h: this host's compilers, run as children of an engine, or of the program
+ * with XCLUSTER=inline. */
+#ifndef LIBCLUSTER_COMPILER_H
+#define LIBCLUSTER_COMPILER_H
 
 #include <limits.h>
 
-#include "engine/words.h"
+#include "libcluster/words.h"
 #include "proto/source.h"
 
 #define COMPILER_OUTPUT_MAX 65536

@@ -1,5 +1,5 @@
-/* compiler.c: this host's compilers, run as children of the engine. */
-#include "engine/compiler.h"
+/* compiler.c: this host's compilers, run as children. */
+#include "libcluster/compiler.h"
 
 #include <errno.h>
 #include <fcntl.h>

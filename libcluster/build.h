@@ -1,6 +1,6 @@
-/* source.h: source text among the objects, compiled on this host. */
-#ifndef ENGINE_SOURCE_H
-#define ENGINE_SOURCE_H
+/* build.h: source text compiled on this host. */
+#ifndef LIBCLUSTER_BUILD_H
+#define LIBCLUSTER_BUILD_H
 
 #include <stdint.h>
 
@@ -10,6 +10,6 @@
  * from the cache or by the compiler, waiting for both; else it stays. The old one is
  * closed then; on failure it is still the caller's. XC_ECODE with the compiler's words;
  * -errno. */
-int source_open(int *fd, uint64_t size, struct xc_error *err);
+int build_open(int *fd, uint64_t size, struct xc_error *err);
 
 #endif
