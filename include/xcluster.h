@@ -639,6 +639,7 @@ struct xc_failure {
 	int attempts;	  /* runs used up */
 	int engine;	  /* id of the last engine, -1 if none */
 	const char *text; /* borrowed from the result; never NULL */
+	const char *host; /* of that engine, borrowed likewise; empty if none */
 };
 /* Number of runs of failures so far, and the i-th in the order they came. At
  * most 10000 runs are kept; items beyond are counted in xc_progress.failed. */

@@ -30,10 +30,13 @@ enum xci_engine_state { XCI_STARTING, XCI_UP, XCI_DOWN, XCI_GONE, XCI_CLOSING, X
 struct xci_engine {
 	enum xci_engine_state state;
 	char *reason;	   /* owned, or NULL */
+	int agent;	   /* index, -1 if it is gone */
+	char *host;	   /* owned; NULL: not known yet */
 	uint64_t heard_ns; /* of it, by a RESULT */
 };
 
 struct xci_agent {
+	int index;
 	char host[256], store[CONNECTION_PATH_MAX];
 	unsigned char session[SESSION_SIZE];
 };
@@ -335,6 +338,8 @@ int xci_local_open(struct xc_client *client, char *path, size_t size, struct xc_
 /* roster.c */
 int xci_on_roster(struct xc_client *client, struct message *m);
 void xci_roster_free(struct xc_client *client);
+/* Where the engine is, or was; empty if that is not known. Borrowed. */
+const char *xci_engine_host(const struct xc_client *client, int engine);
 
 /* view.c: the error of a call on a view that covers no engine now. */
 int xci_no_engine(const struct xc_view *view, struct xc_error *err);

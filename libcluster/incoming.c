@@ -19,23 +19,27 @@ static void add_failure(struct xc_result *result, const struct failure_run *run,
 			int64_t count, int engine)
 {
 	struct xci_failure *f;
+	const char *host;
 
 	result->failed += count;
 	if (!result->is_single)
 		xci_ended_add(result, first, count, (enum xc_state)run->state);
 	if (result->failure_runs >= FAILURES_KEPT)
 		return;
-	f = malloc(sizeof *f + run->text.size + 1);
+	host = xci_engine_host(result->client, engine);
+	f = malloc(sizeof *f + run->text.size + 1 + strlen(host) + 1);
 	if (!f)
 		return;
 	span_copy(f->text, run->text.size + 1, run->text);
+	strcpy(f->text + run->text.size + 1, host);
 	f->failure = (struct xc_failure){ .first = first,
 					  .count = count,
 					  .state = (enum xc_state)run->state,
 					  .code = (int)run->code,
 					  .attempts = (int)run->attempts,
 					  .engine = engine,
-					  .text = f->text };
+					  .text = f->text,
+					  .host = f->text + run->text.size + 1 };
 	f->next = NULL;
 	if (result->last_failure)
 		result->last_failure->next = f;

@@ -280,6 +280,7 @@ static int answer(struct xci_inline *in, struct request *q, int code)
 	if (code == 0) {
 		m.items = q->job->items;
 		m.out_size = q->job->task.out_size;
+		m.flags = q->job->flags;
 	}
 	r = frame_copy(&frames[0], q->text, code ? strlen(q->text) : 0);
 	zmq_msg_init(&frames[1]);

@@ -1,5 +1,6 @@
 /* roster.c: which engines there are. */
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,8 @@ static int engines_grow(struct xc_client *client, int count)
 		return -ENOMEM;
 	memset(engines + client->engine_count, 0,
 	       (size_t)(count - client->engine_count) * sizeof *engines);
+	for (int i = client->engine_count; i < count; i++)
+		engines[i].agent = -1;
 	client->engines = engines;
 	client->engine_count = count;
 	return 0;
@@ -32,9 +35,9 @@ static int take_engine(struct xc_client *client, struct reader *r)
 	uint64_t id = get_u64(r), state = get_u64(r);
 	struct span reason;
 	struct xci_engine *engine;
+	int64_t agent = get_i64(r);
 	char *text = NULL;
 
-	get_i64(r);
 	reason = get_str(r);
 	if (r->bad || id >= ENGINES_MAX || state > XCI_SHUT)
 		return XC_EPROTO;
@@ -47,6 +50,7 @@ static int take_engine(struct xc_client *client, struct reader *r)
 	client->covered += (state == XCI_UP || state == XCI_DOWN) -
 			   (engine->state == XCI_UP || engine->state == XCI_DOWN);
 	engine->state = (enum xci_engine_state)state;
+	engine->agent = agent >= 0 && agent <= INT_MAX ? (int)agent : -1;
 	free(engine->reason);
 	engine->reason = text;
 	return 0;
@@ -62,7 +66,7 @@ static int take_agents(struct xc_client *client, zmq_msg_t *frame)
 		struct xci_agent agent = { 0 }, *agents;
 		struct span session;
 
-		get_i64(&r);
+		agent.index = (int)get_i64(&r);
 		span_copy(agent.host, sizeof agent.host, get_str(&r));
 		span_copy(agent.store, sizeof agent.store, get_str(&r));
 		session = get_bin(&r);
@@ -78,6 +82,34 @@ static int take_agents(struct xc_client *client, zmq_msg_t *frame)
 	}
 	client->agent_count = count;
 	return 0;
+}
+
+/* Remembered, as failures on them are told when their agent is gone. */
+static int name_hosts(struct xc_client *client)
+{
+	char own[256] = "";
+
+	gethostname(own, sizeof own - 1);
+	for (int i = 0; i < client->engine_count; i++) {
+		struct xci_engine *engine = &client->engines[i];
+
+		if (client->inside && !engine->host && !(engine->host = strdup(own)))
+			return -ENOMEM;
+		if (engine->host || engine->agent < 0)
+			continue;
+		for (int k = 0; k < client->agent_count; k++)
+			if (client->agents[k].index == engine->agent &&
+			    !(engine->host = strdup(client->agents[k].host)))
+				return -ENOMEM;
+	}
+	return 0;
+}
+
+const char *xci_engine_host(const struct xc_client *client, int engine)
+{
+	if (engine < 0 || engine >= client->engine_count || !client->engines[engine].host)
+		return "";
+	return client->engines[engine].host;
 }
 
 /* What we put into the store of an agent that is gone is gone as well. */
@@ -114,13 +146,15 @@ int xci_on_roster(struct xc_client *client, struct message *m)
 	}
 	code = take_agents(client, &m->frames[1]);
 	check_store(client);
-	return code;
+	return code < 0 ? code : name_hosts(client);
 }
 
 void xci_roster_free(struct xc_client *client)
 {
-	for (int i = 0; i < client->engine_count; i++)
+	for (int i = 0; i < client->engine_count; i++) {
 		free(client->engines[i].reason);
+		free(client->engines[i].host);
+	}
 	free(client->engines);
 	free(client->agents);
 }

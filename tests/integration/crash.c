@@ -154,6 +154,7 @@ static void check_that_engines_are_back(const int *old, int engine)
 
 START_TEST(only_the_item_that_crashed_is_charged)
 {
+	char host[256] = "";
 	static int64_t out[N];
 	static enum xc_state states[N];
 	int how[N], runs[N], pids[ENGINES];
@@ -181,6 +182,8 @@ START_TEST(only_the_item_that_crashed_is_charged)
 	ck_assert_int_eq(failure.code, deaths[_i].code);
 	ck_assert_int_eq(failure.attempts, 1);
 	ck_assert(failure.engine >= 0 && failure.engine < ENGINES);
+	gethostname(host, sizeof host - 1);
+	ck_assert_str_eq(failure.host, host);
 	ck_assert_msg(failure.text[0] != '\0', "no text");
 	xc_result_destroy(result);
 	check_that_engines_are_back(pids, failure.engine);
