@@ -62,9 +62,10 @@ static int name_task(struct xc_client *client, xc_task_fn *fn, struct xc_error *
 
 	batch->frame_size = 0;
 	r = xci_ship(client, fn, &batch->options, &batch->task, err);
-	if (r == 0 && batch->options.on_disconnect == XC_DISCONNECT_KEEP)
-		r = xci_store_linger(client, err);
-	return r;
+	if (r < 0 || batch->options.on_disconnect != XC_DISCONNECT_KEEP)
+		return r;
+	memcpy(batch->object, batch->task.object.data, OBJECT_SIZE);
+	return xci_store_linger(client, err);
 }
 
 /* From now on the batch is of tasks like this one. */
@@ -101,10 +102,8 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t out_size,
 	/* Each is a job of its own: none is stopped by, or grouped with, another. */
 	batch->submit.flags &= ~(uint64_t)JOB_STOP_ON_FAILURE;
 	batch->submit.flags |= JOB_APART;
-	if (options->on_disconnect == XC_DISCONNECT_KEEP) {
-		memcpy(batch->object, batch->task.object.data, OBJECT_SIZE);
+	if (options->on_disconnect == XC_DISCONNECT_KEEP)
 		batch->submit.object = (struct span){ batch->object, OBJECT_SIZE };
-	}
 	batch->submit.chunk = 0;
 	batch->is_open = true;
 	return 0;
