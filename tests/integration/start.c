@@ -287,8 +287,8 @@ START_TEST(interrupted_start_leaves_nothing)
 		stop_cluster();
 		return;
 	}
-	if (how->signal != SIGKILL)
-		assert_nothing_left(0);
+	/* A controller that has not taken its lock yet ends by itself, as its lifeline
+	 * has ended. */
 	assert_nothing_left(10);
 	/* The place is free again. */
 	start_cluster(1);
