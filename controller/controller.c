@@ -95,6 +95,14 @@ static const struct route {
 	{ MSG_JOBS, on_jobs },
 	{ MSG_MANAGE, on_manage },
 	{ MSG_OUTPUT, on_output },
+	{ MSG_OFFER, on_offer },
+	{ MSG_RELEASE, on_release },
+	{ MSG_LOCATE, on_locate },
+	{ MSG_FETCH, on_fetch },
+	{ MSG_PIECE, on_piece },
+	{ MSG_STORED, on_stored },
+	{ MSG_FREED, on_freed },
+	{ MSG_DATAPORT, on_dataport },
 };
 
 static const struct route *route_of(uint64_t type)

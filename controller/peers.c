@@ -293,6 +293,7 @@ void agent_remove(struct state *state, struct agent *agent, const char *why)
 	source_unwatch(state, &agent->pidfd);
 	peer_remove(state, agent->peer);
 	DL_DELETE(state->agents, agent);
+	tracker_forget_agent(state, agent);
 	free(agent);
 	state->agents_version++;
 	peers_send(state);
@@ -362,6 +363,8 @@ int on_beat(struct state *state, struct peer *peer, struct message *m)
 	if (r < 0)
 		return r;
 	peer->is.agent->heard_ns = now_ns();
+	peer->is.agent->beats_ns[1] = peer->is.agent->beats_ns[0];
+	peer->is.agent->beats_ns[0] = peer->is.agent->heard_ns;
 	peer->is.agent->store_used = beat.store_used;
 	return SEND_PEER(state, peer, beat, .store_used = 0);
 }
@@ -441,6 +444,7 @@ void peers_tick(struct state *state)
 		lose_jobs(state, state->clients, true, JOB_NO_VIEW_ENGINE);
 		lose_jobs(state, state->departed, true, JOB_NO_VIEW_ENGINE);
 	}
+	tracker_tick(state);
 	clients_bury(state, now);
 	clients_sweep(state);
 }
@@ -470,6 +474,7 @@ void peers_free(struct state *state)
 	while (state->agents)
 		agent_remove(state, state->agents, "the cluster ends");
 	free_jobs(state);
+	tracker_free(state);
 	HASH_ITER (hh, state->peers, peer, next) {
 		peer_remove(state, peer);
 	}

@@ -1,7 +1,8 @@
 /* host.h: the agent's state, shared by its parts: agent.c (loop, controller),
  * slot.c (engine processes), sink.c (what they print), cancel.c (items of theirs to
  * be stopped), retire.c (their end in order), rescue.c (what a dead one left),
- * service.c (store connections). */
+ * service.c (store connections), transfer.c and others (objects of other hosts: see
+ * transfer.h). */
 #ifndef ENGINE_HOST_H
 #define ENGINE_HOST_H
 
@@ -81,6 +82,8 @@ struct slot {
 
 struct visitor;
 struct lingering;
+struct transfer;
+struct link;
 
 /* A RESERVE that there was no room for. */
 struct deferred {
@@ -108,6 +111,9 @@ struct agent {
 	uint64_t last_beat_ns, beats_sent, beats_heard;
 	uint64_t sunk_ns; /* when what engines print was looked after */
 	struct deferred *deferred;
+	struct transfer *transfers; /* objects on their way here, by id */
+	struct link *links;	    /* to data ports of others */
+	void *port, *zap;	    /* our data port, and who may come; NULL: there is none */
 	char **peers; /* other stores of this host, owned */
 	int peer_count;
 	bool stopping;
@@ -179,6 +185,9 @@ bool service_engine(struct slot *slot);
 /* Requests that waited for a BEAT; forgets those of a channel that closes. */
 void service_answer_deferred(struct agent *agent);
 void service_forget(struct agent *agent, int fd);
+/* Answers an OP_FETCH: 0, the object is in the store; else the code. */
+void service_answer_fetch(struct agent *agent, struct slot *slot, int fd, const void *id, int code,
+			  const char *text);
 void hold_object(struct agent *agent, struct span id);
 void drop_object(struct agent *agent, struct span id);
 void refs_clear(struct store *store, struct connection_refs **refs);

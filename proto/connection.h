@@ -8,6 +8,9 @@
 
 #define CONNECTION_ID_MAX   64
 #define CONNECTION_PATH_MAX 4096
+#define CONNECTION_ADDRESSES_MAX 32
+#define CONNECTION_ADDRESS_MAX	 280
+#define CONNECTION_KEY_SIZE	 41 /* Z85, with its zero byte */
 #define CONNECTION_SIZE_MAX 65536 /* of the file */
 
 /* All texts are filled in and hold no control characters. */
@@ -18,6 +21,9 @@ struct connection {
 	char endpoint[128];		/* ZeroMQ endpoint: ipc://... */
 	char dir[CONNECTION_PATH_MAX];	/* the cluster's directory on that host */
 	char path[CONNECTION_PATH_MAX]; /* of the file read; not in the file */
+	char addresses[CONNECTION_ADDRESSES_MAX][CONNECTION_ADDRESS_MAX];
+	int address_count;
+	char public_key[CONNECTION_KEY_SIZE], secret_key[CONNECTION_KEY_SIZE]; /* of the role */
 	int pid;			/* the controller's */
 };
 
