@@ -20,12 +20,28 @@ static void entry_free(struct entry *entry)
 	free(entry);
 }
 
-const struct xc_array *names_get(struct engine *e, const char *name)
+const struct entry *names_entry(struct engine *e, const char *name)
 {
 	struct entry *entry;
 
 	HASH_FIND_STR(e->names, name, entry);
+	return entry;
+}
+
+const struct xc_array *names_get(struct engine *e, const char *name)
+{
+	const struct entry *entry = names_entry(e, name);
+
 	return entry ? &entry->array : NULL;
+}
+
+/* Random at first, then counted: no other engine, nor an earlier process, has had it. */
+static void next_value(struct engine *e, unsigned char *value)
+{
+	if (sodium_is_zero(e->value, OBJECT_SIZE))
+		randombytes_buf(e->value, OBJECT_SIZE);
+	sodium_increment(e->value, OBJECT_SIZE);
+	memcpy(value, e->value, OBJECT_SIZE);
 }
 
 void names_list(struct engine *e, char *text, size_t size)
@@ -151,6 +167,7 @@ static int enter(struct engine *e, struct span name, const struct array_frame *f
 			memcpy(data, frame->array.data, (size_t)size);
 	}
 	entry->array.data = data;
+	next_value(e, entry->value);
 	HASH_FIND_STR(e->names, entry->name, old);
 	if (old) {
 		HASH_DEL(e->names, old);

@@ -2,7 +2,7 @@
  * (pump, sending), session.c (opening, closing), query.c (questions), roster.c, view.c, ship.c
  * (functions and objects), offer.c (objects without a store on this host), library.c (functions by name), source.c (source text), submit.c,
  * batch.c, result.c, incoming.c (results arriving), ended.c (which items have
- * ended), output.c and printing.c (what items print), stream.c, data.c, progress.c,
+ * ended), output.c and printing.c (what items print), stream.c, data.c, pull.c, progress.c,
  * loop.c (event loops of others), attach.c and jobs.c (jobs by id), control.c (orders
  * for engines), inline*.c (no cluster at all). */
 #ifndef LIBCLUSTER_CLIENT_H
@@ -396,6 +396,19 @@ int xci_on_fetch(struct xc_client *client, struct message *m);
 struct xci_shipped *xci_library_find(struct xc_client *client, const char *function,
 				     const char *library, struct xc_error *err);
 
+/* data.c */
+/* May the call be made, of a variable of this name (NULL: of none)? */
+int xci_data_check(const struct xc_view *view, const char *call, const char *name,
+		   struct xc_error *err);
+/* An item of a built-in task for each engine of the view. */
+struct xci_submission;
+struct xci_submission xci_builtin(const struct xc_view *view, enum builtin number,
+				  const char *name);
+/* The arrays that the items of a result are, in place. */
+int xci_result_frames(struct xc_result *result, struct array_frame *frames, struct xc_error *err);
+/* pull.c: an array with room for all of these, one behind the other. */
+int xci_gather_room(const char *what, const struct array_frame *frames, int64_t n,
+		    struct xc_array *array, struct xc_error *err);
 /* data.c: has the engines of a direct view load the image, which is taken. */
 int xci_load(const struct xc_view *view, const char *call, const char *path,
 	     struct xci_image *image, struct xc_error *err);
