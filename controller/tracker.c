@@ -246,7 +246,8 @@ static void holder_free(struct tracked *tracked, struct holder *holder)
 	free(holder);
 }
 
-static int want_add(struct state *state, struct tracked *tracked, struct agent *agent, int64_t avoid, bool is_apart)
+static int want_add(struct state *state, struct tracked *tracked, struct agent *agent, int64_t avoid,
+		    bool is_apart, uint64_t since_ns)
 {
 	struct want *want;
 
@@ -259,7 +260,7 @@ static int want_add(struct state *state, struct tracked *tracked, struct agent *
 		if (!want)
 			return -ENOMEM;
 		want->agent = agent;
-		want->since_ns = now_ns();
+		want->since_ns = since_ns;
 		DL_APPEND(tracked->wants, want);
 		state->wants++;
 	}
@@ -283,7 +284,8 @@ static bool is_needed(const struct state *state, const struct tracked *tracked)
 }
 
 /* It can give nothing more: its children get another source. */
-static void holder_remove(struct state *state, struct tracked *tracked, struct holder *holder)
+static void holder_remove(struct state *state, struct tracked *tracked, struct holder *holder,
+			  uint64_t since_ns)
 {
 	struct holder *child;
 
@@ -291,19 +293,20 @@ static void holder_remove(struct state *state, struct tracked *tracked, struct h
 		if (child->source != holder)
 			continue;
 		holder_set_source(child, NULL, NULL);
-		if (want_add(state, tracked, child->agent, holder->agent->index, true) < 0)
+		if (want_add(state, tracked, child->agent, holder->agent->index, true, since_ns) < 0)
 			log_line("out of memory: a transfer stops");
 	}
 	holder_free(tracked, holder);
 }
 
 /* What the agent may have of it counts no more. */
-static void give_up(struct state *state, struct tracked *tracked, const struct agent *agent)
+static void give_up(struct state *state, struct tracked *tracked, const struct agent *agent,
+		    uint64_t since_ns)
 {
 	struct holder *holder = holder_find(tracked, agent);
 
 	if (holder)
-		holder_remove(state, tracked, holder);
+		holder_remove(state, tracked, holder, since_ns);
 }
 
 /* False: it has to wait. */
@@ -317,7 +320,7 @@ static bool answer(struct state *state, struct tracked *tracked, const struct wa
 			  .object = { tracked->object, OBJECT_SIZE }, .size = tracked->size,
 			  .kind = HOLDER_HOST, .holder = near->agent->index,
 			  .host = span_of(near->agent->host));
-		give_up(state, tracked, want->agent);
+		give_up(state, tracked, want->agent, want->since_ns);
 		return true;
 	}
 	if (near)
@@ -332,7 +335,7 @@ static bool answer(struct state *state, struct tracked *tracked, const struct wa
 	if (is_coming(tracked, want->agent) || may_be_told(state, want))
 		return false;
 	refuse(state, tracked, want->agent);
-	give_up(state, tracked, want->agent);
+	give_up(state, tracked, want->agent, want->since_ns);
 	return true;
 }
 
@@ -399,7 +402,7 @@ int on_freed(struct state *state, struct peer *peer, struct message *m)
 	tracked = tracked_find(state, freed.object.data, false);
 	if (!tracked)
 		return 0;
-	give_up(state, tracked, peer->is.agent);
+	give_up(state, tracked, peer->is.agent, now_ns());
 	if (freed.code < 0) {
 		span_copy(text, sizeof text, freed.text);
 		offers_failed(state, tracked, peer->is.agent, (int)freed.code, text);
@@ -426,7 +429,7 @@ int on_locate(struct state *state, struct peer *peer, struct message *m)
 		holder_set_source(holder, NULL, NULL);
 		holder->is_complete = false;
 	}
-	r = want_add(state, tracked, agent, locate.avoid, locate.apart != 0);
+	r = want_add(state, tracked, agent, locate.avoid, locate.apart != 0, now_ns());
 	tracked_settle(state, tracked);
 	return r;
 }
@@ -459,7 +462,7 @@ static void forget_agent(struct state *state, struct tracked *tracked, const str
 			want_free(state, tracked, want);
 	}
 	if (holder)
-		holder_remove(state, tracked, holder);
+		holder_remove(state, tracked, holder, now_ns());
 	if (was_complete && !holder_complete(tracked)) {
 		snprintf(tracked->lost, sizeof tracked->lost, "%s", agent->host);
 		tracked->lost_ns = now_ns();
@@ -485,7 +488,7 @@ void tracker_forget_source(struct state *state, struct tracked *tracked,
 		if (holder->client != client)
 			continue;
 		holder_set_source(holder, NULL, NULL);
-		if (want_add(state, tracked, holder->agent, -1, true) < 0)
+		if (want_add(state, tracked, holder->agent, -1, true, now_ns()) < 0)
 			log_line("out of memory: a transfer stops");
 	}
 	tracked_settle(state, tracked);
