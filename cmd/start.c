@@ -30,6 +30,7 @@
 struct start {
 	const char *id;
 	struct engine_options engines;
+	struct network_options network;
 	double heartbeat_timeout;
 	int history;
 	size_t kept_bytes; /* 0: not given */
@@ -71,6 +72,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &s->engines;
+		state->child_inputs[1] = &s->network;
+		return 0;
+	case ARGP_KEY_END:
+		network_options_complete(state, &s->network);
 		return 0;
 	case OPTION_CLUSTER_ID:
 		s->id = option_cluster_id(state, arg);
@@ -180,24 +185,21 @@ static void leave_place(struct start *s)
 	close(s->lock);
 }
 
+static int add_option(const char **argv, int argc, const char *name, const char *value)
+{
+	argv[argc++] = name;
+	argv[argc++] = value;
+	return argc;
+}
+
 static int start_controller(struct start *s)
 {
-	char lifeline[16], ready[16], heartbeat[32], history[16], kept[32], log[CLUSTER_PATH_MAX];
-	const char *argv[] = { "xcluster",
-			       "controller",
-			       "--cluster-id",
-			       s->id,
-			       "--lifeline",
-			       lifeline,
-			       "--ready-fd",
-			       ready,
-			       "--heartbeat-timeout",
-			       heartbeat,
-			       "--history",
-			       history,
-			       s->kept_bytes ? "--kept-limit" : NULL,
-			       kept,
-			       NULL };
+	char lifeline[16], ready[16], heartbeat[32], history[16], kept[32], ports[32];
+	char log[CLUSTER_PATH_MAX];
+	const char *argv[32] = { "xcluster",   "controller", "--cluster-id",	    s->id,
+				 "--lifeline", lifeline,     "--ready-fd",	    ready,
+				 "--history",  history,	     "--heartbeat-timeout", heartbeat };
+	int argc = 12;
 	struct xc_error err = XC_ERROR_INIT;
 	int pipe_fds[2], r;
 
@@ -213,6 +215,17 @@ static int start_controller(struct start *s)
 	snprintf(heartbeat, sizeof heartbeat, "%g", s->heartbeat_timeout);
 	snprintf(history, sizeof history, "%d", s->history);
 	snprintf(kept, sizeof kept, "%zu", s->kept_bytes);
+	snprintf(ports, sizeof ports, "%d-%d", s->network.port_first, s->network.port_last);
+	if (s->kept_bytes)
+		argc = add_option(argv, argc, "--kept-limit", kept);
+	if (s->network.ip)
+		argc = add_option(argv, argc, "--ip", s->network.ip);
+	if (s->network.location)
+		argc = add_option(argv, argc, "--location", s->network.location);
+	if (s->network.port_first)
+		argc = add_option(argv, argc, "--port", ports);
+	if (s->network.reuse)
+		argv[argc++] = "--reuse";
 	r = cluster_file(s->dir, log, sizeof log, CLUSTER_LOG);
 	if (r == 0)
 		r = daemon_start(&s->controller, argv, log,
@@ -372,7 +385,9 @@ static int run(struct start *s)
 
 int command_start(int argc, char **argv)
 {
-	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 }, { 0 } };
+	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 },
+						      { &network_options_argp, 0, NULL, 0 },
+						      { 0 } };
 	static const struct argp argp = {
 		options,
 		parse,

@@ -118,7 +118,8 @@ static void place(struct state *state, struct tracked *tracked, struct offer *of
 	if (!agent || room_of(agent) < offer->size) {
 		agent = agent ? agent : state->agents;
 		snprintf(text, sizeof text,
-			 "the object stores of the hosts cannot take %llu bytes: on %.100s, which has "
+			 "the object stores of the hosts cannot take %llu bytes: on %.100s, which "
+			 "has "
 			 "most room, %llu of its limit of %llu are in use; clear variables or "
 			 "start with a larger --store-limit",
 			 (unsigned long long)offer->size, agent->host,

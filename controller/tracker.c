@@ -2,6 +2,7 @@
 #include "controller/tracker.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -152,6 +153,21 @@ static struct holder *neighbour(const struct tracked *tracked, const struct agen
 	return NULL;
 }
 
+/* Where the holder's data port is for another agent. One on our own host is where that agent
+ * reaches us. */
+static void endpoint_for(const struct agent *holder, const struct agent *to, char *endpoint,
+			 size_t size)
+{
+	bool is_here = strncmp(holder->data_endpoint, "tcp://*:", 8) == 0;
+
+	if (!is_here)
+		snprintf(endpoint, size, "%s", holder->data_endpoint);
+	else if (to->near[0])
+		snprintf(endpoint, size, "tcp://%s:%s", to->near, holder->data_endpoint + 8);
+	else
+		endpoint[0] = '\0';
+}
+
 void located_send(struct state *state, const struct tracked *tracked, struct holder *holder)
 {
 	const struct agent *source = holder->source ? holder->source->agent : NULL;
@@ -160,11 +176,13 @@ void located_send(struct state *state, const struct tracked *tracked, struct hol
 				       .kind = source ? HOLDER_AGENT : HOLDER_CLIENT,
 				       .holder = -1 };
 	unsigned char header[HEADER_MAX];
+	char endpoint[400];
 
 	if (source) {
+		endpoint_for(source, holder->agent, endpoint, sizeof endpoint);
 		located.holder = source->index;
 		located.host = span_of(source->host);
-		located.endpoint = span_of(source->data_endpoint);
+		located.endpoint = span_of(endpoint);
 		located.key = span_of(source->data_key);
 	} else if (holder->client) {
 		located.host = span_of(holder->client->host);
@@ -246,8 +264,8 @@ static void holder_free(struct tracked *tracked, struct holder *holder)
 	free(holder);
 }
 
-static int want_add(struct state *state, struct tracked *tracked, struct agent *agent, int64_t avoid,
-		    bool is_apart, uint64_t since_ns)
+static int want_add(struct state *state, struct tracked *tracked, struct agent *agent,
+		    int64_t avoid, bool is_apart, uint64_t since_ns)
 {
 	struct want *want;
 
@@ -279,8 +297,8 @@ static bool is_needed(const struct state *state, const struct tracked *tracked)
 {
 	if (tracked->holders || tracked->wants || tracked->offers)
 		return true;
-	return tracked->lost[0] && (now_ns() - tracked->lost_ns < FORGET_NS ||
-				    hold_is_held(state, tracked->object));
+	return tracked->lost[0] &&
+	       (now_ns() - tracked->lost_ns < FORGET_NS || hold_is_held(state, tracked->object));
 }
 
 /* It can give nothing more: its children get another source. */
@@ -293,7 +311,8 @@ static void holder_remove(struct state *state, struct tracked *tracked, struct h
 		if (child->source != holder)
 			continue;
 		holder_set_source(child, NULL, NULL);
-		if (want_add(state, tracked, child->agent, holder->agent->index, true, since_ns) < 0)
+		if (want_add(state, tracked, child->agent, holder->agent->index, true, since_ns) <
+		    0)
 			log_line("out of memory: a transfer stops");
 	}
 	holder_free(tracked, holder);
@@ -421,6 +440,8 @@ int on_locate(struct state *state, struct peer *peer, struct message *m)
 
 	if (r < 0 || locate.object.size != OBJECT_SIZE)
 		return XC_EPROTO;
+	if (!message_address(m, agent->near, sizeof agent->near))
+		agent->near[0] = '\0';
 	tracked = tracked_find(state, locate.object.data, true);
 	if (!tracked)
 		return -ENOMEM;

@@ -1,12 +1,12 @@
 /* dataport.c: the TCP port at which other agents fetch objects. Only who has the key of the
  * cluster's engines is let in: a ZAP handler (rfc.zeromq.org 27) in the agent's own loop. */
 #include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "engine/transfer.h"
+#include "proto/cluster_dir.h"
 #include "proto/log.h"
 
 #define ZAP_FRAMES_MAX 16
@@ -47,7 +47,7 @@ static bool is_engine_key(const struct agent *agent, zmq_msg_t *frames, int n)
 	return n == ZAP_KEY_FRAME + 1 && zmq_msg_size(&frames[5]) == 5 &&
 	       memcmp(zmq_msg_data(&frames[5]), "CURVE", 5) == 0 &&
 	       zmq_msg_size(&frames[ZAP_KEY_FRAME]) == sizeof key &&
-	       zmq_z85_decode(key, agent->connection.public_key) &&
+	       zmq_z85_decode(key, agent->engine_public) &&
 	       memcmp(zmq_msg_data(&frames[ZAP_KEY_FRAME]), key, sizeof key) == 0;
 }
 
@@ -79,50 +79,74 @@ static bool zap_handle(const struct agent *agent)
 
 int dataport_dial(const struct agent *agent, void *socket, const char *key)
 {
-	const struct connection *c = &agent->connection;
+	const char *public = agent->engine_public, *secret = agent->engine_secret;
 
-	if (zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, key, strlen(key) + 1) < 0 ||
-	    zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, c->public_key, strlen(c->public_key) + 1) <
-		    0 ||
-	    zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, c->secret_key, strlen(c->secret_key) + 1) <
-		    0)
+	if (!public[0] || zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, key, strlen(key) + 1) < 0 ||
+	    zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, public, strlen(public) + 1) < 0 ||
+	    zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret, strlen(secret) + 1) < 0)
 		return -1;
 	return 0;
 }
 
-/* The host part of tcp://HOST:PORT for the address that a connection of ours has on our
- * side; false: others could not reach us there. */
-static bool local_address(int fd, char *host, size_t size)
+/* All engines' agents have these in common. On the controller's host an agent may have been
+ * given the keys of clients: those of engines are beside them. */
+static bool find_keys(struct agent *agent)
 {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in v4;
-		struct sockaddr_in6 v6;
-	} address;
-	socklen_t length = sizeof address;
-	char text[INET6_ADDRSTRLEN];
+	struct connection *beside = malloc(sizeof *beside);
+	const struct connection *c = &agent->connection;
+	const char *slash = strrchr(c->path, '/');
+	char path[CONNECTION_PATH_MAX];
 
-	if (fd < 0 || getsockname(fd, &address.any, &length) < 0)
-		return false;
-	if (address.any.sa_family == AF_INET &&
-	    (ntohl(address.v4.sin_addr.s_addr) >> 24) != IN_LOOPBACKNET) {
-		inet_ntop(AF_INET, &address.v4.sin_addr, text, sizeof text);
-		snprintf(host, size, "%s", text);
-		return true;
+	if (c->role != CONNECTION_ENGINE && beside && slash) {
+		snprintf(path, sizeof path, "%.*s" CLUSTER_ENGINES, (int)(slash + 1 - c->path),
+			 c->path);
+		if (connection_read(path, beside, NULL) == 0)
+			c = beside;
 	}
-	if (address.any.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address.v6.sin6_addr)) {
-		const unsigned char *v4 = address.v6.sin6_addr.s6_addr + 12;
+	if (c->role == CONNECTION_ENGINE) {
+		memcpy(agent->engine_public, c->public_key, CONNECTION_KEY_SIZE);
+		memcpy(agent->engine_secret, c->secret_key, CONNECTION_KEY_SIZE);
+	}
+	free(beside);
+	return agent->engine_public[0] != '\0';
+}
 
-		snprintf(host, size, "%u.%u.%u.%u", v4[0], v4[1], v4[2], v4[3]);
-		return v4[0] != IN_LOOPBACKNET;
+static bool is_number(const char *host)
+{
+	unsigned char bytes[16];
+	char bare[CONNECTION_ADDRESS_MAX];
+
+	snprintf(bare, sizeof bare, "%s", host);
+	if (bare[0] != '[')
+		return inet_pton(AF_INET, bare, bytes) == 1;
+	bare[strcspn(bare, "]")] = '\0';
+	return inet_pton(AF_INET6, bare + 1, bytes) == 1;
+}
+
+static bool is_loopback(const char *host)
+{
+	return strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0 ||
+	       strcmp(host, "localhost") == 0;
+}
+
+/* On the controller's own host: where that listens. False: not to a network. */
+static bool controllers_address(const struct connection *connection, char *host, size_t size)
+{
+	int found = 0;
+
+	for (int i = 0; i < connection->address_count; i++) {
+		const char *from = connection->addresses[i] + strlen("tcp://");
+		const char *end = strrchr(from, ':');
+		char own[CONNECTION_ADDRESS_MAX];
+
+		if (!end)
+			continue;
+		snprintf(own, sizeof own, "%.*s", (int)(end - from), from);
+		if (is_loopback(own))
+			continue;
+		snprintf(host, size, "%s", found++ || !is_number(own) ? "*" : own);
 	}
-	if (address.any.sa_family == AF_INET6 && !IN6_IS_ADDR_LOOPBACK(&address.v6.sin6_addr) &&
-	    !IN6_IS_ADDR_LINKLOCAL(&address.v6.sin6_addr)) {
-		inet_ntop(AF_INET6, &address.v6.sin6_addr, text, sizeof text);
-		snprintf(host, size, "[%s]", text);
-		return true;
-	}
-	return false;
+	return found > 0;
 }
 
 static int listen_at(struct agent *agent, const char *host, const char *secret)
@@ -147,23 +171,38 @@ static int listen_at(struct agent *agent, const char *host, const char *secret)
 	return zmq_bind(agent->port, endpoint);
 }
 
-void dataport_open(struct agent *agent, struct message *m)
+/* N.B. what other hosts call this one an agent on the controller's host does not know: the
+ * controller puts the address for the `*` by which they reach it. */
+static void announce(struct agent *agent, const char *public)
 {
-	char public[CONNECTION_KEY_SIZE], secret[CONNECTION_KEY_SIZE], host[64], endpoint[256];
+	char endpoint[256], told[300];
 	size_t size = sizeof endpoint;
 
-	if (agent->port || !agent->connection.public_key[0] ||
-	    !local_address(zmq_msg_get(&m->header, ZMQ_SRCFD), host, sizeof host))
+	if (zmq_getsockopt(agent->port, ZMQ_LAST_ENDPOINT, endpoint, &size) < 0)
 		return;
-	if (zmq_curve_keypair(public, secret) < 0 || listen_at(agent, host, secret) < 0 ||
-	    zmq_getsockopt(agent->port, ZMQ_LAST_ENDPOINT, endpoint, &size) < 0) {
+	log_line("other hosts fetch objects at %s", endpoint);
+	snprintf(told, sizeof told, "tcp://*%s", strrchr(endpoint, ':'));
+	SEND_SIMPLE(agent->dealer, NULL, dataport,
+		    .endpoint = span_of(agent->is_remote ? endpoint : told),
+		    .key = span_of(public));
+}
+
+void dataport_open(struct agent *agent, struct message *m)
+{
+	char public[CONNECTION_KEY_SIZE], secret[CONNECTION_KEY_SIZE];
+	char host[CONNECTION_ADDRESS_MAX];
+
+	if (agent->port || agent->connection.address_count == 0 || !find_keys(agent))
+		return;
+	if (agent->is_remote ? !message_address(m, host, sizeof host)
+			     : !controllers_address(&agent->connection, host, sizeof host))
+		return;
+	if (zmq_curve_keypair(public, secret) < 0 || listen_at(agent, host, secret) < 0) {
 		log_line("cannot open a data port on %s: %s; objects come and go by the controller",
 			 host, zmq_strerror(zmq_errno()));
 		dataport_close(agent);
 	} else {
-		log_line("other hosts fetch objects at %s", endpoint);
-		SEND_SIMPLE(agent->dealer, NULL, dataport, .endpoint = span_of(endpoint),
-			    .key = span_of(public));
+		announce(agent, public);
 	}
 	memset(secret, 0, sizeof secret);
 }

@@ -16,9 +16,8 @@ static int reply(struct agent *agent, const struct asker *asker, const struct ms
 	unsigned char header[HEADER_MAX];
 	size_t size = msg_piece_pack(header, sizeof header, piece);
 
-	return asker->is_direct
-		       ? message_send(agent->port, asker->route, header, size, frame, 1)
-		       : message_send(agent->dealer, NULL, header, size, frame, 1);
+	return asker->is_direct ? message_send(agent->port, asker->route, header, size, frame, 1)
+				: message_send(agent->dealer, NULL, header, size, frame, 1);
 }
 
 /* Without bytes: it never comes, or (-EAGAIN) is still to come. */

@@ -6,14 +6,14 @@
 #include "engine/body.h"
 #include "engine/host.h"
 
-#define PIECES_DIRECT	16 /* asked for at a time: from a data port, */
-#define PIECES_RELAYED	4  /* by the controller: they delay its other messages */
-#define REACH_LIMIT_NS	UINT64_C(2000000000)
-#define SILENCE_NS	UINT64_C(5000000000)  /* then another holder is asked for */
-#define STALLED_NS	UINT64_C(60000000000) /* nothing from those asked: it is given up */
-#define REFUSALS_MAX	100		      /* in a row: the same */
-#define PATIENCE_NS	UINT64_C(1000000000)  /* who waits for a piece hears of it each */
-#define DAMAGED_MAX	3		      /* pieces that do not fit their hash */
+#define PIECES_DIRECT  16 /* asked for at a time: from a data port, */
+#define PIECES_RELAYED 4  /* by the controller: they delay its other messages */
+#define REACH_LIMIT_NS UINT64_C(2000000000)
+#define SILENCE_NS     UINT64_C(5000000000)  /* then another holder is asked for */
+#define STALLED_NS     UINT64_C(60000000000) /* nothing from those asked: it is given up */
+#define REFUSALS_MAX   100		     /* in a row: the same */
+#define PATIENCE_NS    UINT64_C(1000000000)  /* who waits for a piece hears of it each */
+#define DAMAGED_MAX    3		     /* pieces that do not fit their hash */
 
 /* An engine that waits for an object. */
 struct waiter {

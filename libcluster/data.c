@@ -38,8 +38,7 @@ static int check_array(const char *call, const struct xc_array *array, struct xc
 	return 0;
 }
 
-struct xci_submission xci_builtin(const struct xc_view *view, enum builtin number,
-				  const char *name)
+struct xci_submission xci_builtin(const struct xc_view *view, enum builtin number, const char *name)
 {
 	struct xci_submission s = { .view = view, .options = &no_options, .name = name };
 
