@@ -173,17 +173,17 @@ static int listen_at(struct agent *agent, const char *host, const char *secret)
 
 /* N.B. what other hosts call this one an agent on the controller's host does not know: the
  * controller puts the address for the `*` by which they reach it. */
-static void announce(struct agent *agent, const char *public)
+static void announce(struct agent *agent, const char *host, const char *public)
 {
-	char endpoint[256], told[300];
+	char endpoint[256], told[400];
 	size_t size = sizeof endpoint;
 
 	if (zmq_getsockopt(agent->port, ZMQ_LAST_ENDPOINT, endpoint, &size) < 0)
 		return;
-	log_line("other hosts fetch objects at %s", endpoint);
-	snprintf(told, sizeof told, "tcp://*%s", strrchr(endpoint, ':'));
-	SEND_SIMPLE(agent->dealer, NULL, dataport,
-		    .endpoint = span_of(agent->is_remote ? endpoint : told),
+	snprintf(told, sizeof told, "tcp://%s%s", agent->is_remote ? host : "*",
+		 strrchr(endpoint, ':'));
+	log_line("other hosts fetch objects at %s", told);
+	SEND_SIMPLE(agent->dealer, NULL, dataport, .endpoint = span_of(told),
 		    .key = span_of(public));
 }
 
@@ -202,7 +202,7 @@ void dataport_open(struct agent *agent, struct message *m)
 			 host, zmq_strerror(zmq_errno()));
 		dataport_close(agent);
 	} else {
-		announce(agent, public);
+		announce(agent, host, public);
 	}
 	memset(secret, 0, sizeof secret);
 }
