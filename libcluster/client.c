@@ -293,8 +293,10 @@ static void check_connection(struct xc_client *client, uint64_t now)
 	while ((event = dial_event(&client->dial)) != DIAL_NOTHING) {
 		if (event == DIAL_DOWN && !client->down_ns)
 			client->down_ns = now;
-		if (event == DIAL_UP || event == DIAL_AGAIN)
+		if (event == DIAL_UP || event == DIAL_AGAIN) {
 			client->down_ns = 0;
+			client->refusals = 0;
+		}
 		if (event == DIAL_AGAIN)
 			xci_say_hello(client);
 		client->is_lost |= event == DIAL_REFUSED;
