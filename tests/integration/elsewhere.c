@@ -423,9 +423,9 @@ START_TEST(large_pulls_go_by_the_controller_without_staying_there)
 	for (int i = 0; i < 4; i++) {
 		ck_assert_int_eq(xc_array_count(&arrays[i]), count);
 		ck_assert_int_eq(memcmp(arrays[i].data, data, (size_t)count * 8), 0);
-		ck_assert_int_eq(memcmp((const uint64_t *)whole.data + i * count, data,
-					(size_t)count * 8),
-				 0);
+		ck_assert_int_eq(
+			memcmp((const uint64_t *)whole.data + i * count, data, (size_t)count * 8),
+			0);
 		xc_array_free(&arrays[i]);
 	}
 	xc_array_free(&whole);
