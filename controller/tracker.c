@@ -187,8 +187,8 @@ void located_send(struct state *state, const struct tracked *tracked, struct hol
 	} else if (holder->client) {
 		located.host = span_of(holder->client->host);
 	}
-	message_send(state->router, holder->agent->peer->route, header,
-		     msg_located_pack(header, sizeof header, &located), NULL, 0);
+	peer_send(state, holder->agent->peer, header,
+		  msg_located_pack(header, sizeof header, &located), NULL, 0);
 	if (hold_is_held(state, tracked->object))
 		SEND_PEER(state, holder->agent->peer, hold,
 			  .object = { tracked->object, OBJECT_SIZE });

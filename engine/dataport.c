@@ -183,8 +183,7 @@ static void announce(struct agent *agent, const char *host, const char *public)
 	snprintf(told, sizeof told, "tcp://%s%s", agent->is_remote ? host : "*",
 		 strrchr(endpoint, ':'));
 	log_line("other hosts fetch objects at %s", told);
-	SEND_SIMPLE(agent->dealer, NULL, dataport, .endpoint = span_of(told),
-		    .key = span_of(public));
+	AGENT_SEND(agent, dataport, .endpoint = span_of(told), .key = span_of(public));
 }
 
 void dataport_open(struct agent *agent, struct message *m)

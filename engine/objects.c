@@ -8,12 +8,12 @@ static void on_store_change(struct store *store, const struct object *object, bo
 	struct agent *agent = (struct agent *)((char *)store - offsetof(struct agent, store));
 	struct span id = { object->id, OBJECT_SIZE };
 
-	if (!agent->welcomed || !agent->dealer)
+	if (!agent->welcomed)
 		return;
 	if (is_there)
-		SEND_SIMPLE(agent->dealer, NULL, stored, .object = id, .size = object->size);
+		AGENT_SEND(agent, stored, .object = id, .size = object->size);
 	else
-		SEND_SIMPLE(agent->dealer, NULL, freed, .object = id);
+		AGENT_SEND(agent, freed, .object = id);
 }
 
 void objects_init(struct agent *agent)

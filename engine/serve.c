@@ -17,7 +17,7 @@ static int reply(struct agent *agent, const struct asker *asker, const struct ms
 	size_t size = msg_piece_pack(header, sizeof header, piece);
 
 	return asker->is_direct ? message_send(agent->port, asker->route, header, size, frame, 1)
-				: message_send(agent->dealer, NULL, header, size, frame, 1);
+				: agent_send(agent, header, size, frame, 1);
 }
 
 /* Without bytes: it never comes, or (-EAGAIN) is still to come. */

@@ -73,8 +73,8 @@ static void transfer_fail(struct transfer *transfer, int code, const char *text)
 	struct agent *agent = transfer->agent;
 
 	log_line("an object is not fetched: %s", text);
-	SEND_SIMPLE(agent->dealer, NULL, freed, .object = { transfer->id, OBJECT_SIZE },
-		    .code = code, .text = span_of(text));
+	AGENT_SEND(agent, freed, .object = { transfer->id, OBJECT_SIZE }, .code = code,
+		   .text = span_of(text));
 	transfer_free(transfer, code, text);
 }
 
@@ -118,18 +118,24 @@ static void search(struct transfer *transfer, int64_t avoid)
 		return;
 	transfer->is_searching = true;
 	transfer->heard_ns = now_ns();
-	SEND_SIMPLE(transfer->agent->dealer, NULL, locate, .object = { transfer->id, OBJECT_SIZE },
-		    .avoid = avoid, .apart = transfer->is_apart);
+	AGENT_SEND(transfer->agent, locate, .object = { transfer->id, OBJECT_SIZE }, .avoid = avoid,
+		   .apart = transfer->is_apart);
 }
 
 static void ask_for(struct transfer *transfer, uint64_t index)
 {
-	void *socket = transfer->link ? transfer->link->socket : transfer->agent->dealer;
+	unsigned char header[HEADER_MAX];
+	struct msg_fetch fetch = { .object = { transfer->id, OBJECT_SIZE },
+				   .offset = index * PIECE_SIZE,
+				   .peer = transfer->holder };
+	size_t size = msg_fetch_pack(header, sizeof header, &fetch);
 
 	transfer->pieces[index] = PIECE_ASKED;
 	transfer->asked++;
-	SEND_SIMPLE(socket, NULL, fetch, .object = { transfer->id, OBJECT_SIZE },
-		    .offset = index * PIECE_SIZE, .peer = transfer->holder);
+	if (transfer->link)
+		message_send(transfer->link->socket, NULL, header, size, NULL, 0);
+	else
+		agent_send(transfer->agent, header, size, NULL, 0);
 }
 
 static void ask_more(struct transfer *transfer)
