@@ -38,7 +38,8 @@ static void start(void)
 		start_engines(node);
 		/* One after the other, so that the first one is node1's. */
 		bed_ok(&bed, "ctl",
-		       "until [ $(xcluster status --json | grep -c '\"state\": \"idle\"') -ge %d ]; do "
+		       "until [ $(xcluster status --json | grep -c '\"state\": \"idle\"') -ge %d "
+		       "]; do "
 		       "sleep 0.05; done",
 		       4 * node);
 	}
@@ -181,7 +182,8 @@ static void clear_there(void)
 	bed_join(actor);
 }
 
-/* ---- Tests ------------------------------------------------------------------------------------ */
+/* ---- Tests ------------------------------------------------------------------------------------
+ */
 
 START_TEST(a_cluster_of_three_hosts_starts)
 {
@@ -228,9 +230,8 @@ START_TEST(a_large_gather_does_not_stay_in_the_controller)
 		assert_ok(xc_gather(xc_all(client), "big", &whole, &err), err);
 		ck_assert_int_eq(xc_array_count(&whole), ENGINES * 20 * MIB / 8);
 		for (int i = 0; i < ENGINES; i++)
-			ck_assert_int_eq(memcmp((const char *)whole.data + i * 20 * MIB, data,
-						20 * MIB),
-					 0);
+			ck_assert_int_eq(
+				memcmp((const char *)whole.data + i * 20 * MIB, data, 20 * MIB), 0);
 		assert_ok(xc_clear(xc_all(client), NULL, &err), err);
 		exit(0);
 	}
@@ -352,9 +353,9 @@ START_TEST(a_host_that_crashes_in_the_chain_takes_none_with_it)
 
 		data = make(80);
 		client = open_there(ENGINES);
-		ck_assert_int_eq(xc_push(xc_all(client), "big", XC_ARRAY_U64(data, 80 * MIB / 8),
-					 &err),
-				 XC_EFAILED);
+		ck_assert_int_eq(
+			xc_push(xc_all(client), "big", XC_ARRAY_U64(data, 80 * MIB / 8), &err),
+			XC_EFAILED);
 		ck_assert_int_eq(read(pair[0], &middle, sizeof middle), sizeof middle);
 		for (int i = 0; i < ENGINES; i++)
 			if (i / 4 != middle - 1)
