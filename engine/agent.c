@@ -52,8 +52,10 @@ static int on_welcome(struct agent *agent, struct message *m)
 	if (r < 0)
 		return r;
 	uplink_welcome(agent, welcome.taken);
-	if (agent->welcomed)
+	if (agent->welcomed) {
+		transfers_resume(agent);
 		return 0;
+	}
 	agent->welcomed = true;
 	agent->first_engine = welcome.first_engine;
 	agent->heartbeat_timeout = welcome.heartbeat_timeout;
