@@ -15,7 +15,8 @@
 
 struct engines {
 	struct engine_options engines;
-	const char *cluster_id, *connection;
+	const char *cluster_id, *connection, *launch_info;
+	double controller_timeout;
 	bool foreground;
 };
 
@@ -25,6 +26,12 @@ static const struct argp_option options[] = {
 	  "The cluster's connection file, instead of --cluster-id", 0 },
 	{ "foreground", OPTION_FOREGROUND, NULL, 0,
 	  "Stay here, log to stderr, and end the engines on Ctrl-C", 0 },
+	{ "controller-timeout", OPTION_CONTROLLER_TIMEOUT, "S", 0,
+	  "On another host than the controller's: end when nothing was heard of it for so long "
+	  "(default: 60)",
+	  0 },
+	{ "launch-info", OPTION_LAUNCH_INFO, "TEXT", 0,
+	  "What has started this, shown in the status", 0 },
 	{ 0 },
 };
 
@@ -47,6 +54,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_FOREGROUND:
 		o->foreground = true;
 		return 0;
+	case OPTION_CONTROLLER_TIMEOUT:
+		o->controller_timeout = option_seconds(state, "--controller-timeout", arg);
+		return 0;
+	case OPTION_LAUNCH_INFO:
+		o->launch_info = arg;
+		return 0;
 	case ARGP_KEY_END:
 		if (o->cluster_id && o->connection)
 			argp_error(state, "--connection and --cluster-id: give one of them");
@@ -62,6 +75,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static int run_here(const struct engines *o, const char *path)
 {
 	struct agent_options agent = { .connection_path = path,
+				       .launch_info = o->launch_info,
+				       .controller_timeout = o->controller_timeout,
 				       .n = o->engines.n,
 				       .threads_per_engine = o->engines.threads,
 				       .bind = o->engines.bind,
