@@ -55,6 +55,44 @@ bool bed_wait_engines(const struct bed *bed, const char *place, int n, double li
 	return wait_until(has_engines, &wanted, limit);
 }
 
+void bed_stop_cluster(const struct bed *bed, const char *place)
+{
+	const char *at = strchr(place, '@');
+
+	bed_ok(bed, place, "xcluster stop");
+	ck_assert(bed_wait_processes(bed, at ? at + 1 : place, "xcluster", 0, 5));
+}
+
+void bed_clear(const struct bed *bed)
+{
+	static struct output output;
+	char host[16] = "ctl";
+
+	for (int i = 0; i <= bed->nodes; i++) {
+		if (i > 0)
+			snprintf(host, sizeof host, "node%d", i);
+		bed_run(bed, host, LIMIT, &output,
+			"nft flush ruleset; pkill -9 -x xcluster; "
+			"rm -rf /root/.xcluster /home/tester/.xcluster /tmp/xcluster-*");
+		ck_assert(bed_wait_processes(bed, host, "xcluster", 0, 5));
+	}
+}
+
+int bed_count_jobs(const struct bed *bed, const char *place)
+{
+	static struct output output;
+	json_t *list;
+	int n;
+
+	bed_run(bed, place, LIMIT, &output, "xcluster jobs --json");
+	ck_assert_msg(output.status == 0, "xcluster jobs: %s", output.err);
+	list = json_loads(output.out, 0, NULL);
+	ck_assert(json_is_array(list) || json_is_array(json_object_get(list, "jobs")));
+	n = (int)json_array_size(json_is_array(list) ? list : json_object_get(list, "jobs"));
+	json_decref(list);
+	return n;
+}
+
 const char *bed_example(const char *name)
 {
 	static char path[512];

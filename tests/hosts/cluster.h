@@ -16,6 +16,12 @@ void bed_copy(const struct bed *bed, const char *place, const char *file, const 
 json_t *bed_json(const struct bed *bed, const char *host, const char *path);
 /* True when so many engines of the place's default cluster are up within the limit. */
 bool bed_wait_engines(const struct bed *bed, const char *place, int n, double limit);
+/* `xcluster stop`; asserts that it leaves no process on that host. */
+void bed_stop_cluster(const struct bed *bed, const char *place);
+/* For a fixture: a test that failed must not leave cluster or cut to the next. */
+void bed_clear(const struct bed *bed);
+/* Jobs that the place's default cluster knows. */
+int bed_count_jobs(const struct bed *bed, const char *place);
 /* A program of the build folder: an example. */
 const char *bed_example(const char *name);
 /* How often `text` says that an engine is on the host, as the example hello does. */

@@ -18,12 +18,6 @@ static void start(const char *options)
 	ck_assert_msg(output.status == 0, "start %s: %s", options, output.err);
 }
 
-static void stop(void)
-{
-	bed_ok(&bed, "tester@ctl", "xcluster stop");
-	ck_assert(bed_wait_processes(&bed, "ctl", "xcluster", 0, 5));
-}
-
 /* Engines of node1 that join by the file. */
 static void join(struct program *engines)
 {
@@ -108,7 +102,7 @@ START_TEST(engines_of_another_host_join_by_each_form_of_address)
 	text = bed_ok(&bed, "tester@ctl", "%s", bed_example("hello"));
 	ck_assert_int_eq(count_engines_on(text, "ctl"), 1);
 	ck_assert_int_eq(count_engines_on(text, "node1"), 1);
-	stop();
+	bed_stop_cluster(&bed, "tester@ctl");
 	joined_ends(&engines);
 }
 END_TEST
@@ -123,7 +117,7 @@ START_TEST(without_ip_nobody_listens_on_the_network)
 	ck_assert_str_eq(bed_ok(&bed, "ctl", "ss -Htlun | grep -v :22 || true"), "");
 	bed_copy(&bed, "tester@ctl", CLIENT_FILE, "node1", "client.json");
 	REFUSED("node1", "client.json", "ctl", "--ip");
-	stop();
+	bed_stop_cluster(&bed, "tester@ctl");
 }
 END_TEST
 
@@ -142,7 +136,7 @@ START_TEST(the_controller_has_one_port_for_all_addresses)
 	snprintf(wanted, sizeof wanted, "*:%d", port);
 	ck_assert_str_eq(bed_ok(&bed, "ctl", "ss -Htulnp | grep pid=%d, | awk '{ print $5 }'", pid),
 			 wanted);
-	stop();
+	bed_stop_cluster(&bed, "tester@ctl");
 }
 END_TEST
 
@@ -162,7 +156,7 @@ START_TEST(a_port_is_given_or_is_the_first_free_one_of_a_range)
 	ck_assert_int_ne(output.status, 0);
 	ck_assert_ptr_nonnull(strstr(output.err, "7001"));
 	bed_ok(&bed, "root@ctl", "xcluster stop");
-	stop();
+	bed_stop_cluster(&bed, "tester@ctl");
 }
 END_TEST
 
@@ -194,20 +188,20 @@ START_TEST(reuse_keeps_port_and_keys)
 	start("--ip eth0 --reuse");
 	port = addresses(hosts, sizeof hosts);
 	bed_copy(&bed, "tester@ctl", ENGINE_FILE, "node1", "engines.json");
-	stop();
+	bed_stop_cluster(&bed, "tester@ctl");
 	start("--ip eth0 --reuse");
 	ck_assert_int_eq(addresses(hosts, sizeof hosts), port);
 	bed_spawn(&bed, "tester@node1", &engines,
 		  "exec xcluster engines -n 1 --foreground --connection engines.json");
 	ck_assert(bed_wait_engines(&bed, "tester@ctl", 2, 10));
-	stop();
+	bed_stop_cluster(&bed, "tester@ctl");
 	joined_ends(&engines);
 	/* And the file of that start is worth nothing once keys are made anew. */
 	start("--ip eth0");
 	bed_run(&bed, "tester@node1", 15, &output,
 		"xcluster engines -n 1 --foreground --connection engines.json");
 	ck_assert_int_ne(output.status, 0);
-	stop();
+	bed_stop_cluster(&bed, "tester@ctl");
 }
 END_TEST
 
@@ -222,7 +216,7 @@ START_TEST(addresses_are_tried_in_turn_and_believed_by_their_key)
 	start("--ip eth0 --port 7100 --location node3:22,node2:7100,node3:7100,ctl");
 	join(&engines);
 	ck_assert(bed_wait_engines(&bed, "tester@ctl", 2, 10));
-	stop();
+	bed_stop_cluster(&bed, "tester@ctl");
 	joined_ends(&engines);
 	bed_ok(&bed, "root@node2", "xcluster stop");
 }
@@ -241,7 +235,7 @@ START_TEST(a_client_of_another_host_reaches_the_cluster)
 					bed_example("hello")),
 				 "ctl"),
 		1);
-	stop();
+	bed_stop_cluster(&bed, "tester@ctl");
 	joined_ends(&engines);
 	REFUSED("node1", "client.json", "10.77.0.10:", "[fd77::10]:", "Connection refused");
 }
@@ -255,7 +249,7 @@ START_TEST(an_unreachable_controller_is_told_with_what_each_address_answered)
 	REFUSED("node1", "client.json", "default", " ctl:", "no answer", "node3:22: something else",
 		"node3:7200: Connection refused", "nowhere.example:7200: ");
 	bed_heal(&bed, "node1", "ctl");
-	stop();
+	bed_stop_cluster(&bed, "tester@ctl");
 }
 END_TEST
 
@@ -272,7 +266,7 @@ START_TEST(engines_of_an_unreachable_controller_say_so_and_end)
 	ck_assert_ptr_nonnull(strstr(output.err, "[fd77::10]:"));
 	ck_assert(bed_wait_processes(&bed, "node1", "xcluster", 0, 1));
 	bed_heal(&bed, "node1", "ctl");
-	stop();
+	bed_stop_cluster(&bed, "tester@ctl");
 }
 END_TEST
 
@@ -290,7 +284,7 @@ START_TEST(versions_that_do_not_fit_say_both)
 	ck_assert_int_ne(output.status, 0);
 	ck_assert_ptr_nonnull(strstr(output.err, "9.8.7"));
 	ck_assert_ptr_nonnull(strstr(output.err, XC_VERSION));
-	stop();
+	bed_stop_cluster(&bed, "tester@ctl");
 }
 END_TEST
 
@@ -331,17 +325,9 @@ START_TEST(the_loss_of_a_host_is_noticed_in_5_s_or_as_set)
 }
 END_TEST
 
-/* A test that fails must not leave its cluster, or a cut, to the next. */
 static void clear_bed(void)
 {
-	static const char *const hosts[] = { "ctl", "node1", "node2", "node3" };
-
-	for (int i = 0; i < 4; i++) {
-		bed_run(&bed, hosts[i], LIMIT, &output, "nft flush ruleset; killall -9 xcluster");
-		ck_assert(bed_wait_processes(&bed, hosts[i], "xcluster", 0, 5));
-		bed_run(&bed, hosts[i], LIMIT, &output,
-			"rm -rf /root/.xcluster /home/tester/.xcluster");
-	}
+	bed_clear(&bed);
 }
 
 int main(void)
