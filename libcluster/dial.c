@@ -77,6 +77,7 @@ static int open_monitor(struct dial *dial, void *context)
 {
 	static _Atomic unsigned last;
 	char name[64];
+	size_t size = sizeof dial->monitor_fd;
 	int none = 0;
 
 	snprintf(name, sizeof name, "inproc://xcluster-dial-%u", ++last);
@@ -88,7 +89,8 @@ static int open_monitor(struct dial *dial, void *context)
 		return -errno;
 	dial->monitor = zmq_socket(context, ZMQ_PAIR);
 	if (!dial->monitor || zmq_setsockopt(dial->monitor, ZMQ_LINGER, &none, sizeof none) < 0 ||
-	    zmq_connect(dial->monitor, name) < 0)
+	    zmq_connect(dial->monitor, name) < 0 ||
+	    zmq_getsockopt(dial->monitor, ZMQ_FD, &dial->monitor_fd, &size) < 0)
 		return -errno;
 	return 0;
 }
@@ -143,9 +145,16 @@ static enum dial_event take_event(struct dial *dial, unsigned event)
 	case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
 		dial->is_refused = true;
 		return DIAL_REFUSED;
+	case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+		/* Not of the handshake alone: what came was altered, or came twice. ZeroMQ
+		 * does not dial again by itself after that. */
+		if (was_up) {
+			zmq_disconnect(dial->socket, dial->endpoint);
+			zmq_connect(dial->socket, dial->endpoint);
+		}
+		return DIAL_DOWN;
 	case ZMQ_EVENT_DISCONNECTED:
 	case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-	case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
 		return DIAL_DOWN;
 	default:
 		return DIAL_NOTHING;
