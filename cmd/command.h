@@ -34,6 +34,7 @@ int command_engine(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_signal(int argc, char **argv);
 int command_interrupt(int argc, char **argv);
+int command_settle(int argc, char **argv);
 
 /* Prints "xcluster: text" and a line end on stderr. */
 void complain(const char *format, ...) XC_PRINTF(1, 2);
@@ -76,6 +77,8 @@ enum {
 	OPTION_STATE,
 	OPTION_SINCE,
 	OPTION_RUNNING,
+	OPTION_LAUNCHER_FD,
+	OPTION_STAY,
 };
 
 #define HISTORY_MAX 1000000
@@ -110,6 +113,8 @@ struct engine_options {
 	bool bind;
 	size_t store_limit;
 	double timeout;
+	/* What the remote half of a launcher gives its agent; 0: nothing. */
+	int launcher_fd, connection_fd, log_fd;
 };
 #define ENGINE_OPTIONS_INIT                                                                        \
 	{                                                                                          \

@@ -6,6 +6,7 @@
 #include "cmd/await.h"
 #include "cmd/command.h"
 #include "cmd/daemon.h"
+#include "cmd/engines_stdin.h"
 #include "cmd/interrupt.h"
 #include "engine/agent.h"
 #include "proto/cluster_dir.h"
@@ -16,15 +17,17 @@
 struct engines {
 	struct engine_options engines;
 	const char *cluster_id, *connection;
-	bool foreground;
+	bool foreground, stay;
 };
 
 static const struct argp_option options[] = {
 	CLUSTER_ID_OPTION,
 	{ "connection", OPTION_CONNECTION, "FILE", 0,
-	  "The cluster's connection file, instead of --cluster-id", 0 },
+	  "The cluster's connection file, instead of --cluster-id; -: it comes through stdin", 0 },
 	{ "foreground", OPTION_FOREGROUND, NULL, 0,
 	  "Stay here, log to stderr, and end the engines on Ctrl-C", 0 },
+	{ "stay", OPTION_STAY, NULL, 0, "With --connection=-: the engines end with stdin", 0 },
+	{ "launcher-fd", OPTION_LAUNCHER_FD, "FD", OPTION_HIDDEN, NULL, 0 },
 	{ 0 },
 };
 
@@ -47,7 +50,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_FOREGROUND:
 		o->foreground = true;
 		return 0;
+	case OPTION_STAY:
+		o->stay = true;
+		return 0;
+	case OPTION_LAUNCHER_FD:
+		o->engines.launcher_fd = option_fd(state, "--launcher-fd", arg);
+		return 0;
 	case ARGP_KEY_END:
+		if (o->stay && (!o->connection || strcmp(o->connection, "-") != 0))
+			argp_error(state, "--stay goes with --connection=- only");
 		if (o->cluster_id && o->connection)
 			argp_error(state, "--connection and --cluster-id: give one of them");
 		return 0;
@@ -65,7 +76,8 @@ static int run_here(const struct engines *o, const char *path)
 				       .n = o->engines.n,
 				       .threads_per_engine = o->engines.threads,
 				       .bind = o->engines.bind,
-				       .store_limit = o->engines.store_limit };
+				       .store_limit = o->engines.store_limit,
+				       .launcher_fd = o->engines.launcher_fd };
 	struct xc_error err = XC_ERROR_INIT;
 
 	return agent_run(&agent, &err) < 0 ? fail(&err) : STATUS_OK;
@@ -125,6 +137,8 @@ int command_engines(int argc, char **argv)
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	engine_options_complete(&o.engines);
+	if (o.connection && strcmp(o.connection, "-") == 0)
+		return engines_from_stdin(&o.engines, o.stay);
 	/* A path without '/' would be an id. */
 	if (o.connection)
 		snprintf(file, sizeof file, "%s%.4095s", strchr(o.connection, '/') ? "" : "./",

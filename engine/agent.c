@@ -56,6 +56,7 @@ static int on_welcome(struct agent *agent, struct message *m)
 	log_line("starting %d engines, from number %llu", agent->options->n,
 		 (unsigned long long)agent->first_engine);
 	slots_start(agent);
+	launcher_tell_welcome(agent);
 	return 0;
 }
 
@@ -459,6 +460,8 @@ static int open_all(struct agent *agent, struct xc_error *err)
 	if (agent->controller.fd < 0 || agent_watch(agent, &agent->controller) < 0)
 		return error_set(err, XC_ENOCLUSTER, "the controller (pid %d) is not running",
 				 agent->connection.pid);
+	if (launcher_watch(agent) < 0)
+		return error_set(err, -errno, "cannot watch for events: %s", strerror(errno));
 	r = service_listen(agent, err);
 	if (r < 0)
 		return r;
@@ -475,6 +478,7 @@ static void close_all(struct agent *agent)
 		zmq_close(agent->dealer);
 	}
 	slots_destroy(agent);
+	launcher_fini(agent);
 	service_fini(agent);
 	store_fini(&agent->store);
 	peers_clear(agent);
@@ -521,6 +525,7 @@ int agent_run(const struct agent_options *options, struct xc_error *err)
 			       .epoll = -1,
 			       .lock = -1,
 			       .signals.fd = -1,
+			       .launcher.fd = -1,
 			       .listener.fd = -1,
 			       .controller.fd = -1 };
 	int r;

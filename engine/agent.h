@@ -13,6 +13,9 @@ struct agent_options {
 	int threads_per_engine; /* 0: leave the environment as it is */
 	bool bind;		/* engine i to the i-th usable core */
 	size_t store_limit;	/* bytes; 0: half of the host's memory */
+	/* 0: none. Whoever started it: is told "FIRST N" when the controller knows the agent;
+	 * with its end, before a byte has come, the agent ends. Owned. */
+	int launcher_fd;
 	double connect_timeout; /* seconds until the controller must answer; 0: 10 */
 };
 

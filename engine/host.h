@@ -96,6 +96,7 @@ struct agent {
 	void *context, *dealer;
 	int epoll, lock;
 	struct source signals, listener, controller; /* controller: its pidfd */
+	struct source launcher;
 	char store_path[PATH_MAX], log_path[PATH_MAX], lock_path[PATH_MAX];
 	struct store store;
 	struct connection_refs *holds; /* of the controller */
@@ -122,6 +123,11 @@ int agent_watch(struct agent *agent, struct source *source);
 void agent_stop(struct agent *agent);
 /* Sends a BEAT; the controller answers each. */
 void agent_beat(struct agent *agent);
+
+/* launcher.c: whoever started this agent, until it lets it go */
+int launcher_watch(struct agent *agent);
+void launcher_tell_welcome(struct agent *agent);
+void launcher_fini(struct agent *agent);
 
 /* slot.c */
 int slots_create(struct agent *agent);
