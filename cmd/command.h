@@ -35,6 +35,7 @@ int command_version(int argc, char **argv);
 int command_signal(int argc, char **argv);
 int command_interrupt(int argc, char **argv);
 int command_settle(int argc, char **argv);
+int command_tunnels(int argc, char **argv);
 
 /* Prints "xcluster: text" and a line end on stderr. */
 void complain(const char *format, ...) XC_PRINTF(1, 2);
@@ -79,6 +80,13 @@ enum {
 	OPTION_RUNNING,
 	OPTION_LAUNCHER_FD,
 	OPTION_STAY,
+	OPTION_HOSTS,
+	OPTION_HOSTFILE,
+	OPTION_REQUIRE,
+	OPTION_TUNNEL,
+	OPTION_REMOTE_COMMAND,
+	OPTION_DEPLOY,
+	OPTION_SSH,
 };
 
 #define HISTORY_MAX 1000000

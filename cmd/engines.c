@@ -1,5 +1,6 @@
 /* engines.c: xcluster engines: an agent with its engines. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "cmd/daemon.h"
 #include "cmd/engines_stdin.h"
 #include "cmd/interrupt.h"
+#include "cmd/start_hosts.h"
 #include "engine/agent.h"
 #include "proto/cluster_dir.h"
 #include "proto/connection.h"
@@ -16,6 +18,7 @@
 
 struct engines {
 	struct engine_options engines;
+	struct host_options hosts;
 	const char *cluster_id, *connection;
 	bool foreground, stay;
 };
@@ -38,6 +41,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &o->engines;
+		state->child_inputs[1] = &o->hosts;
 		return 0;
 	case OPTION_CLUSTER_ID:
 		o->cluster_id = option_cluster_id(state, arg);
@@ -61,6 +65,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--stay goes with --connection=- only");
 		if (o->cluster_id && o->connection)
 			argp_error(state, "--connection and --cluster-id: give one of them");
+		if (o->hosts.hosts.count && (o->foreground || o->connection))
+			argp_error(state, "--hosts and --hostfile go with neither --foreground nor "
+					  "--connection");
+		host_options_complete(state, &o->hosts, o->engines.n);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "\"%s\" is not expected", arg);
@@ -83,14 +91,18 @@ static int run_here(const struct engines *o, const char *path)
 	return agent_run(&agent, &err) < 0 ? fail(&err) : STATUS_OK;
 }
 
+static void say_added(int n, struct xc_client *client)
+{
+	printf("%d engine%s added: %d now\n", n, n == 1 ? "" : "s", xc_engine_count(client));
+}
+
 static int wait_for_them(struct await *await)
 {
 	struct xc_error err = XC_ERROR_INIT;
 	int r = await_engines(await, &err);
 
 	if (r == 0) {
-		printf("%d engine%s added: %d now\n", await->n, await->n == 1 ? "" : "s",
-		       xc_engine_count(await->client));
+		say_added(await->n, await->client);
 		return STATUS_OK;
 	}
 	if (r != -EINTR) {
@@ -123,20 +135,53 @@ static int run_in_background(const struct engines *o, const struct connection *c
 	return r;
 }
 
+static int run_on_hosts(const struct engines *o, const struct connection *connection)
+{
+	struct xc_error err = XC_ERROR_INIT;
+	struct host_start start = { .options = &o->hosts,
+				    .engines = &o->engines,
+				    .dir = connection->dir,
+				    .connection = connection->path,
+				    .controller = connection->pid };
+	int r;
+
+	signal(SIGPIPE, SIG_IGN);
+	start.interrupt = interrupt_catch();
+	if (xc_open(&start.client, connection->path, &err) < 0)
+		return fail(&err);
+	r = host_start_run(&start);
+	if (r == STATUS_OK)
+		r = host_start_leave(&start);
+	if (r == STATUS_OK)
+		say_added(start.n, start.client);
+	else
+		host_start_undo(&start);
+	host_start_fini(&start);
+	xc_close(start.client);
+	if (interrupt_signal())
+		interrupt_die();
+	return r;
+}
+
 int command_engines(int argc, char **argv)
 {
-	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 }, { 0 } };
+	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 },
+						      { &host_options_argp, 0, NULL, 0 },
+						      { 0 } };
 	static const struct argp argp = {
-		options,  parse, NULL, "Add engines on this machine to a running cluster.",
-		children, NULL,	 NULL
+		options,  parse,
+		NULL,	  "Add engines, on this machine or on other hosts, to a running cluster.",
+		children, NULL,
+		NULL
 	};
 	static struct connection connection;
-	struct engines o = { .engines = ENGINE_OPTIONS_INIT };
+	struct engines o = { .engines = ENGINE_OPTIONS_INIT, .hosts = HOST_OPTIONS_INIT };
 	struct xc_error err = XC_ERROR_INIT;
 	char path[CLUSTER_PATH_MAX], file[CLUSTER_PATH_MAX + 2] = "";
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	engine_options_complete(&o.engines);
+	if (o.hosts.hosts.count == 0)
+		engine_options_complete(&o.engines);
 	if (o.connection && strcmp(o.connection, "-") == 0)
 		return engines_from_stdin(&o.engines, o.stay);
 	/* A path without '/' would be an id. */
@@ -146,5 +191,7 @@ int command_engines(int argc, char **argv)
 	if (connection_find(o.connection ? file : o.cluster_id, path, sizeof path, &err) < 0 ||
 	    connection_read(path, &connection, &err) < 0)
 		return fail(&err);
+	if (o.hosts.hosts.count > 0)
+		return run_on_hosts(&o, &connection);
 	return o.foreground ? run_here(&o, path) : run_in_background(&o, &connection);
 }

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -14,47 +13,7 @@
 
 #include "launch/remote.h"
 #include "launch/script.h"
-
-#define OPTIONS_MAX 48
-
-int words_split(const char *command, char ***words)
-{
-	char *text = malloc(strlen(command) + 2), *out = text, quote = '\0';
-	char **list = calloc(strlen(command) / 2 + 2, sizeof *list);
-	int count = 0;
-	bool within = false;
-
-	if (!text || !list) {
-		free(text);
-		free(list);
-		return -ENOMEM;
-	}
-	for (const char *at = command; *at; at++) {
-		if (!quote && strchr(" \t\n", *at)) {
-			if (within)
-				*out++ = '\0';
-			within = false;
-			continue;
-		}
-		if (!within)
-			list[count++] = out;
-		within = true;
-		if (*at == quote)
-			quote = '\0';
-		else if (!quote && (*at == '"' || *at == '\''))
-			quote = *at;
-		else
-			*out++ = *at;
-	}
-	*out = '\0';
-	if (quote || count == 0 || !list[0][0]) {
-		free(text);
-		free(list);
-		return -EINVAL;
-	}
-	*words = list;
-	return count;
-}
+#include "libcluster/words.h"
 
 /* The user's own configuration stands, but for what would get in our way. */
 static const char *const common_options[] = {
@@ -75,46 +34,58 @@ static const char *const tunnel_options[] = {
 	"-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=3",
 };
 
-static int append(const char **argv, int argc, const char *const *list, size_t count)
+static int add_list(struct words *argv, const char *const *list, size_t count)
 {
-	for (size_t i = 0; i < count; i++)
-		argv[argc++] = list[i];
-	return argc;
+	int r = 0;
+
+	for (size_t i = 0; i < count && r == 0; i++)
+		r = words_add(argv, list[i]);
+	return r;
 }
 
-#define APPEND(argv, argc, list) append(argv, argc, list, sizeof list / sizeof list[0])
+#define ADD_LIST(argv, list) add_list(argv, list, sizeof list / sizeof list[0])
 
-static void fill_argv(const struct remote *remote, char *const *words, const char **argv)
+static int add_tunnel(struct words *argv, const char *to)
 {
-	static char port[16], forward[64];
-	const struct host *host = remote->host;
-	int argc = 0;
+	char forward[320];
+	int r = ADD_LIST(argv, tunnel_options);
 
-	while (*words)
-		argv[argc++] = *words++;
-	argc = APPEND(argv, argc, common_options);
-	if (remote->options->tunnel) {
-		argc = APPEND(argv, argc, tunnel_options);
-		snprintf(forward, sizeof forward, "0:127.0.0.1:%d", remote->options->tunnel);
-		argv[argc++] = "-R";
-		argv[argc++] = forward;
-	} else {
-		argc = APPEND(argv, argc, plain_options);
-	}
+	snprintf(forward, sizeof forward, "-R0:%s", to);
+	return r < 0 ? r : words_add(argv, forward);
+}
+
+static int add_place(struct words *argv, const struct host *host)
+{
+	char port[16];
+	int r = 0;
+
+	snprintf(port, sizeof port, "-p%d", host->port);
 	if (host->family)
-		argv[argc++] = host->family == 4 ? "-4" : "-6";
-	if (host->port) {
-		snprintf(port, sizeof port, "%d", host->port);
-		argv[argc++] = "-p";
-		argv[argc++] = port;
-	}
-	argv[argc++] = "--";
-	argv[argc++] = host->target;
-	argv[argc++] = SCRIPT_COMMAND;
-	argv[argc] = NULL;
+		r = words_add(argv, host->family == 4 ? "-4" : "-6");
+	if (r == 0 && host->port)
+		r = words_add(argv, port);
+	if (r == 0)
+		r = words_add(argv, "--");
+	return r < 0 ? r : words_add(argv, host->target);
 }
 
-static void become(const struct remote *remote, const char **argv, int in, int out, pid_t parent)
+static int fill_argv(struct words *argv, const struct remote *remote)
+{
+	const struct ssh_options *o = remote->options;
+	int r = words_split(argv, span_of(o->ssh));
+
+	if (r == 0 && argv->count == 0)
+		r = -EINVAL;
+	if (r == 0)
+		r = ADD_LIST(argv, common_options);
+	if (r == 0)
+		r = o->tunnel ? add_tunnel(argv, o->tunnel) : ADD_LIST(argv, plain_options);
+	if (r == 0)
+		r = add_place(argv, remote->host);
+	return r < 0 ? r : words_add(argv, SCRIPT_COMMAND);
+}
+
+static void become(const struct remote *remote, char **argv, int in, int out, pid_t parent)
 {
 	sigset_t none;
 
@@ -131,7 +102,7 @@ static void become(const struct remote *remote, const char **argv, int in, int o
 			_exit(255);
 	}
 	if (dup2(in, 0) == 0 && dup2(out, 1) == 1 && dup2(remote->log, 2) == 2)
-		execvp(argv[0], (char *const *)argv);
+		execvp(argv[0], argv);
 	dprintf(2, "cannot run %s: %s\n", argv[0], strerror(errno));
 	_exit(255);
 }
@@ -145,7 +116,7 @@ static void close_pipe(int fds[2])
 }
 
 /* Takes in[1] and out[0] on success. */
-static int start(struct remote *remote, const char **argv, int in[2], int out[2])
+static int start(struct remote *remote, char **argv, int in[2], int out[2])
 {
 	pid_t parent = getpid();
 
@@ -178,23 +149,14 @@ static int start(struct remote *remote, const char **argv, int in[2], int out[2]
 
 int process_start(struct remote *remote)
 {
-	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, count, r;
-	const char **argv;
-	char **words;
+	int in[2] = { -1, -1 }, out[2] = { -1, -1 };
+	struct words argv = { 0 };
+	int r = fill_argv(&argv, remote);
 
-	count = words_split(remote->options->ssh, &words);
-	if (count < 0)
-		return count;
-	argv = calloc((size_t)count + OPTIONS_MAX, sizeof *argv);
-	r = argv ? 0 : -ENOMEM;
-	if (r == 0) {
-		fill_argv(remote, words, argv);
-		r = start(remote, argv, in, out);
-	}
+	if (r == 0)
+		r = start(remote, argv.list, in, out);
 	close_pipe(in);
 	close_pipe(out);
-	free(argv);
-	free(words[0]);
-	free(words);
+	words_free(&argv);
 	return r;
 }

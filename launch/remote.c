@@ -231,7 +231,8 @@ void remote_start(struct remote *remote, double now)
 	}
 	r = process_start(remote);
 	if (r < 0) {
-		remote_fail(remote, "cannot run `%s`: %s", remote->options->ssh, strerror(-r));
+		remote_fail(remote, "cannot run the ssh command \"%s\": %s", remote->options->ssh,
+			    r == -EINVAL ? "it is empty, or a quote is not closed" : strerror(-r));
 		return;
 	}
 	remote->state = SSH_CONNECTING;

@@ -7,7 +7,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "launch/process.h"
 #include "launch/remote.h"
 #include "proto/error.h"
 
@@ -36,18 +35,7 @@ int ssh_open(struct ssh **ssh, const struct hosts *hosts, const struct ssh_optio
 	     struct xc_error *err)
 {
 	struct ssh *opened = calloc(1, sizeof *opened);
-	char **words;
-	int r = words_split(options->ssh, &words);
 
-	if (r < 0) {
-		free(opened);
-		return error_set(err, r,
-				 "\"%.100s\" is no command: a quote is not closed, or it "
-				 "is empty",
-				 options->ssh);
-	}
-	free(words[0]);
-	free(words);
 	if (opened)
 		opened->remotes = calloc((size_t)hosts->count, sizeof *opened->remotes);
 	if (!opened || !opened->remotes) {

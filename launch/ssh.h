@@ -15,10 +15,10 @@ struct ssh_options {
 	const char *dir;	     /* for the logs */
 	const char *const *args;     /* more options of `xcluster engines`, ended by NULL */
 	const struct bundle *bundle; /* to be copied where xcluster is missing; NULL: nothing */
-	int tunnel;	/* the controller's port on this host's loopback; 0: no tunnels */
-	int parallel;	/* connections being made at a time */
-	int required;	/* hosts that must come up */
-	double timeout; /* seconds, for all */
+	const char *tunnel; /* HOST:PORT of the controller, as dialled here; NULL: no tunnels */
+	int parallel;	    /* connections being made at a time */
+	int required;	    /* hosts that must come up */
+	double timeout;	    /* seconds, for all */
 };
 
 enum ssh_state {

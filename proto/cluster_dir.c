@@ -176,8 +176,9 @@ static bool matches(const char *name, const char *const *patterns)
 
 static bool is_log(const char *name)
 {
-	static const char *const logs[] = { CLUSTER_LOG, "agent-[0-9]*.log", "engine-[0-9]*.log",
-					    NULL };
+	static const char *const logs[] = { CLUSTER_LOG,	 "agent-[0-9]*.log",
+					    "engine-[0-9]*.log", "tunnel-[0-9]*.log",
+					    "*-ssh.log",	 NULL };
 
 	return matches(name, logs);
 }
@@ -193,7 +194,7 @@ static bool is_of_live(const char *name)
 static bool is_of_any(const char *name)
 {
 	static const char *const files[] = { CLUSTER_CONNECTION ".??????", CLUSTER_LOCK,
-					     "agent-[0-9]*.lock", NULL };
+					     "agent-[0-9]*.lock", "tunnel-[0-9]*.lock", NULL };
 
 	return is_of_live(name) || matches(name, files);
 }
