@@ -82,13 +82,13 @@ int host_parse(const char *text, size_t size, struct host *host, const char **nu
 		*error = "the user's name is not valid";
 	else if (!stop)
 		*error = "the ] is missing";
+	else if (after < end && memchr(after + 1, ':', (size_t)(end - after - 1)))
+		*error = "an IPv6 address stands in brackets, as in [::1]";
 	else if (!is_name(begin, (size_t)(stop - begin)) ||
 		 memchr(begin, '@', (size_t)(stop - begin)))
 		*error = "a name has letters, digits, '.', '_', '-' and does not begin with '-'";
 	else if (after < end && *after != ':')
 		*error = "after the name may come ':' and a number";
-	else if (after < end && memchr(after + 1, ':', (size_t)(end - after - 1)))
-		*error = "an IPv6 address stands in brackets, as in [::1]";
 	if (*error)
 		return -EINVAL;
 	if (after < end)
