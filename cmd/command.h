@@ -87,6 +87,10 @@ enum {
 	OPTION_REMOTE_COMMAND,
 	OPTION_DEPLOY,
 	OPTION_SSH,
+	OPTION_IP,
+	OPTION_PORT,
+	OPTION_LOCATION,
+	OPTION_REUSE,
 };
 
 #define HISTORY_MAX 1000000
@@ -128,6 +132,19 @@ struct engine_options {
 	{                                                                                          \
 		.timeout = 60                                                                      \
 	}
+
+/* What `start` and `controller` say about the network. */
+struct network_options {
+	char *ip;	/* with commas; owned; NULL: none */
+	char *location; /* the same */
+	int port_first, port_last;
+	bool reuse;
+};
+
+/* An argp child; its input is a struct network_options. */
+extern const struct argp network_options_argp;
+/* Ends the program if they do not go together. */
+void network_options_complete(struct argp_state *state, const struct network_options *options);
 
 /* An argp child; its input is a struct engine_options. */
 extern const struct argp engine_options_argp;

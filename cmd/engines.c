@@ -138,13 +138,18 @@ static int run_in_background(const struct engines *o, const struct connection *c
 static int run_on_hosts(const struct engines *o, const struct connection *connection)
 {
 	struct xc_error err = XC_ERROR_INIT;
+	char path[CLUSTER_PATH_MAX];
 	struct host_start start = { .options = &o->hosts,
 				    .engines = &o->engines,
 				    .dir = connection->dir,
-				    .connection = connection->path,
+				    .connection = path,
 				    .controller = connection->pid };
 	int r;
 
+	if (cluster_file(connection->dir, path, sizeof path, CLUSTER_ENGINES) < 0) {
+		complain("%s: the path is too long", connection->dir);
+		return STATUS_FAILED;
+	}
 	signal(SIGPIPE, SIG_IGN);
 	start.interrupt = interrupt_catch();
 	if (xc_open(&start.client, connection->path, &err) < 0)

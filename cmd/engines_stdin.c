@@ -31,6 +31,7 @@
 #include "cmd/interrupt.h"
 #include "launch/reason.h"
 #include "launch/script.h"
+#include "libcluster/dial.h"
 #include "proto/cluster_dir.h"
 #include "proto/connection.h"
 #include "proto/error.h"
@@ -116,10 +117,7 @@ static bool wait_for_line(struct guest *g)
 /* On the controller's host the agent uses the cluster's directory, as others do. */
 static bool is_here(const struct guest *g)
 {
-	char path[CLUSTER_PATH_MAX];
-
-	return cluster_file(g->connection.dir, path, sizeof path, CLUSTER_LOCK) == 0 &&
-	       cluster_lock_holder(path) == g->connection.pid;
+	return dial_is_local(&g->connection);
 }
 
 /* A file without a name. */

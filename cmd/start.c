@@ -32,6 +32,7 @@ struct start {
 	const char *id;
 	struct engine_options engines;
 	struct host_options hosts;
+	struct network_options network;
 	double heartbeat_timeout;
 	int history;
 	size_t kept_bytes; /* 0: not given */
@@ -75,7 +76,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &s->engines;
-		state->child_inputs[1] = &s->hosts;
+		state->child_inputs[1] = &s->network;
+		state->child_inputs[2] = &s->hosts;
+		return 0;
+	case ARGP_KEY_END:
+		network_options_complete(state, &s->network);
+		host_options_complete(state, &s->hosts, s->engines.n);
 		return 0;
 	case OPTION_CLUSTER_ID:
 		s->id = option_cluster_id(state, arg);
@@ -97,9 +103,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_JSON:
 		s->json = true;
-		return 0;
-	case ARGP_KEY_END:
-		host_options_complete(state, &s->hosts, s->engines.n);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "\"%s\" is not expected", arg);
@@ -188,24 +191,21 @@ static void leave_place(struct start *s)
 	close(s->lock);
 }
 
+static int add_option(const char **argv, int argc, const char *name, const char *value)
+{
+	argv[argc++] = name;
+	argv[argc++] = value;
+	return argc;
+}
+
 static int start_controller(struct start *s)
 {
-	char lifeline[16], ready[16], heartbeat[32], history[16], kept[32], log[CLUSTER_PATH_MAX];
-	const char *argv[] = { "xcluster",
-			       "controller",
-			       "--cluster-id",
-			       s->id,
-			       "--lifeline",
-			       lifeline,
-			       "--ready-fd",
-			       ready,
-			       "--heartbeat-timeout",
-			       heartbeat,
-			       "--history",
-			       history,
-			       s->kept_bytes ? "--kept-limit" : NULL,
-			       kept,
-			       NULL };
+	char lifeline[16], ready[16], heartbeat[32], history[16], kept[32], ports[32];
+	char log[CLUSTER_PATH_MAX];
+	const char *argv[32] = { "xcluster",   "controller", "--cluster-id",	    s->id,
+				 "--lifeline", lifeline,     "--ready-fd",	    ready,
+				 "--history",  history,	     "--heartbeat-timeout", heartbeat };
+	int argc = 12;
 	struct xc_error err = XC_ERROR_INIT;
 	int pipe_fds[2], r;
 
@@ -221,6 +221,17 @@ static int start_controller(struct start *s)
 	snprintf(heartbeat, sizeof heartbeat, "%g", s->heartbeat_timeout);
 	snprintf(history, sizeof history, "%d", s->history);
 	snprintf(kept, sizeof kept, "%zu", s->kept_bytes);
+	snprintf(ports, sizeof ports, "%d-%d", s->network.port_first, s->network.port_last);
+	if (s->kept_bytes)
+		argc = add_option(argv, argc, "--kept-limit", kept);
+	if (s->network.ip)
+		argc = add_option(argv, argc, "--ip", s->network.ip);
+	if (s->network.location)
+		argc = add_option(argv, argc, "--location", s->network.location);
+	if (s->network.port_first)
+		argc = add_option(argv, argc, "--port", ports);
+	if (s->network.reuse)
+		argv[argc++] = "--reuse";
 	r = cluster_file(s->dir, log, sizeof log, CLUSTER_LOG);
 	if (r == 0)
 		r = daemon_start(&s->controller, argv, log,
@@ -266,7 +277,7 @@ static int start_on_hosts(struct start *s)
 	static char path[CLUSTER_PATH_MAX];
 	int r;
 
-	if (cluster_file(s->dir, path, sizeof path, CLUSTER_CONNECTION) < 0)
+	if (cluster_file(s->dir, path, sizeof path, CLUSTER_ENGINES) < 0)
 		return too_long(s);
 	s->remote = (struct host_start){ .options = &s->hosts,
 					 .engines = &s->engines,
@@ -414,6 +425,7 @@ static int run(struct start *s)
 int command_start(int argc, char **argv)
 {
 	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 },
+						      { &network_options_argp, 0, NULL, 0 },
 						      { &host_options_argp, 0, NULL, 0 },
 						      { 0 } };
 	static const struct argp argp = {
@@ -442,6 +454,8 @@ int command_start(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &s);
 	if (s.hosts.hosts.count == 0)
 		engine_options_complete(&s.engines);
+	else if (!s.network.ip)
+		s.network.ip = strdup(s.hosts.tunnel ? "127.0.0.1" : "*");
 	signal(SIGPIPE, SIG_IGN); /* the lifeline's other end may be gone */
 	s.interrupt = interrupt_catch();
 	return run(&s);

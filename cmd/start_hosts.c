@@ -79,8 +79,10 @@ static int begin(struct host_start *s)
 		complain("cannot read %s: %s", s->connection, strerror(errno));
 		return STATUS_FAILED;
 	}
-	if (o->tunnel && !(s->forward = find_forward(s->text))) {
-		complain("--tunnel: the controller has no TCP port: start it with --ip 127.0.0.1");
+	s->forward = find_forward(s->text);
+	if (!s->forward) {
+		complain("the controller listens on this host alone: other hosts need a cluster "
+			 "that was started with --hosts, or with --ip");
 		return STATUS_FAILED;
 	}
 	if (o->deploy && bundle_make(&s->bundle, &err) < 0)
@@ -92,7 +94,7 @@ static int begin(struct host_start *s)
 					  .dir = s->dir,
 					  .args = s->args,
 					  .bundle = o->deploy ? &s->bundle : NULL,
-					  .tunnel = s->forward,
+					  .tunnel = o->tunnel ? s->forward : NULL,
 					  .parallel = PARALLEL,
 					  .required = o->required ? o->required : o->hosts.count,
 					  .timeout = s->engines->timeout };

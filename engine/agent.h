@@ -5,18 +5,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "proto/connection.h"
 #include "xcluster.h"
 
 struct agent_options {
-	const char *connection_path;
-	int n;			/* engines */
-	int threads_per_engine; /* 0: leave the environment as it is */
-	bool bind;		/* engine i to the i-th usable core */
-	size_t store_limit;	/* bytes; 0: half of the host's memory */
+	const struct connection *connection; /* to the cluster, or NULL: */
+	const char *connection_path;	     /* file of it */
+	int n;				     /* engines */
+	int threads_per_engine;		     /* 0: leave the environment as it is */
+	bool bind;			     /* engine i to the i-th usable core */
+	size_t store_limit;		     /* bytes; 0: half of the host's memory */
 	/* 0: none. Whoever started it: is told "FIRST N" when the controller knows the agent;
 	 * with its end, before a byte has come, the agent ends. Owned. */
 	int launcher_fd;
-	double connect_timeout; /* seconds until the controller must answer; 0: 10 */
+	double connect_timeout; /* for the search of an address of the controller that answers; 0:
+				   10 s */
 };
 
 /* Runs until the controller says stop or is gone, or SIGTERM or SIGINT comes.

@@ -14,6 +14,9 @@
 
 /* Files of a cluster's directory. */
 #define CLUSTER_CONNECTION  "connection.json"
+#define CLUSTER_ENGINES	    "engines.json" /* as connection.json, for agents */
+#define CLUSTER_KEYS	    "keys"	   /* folder: what `--reuse` keeps */
+#define CLUSTER_CERTS	    "certs"	   /* folder: who is let in */
 #define CLUSTER_LOCK	    "controller.lock"
 #define CLUSTER_SOCKET	    "controller.sock"
 #define CLUSTER_LOG	    "controller.log"
@@ -24,7 +27,6 @@
 #define CLUSTER_ENGINE_LOG  "engine-%d.log"
 #define CLUSTER_TUNNEL_LOCK "tunnel-%d.lock" /* held by who keeps ssh connections */
 #define CLUSTER_TUNNEL_LOG  "tunnel-%d.log"
-#define CLUSTER_SSH_LOG	    "%s-ssh.log" /* what ssh and a host printed */
 
 /* 1 to 63 of [A-Za-z0-9._-], the first no '.' and no '-'. */
 bool cluster_id_is_valid(const char *id);
@@ -58,6 +60,9 @@ int cluster_dir_remove(const char *dir, bool keep_logs);
 
 /* The same for who holds start.lock: that and the directory stay. */
 int cluster_dir_reset(const char *dir);
+
+/* Removes a folder of it with the files in it; 0, also when there is none. */
+int cluster_folder_remove(const char *dir, const char *folder);
 
 /* True if the directory holds what a cluster removes when it ends in order. */
 bool cluster_dir_has_leftovers(const char *dir);

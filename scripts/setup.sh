@@ -59,6 +59,7 @@ missing_packages()
 	has_module msgpack-c || has_module msgpack || echo libmsgpack-dev
 	has_module libczmq || echo libczmq-dev
 	has_module libsodium || echo libsodium-dev
+	has_module libczmq || echo libczmq-dev
 	has_module jansson || echo libjansson-dev
 	has_header uthash.h || echo uthash-dev
 	has_module check || echo check

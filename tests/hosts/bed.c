@@ -80,6 +80,8 @@ static int run_tb(const char *const argv[], double limit)
 	int status;
 
 	if (pid == 0) {
+		/* By it a test finds the processes of its own clusters, and kills them. */
+		unsetenv("XCLUSTER_DIR");
 		execv(argv[0], (char *const *)(uintptr_t)argv);
 		_exit(127);
 	}
@@ -91,7 +93,7 @@ static int run_tb(const char *const argv[], double limit)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-static int make_bed(struct bed *bed, const struct bed_options *options)
+int bed_make(struct bed *bed, const struct bed_options *options)
 {
 	const char *argv[32] = { tool("tb"), "up", bed->dir };
 	char numbers[32];
@@ -115,12 +117,12 @@ static int end_bed(struct bed *bed)
 int bed_tests(struct bed *bed, const struct bed_options *options, Suite *suite)
 {
 	const char *const probe[] = { tool("tb"), "probe", NULL };
-	int failed;
+	int failed = run_tb(probe, UP_LIMIT);
 
-	/* The tests of Check's own processes must not see a bed that is half made. */
-	if (run_tb(probe, UP_LIMIT) != 0)
+	/* Its reason is printed. */
+	if (failed == 1)
 		return 77;
-	if (make_bed(bed, options) != 0) {
+	if (failed || bed_make(bed, options) != 0) {
 		fprintf(stderr, "the test bed did not come up\n");
 		return 1;
 	}
@@ -137,7 +139,7 @@ int bed_tests(struct bed *bed, const struct bed_options *options, Suite *suite)
 
 void bed_start(struct bed *bed, const struct bed_options *options)
 {
-	ck_assert_int_eq(make_bed(bed, options), 0);
+	ck_assert_int_eq(bed_make(bed, options), 0);
 }
 
 void bed_stop(struct bed *bed)
@@ -146,11 +148,26 @@ void bed_stop(struct bed *bed)
 	ck_assert_int_ne(access(bed->dir, F_OK), 0);
 }
 
-const char *bed_lacks_sge(void)
+const char *bed_lacks(const char *what)
 {
-	return access("/var/lib/xcluster-testbed/gridengine/usr/bin/qconf", X_OK) == 0
-		       ? NULL
-		       : "Grid Engine is not unpacked (scripts/setup.sh --tests)";
+	static const char *const needs[][2] = {
+		{ "slurm", "/usr/sbin/slurmctld" },
+		{ "slurm", "/usr/sbin/slurmd" },
+		{ "slurm", "/usr/sbin/munged" },
+		{ "qsub", "/usr/bin/qsub" },
+		{ "sge", "/var/lib/xcluster-testbed/gridengine/usr/bin/qconf" },
+		{ "mpi", "/usr/bin/mpiexec" },
+	};
+	static char reason[128];
+
+	for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++) {
+		if (strcmp(what, needs[i][0]) != 0 || access(needs[i][1], X_OK) == 0)
+			continue;
+		snprintf(reason, sizeof reason, "there is no %s (scripts/setup.sh --tests)",
+			 needs[i][1]);
+		return reason;
+	}
+	return NULL;
 }
 
 void bed_skip(const char *test, const char *reason)

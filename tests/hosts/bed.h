@@ -18,7 +18,7 @@ struct bed_options {
 	const char *bare;   /* "node2,node3": neither xcluster nor its libraries there */
 	bool slurm;	    /* a cluster of all nodes, with qsub; the controller on ctl */
 	bool slurm_alone;   /* nodes n1, n2 ... that are all on ctl, in its place */
-	bool sge;	    /* Grid Engine, in place of Slurm's qsub; see bed_lacks_sge */
+	bool sge;	    /* Grid Engine, in place of Slurm's qsub; see bed_lacks */
 };
 
 struct bed {
@@ -34,11 +34,13 @@ int bed_tests(struct bed *bed, const struct bed_options *options, Suite *suite);
 
 /* For more beds within a test. The bed ends with the process that starts it. */
 void bed_start(struct bed *bed, const struct bed_options *options);
+/* The same where no test runs: 0, or what is wrong is printed. */
+int bed_make(struct bed *bed, const struct bed_options *options);
 /* Asserts that no process of it is left. */
 void bed_stop(struct bed *bed);
 
-/* Why there can be no Grid Engine; NULL when there can. */
-const char *bed_lacks_sge(void);
+/* Why there can be no "slurm", "qsub" (Slurm's), "sge", "mpi"; NULL when there can. */
+const char *bed_lacks(const char *what);
 /* Tells that a test is not added to the suite, and why; it is counted as skipped. */
 void bed_skip(const char *test, const char *reason);
 
