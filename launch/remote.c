@@ -143,7 +143,7 @@ static void send_letter(struct remote *remote, char *owned, const char *data, si
 }
 
 /* Through a tunnel the controller is on the host's own loopback. */
-static char *connection_line(const struct remote *remote)
+static char *letter_line(const struct remote *remote)
 {
 	json_t *json = json_loads(remote->options->connection, 0, NULL);
 	char *text = NULL, *line = NULL;
@@ -333,7 +333,7 @@ static void on_hello(struct remote *remote, const char *text, double now)
 		remote_fail(remote, "no tunnel: ssh has not told its port");
 		return;
 	}
-	line = connection_line(remote);
+	line = letter_line(remote);
 	send_letter(remote, line, line, line ? strlen(line) : 0, now);
 }
 
