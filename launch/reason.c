@@ -44,21 +44,35 @@ static void copy_line(const char *begin, char *line, size_t size)
 	line[used] = '\0';
 }
 
-void reason_last_line(const char *text, char *line, size_t size)
+/* The last line that is not empty and has not, or has, the mark of stdout. */
+static bool find_last(const char *text, bool marked, char *line, size_t size)
 {
-	static const char prefix[] = "xcluster: ";
 	size_t end = strlen(text), begin;
-	const char *own;
 
-	line[0] = '\0';
-	while (end > 0 && !line[0]) {
+	for (; end > 0; end = begin > 0 ? begin - 1 : 0) {
 		for (begin = end; begin > 0 && text[begin - 1] != '\n'; begin--)
 			;
 		copy_line(text + begin, line, size);
-		end = begin > 0 ? begin - 1 : 0;
+		if (line[0] && (strncmp(line, REASON_STDOUT, strlen(REASON_STDOUT)) == 0) == marked)
+			return true;
 	}
-	own = strncmp(line, prefix, sizeof prefix - 1) == 0 ? line + sizeof prefix - 1 : line;
-	memmove(line, own, strlen(own) + 1);
+	line[0] = '\0';
+	return false;
+}
+
+static void drop_prefix(char *line, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	if (strncmp(line, prefix, n) == 0)
+		memmove(line, line + n, strlen(line + n) + 1);
+}
+
+void reason_last_line(const char *text, char *line, size_t size)
+{
+	if (!find_last(text, false, line, size) && find_last(text, true, line, size))
+		drop_prefix(line, REASON_STDOUT);
+	drop_prefix(line, "xcluster: ");
 }
 
 static const struct pattern *find_pattern(const char *text, char *line, size_t size)

@@ -11,8 +11,12 @@
  * `text`: what it printed. Writes one line. True: another attempt may do. */
 bool reason_of_end(int status, const char *text, const char *name, char *reason, size_t size);
 
-/* The last line of the text that says something, without a leading "xcluster: ";
- * "": none. Control characters are blanks. */
+/* Stands before lines of stdout in a host's log: more often than those of stderr they are
+ * words of welcome. */
+#define REASON_STDOUT "> "
+
+/* The last line of the text that says something, of stdout only if there is no other,
+ * without a leading "xcluster: "; "": none. Control characters are blanks. */
 void reason_last_line(const char *text, char *line, size_t size);
 
 #endif

@@ -177,7 +177,7 @@ static bool open_log(struct remote *remote)
 
 static void log_text(const struct remote *remote, const char *text)
 {
-	dprintf(remote->log, "%s\n", text);
+	dprintf(remote->log, REASON_STDOUT "%s\n", text);
 }
 
 /* What this attempt has written, its end; to be given to free(). */

@@ -49,7 +49,8 @@ static const struct {
 	{ "sh: 1: xcluster: Exec format error\n", EXIT(126), false, "another architecture" },
 	{ "Welcome!\nxcluster: it is broken\n\n", EXIT(3), false,
 	  "could not be run: exit status 3: it is broken" },
-	{ "This account is not available.\n", EXIT(1), false, "This account is not available." },
+	{ "I am broken\n> Welcome!\n", EXIT(3), false, "exit status 3: I am broken" },
+	{ "> This account is not available.\n", EXIT(1), false, "This account is not available." },
 	{ "", 9, false, "signal 9 (Killed)" },
 };
 
