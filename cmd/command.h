@@ -91,6 +91,8 @@ enum {
 	OPTION_PORT,
 	OPTION_LOCATION,
 	OPTION_REUSE,
+	OPTION_CONTROLLER_TIMEOUT,
+	OPTION_LAUNCH_INFO,
 };
 
 #define HISTORY_MAX 1000000
@@ -125,6 +127,8 @@ struct engine_options {
 	bool bind;
 	size_t store_limit;
 	double timeout;
+	const char *launch_info;   /* free text; NULL: none */
+	double controller_timeout; /* 0: not given */
 	/* What the remote half of a launcher gives its agent; 0: nothing. */
 	int launcher_fd, connection_fd, log_fd;
 };

@@ -116,7 +116,8 @@ static int agent_log(const char *dir, char *path, size_t size, struct xc_error *
 int daemon_start_agent(struct daemon *daemon, const struct connection *connection,
 		       const struct engine_options *options, struct xc_error *err)
 {
-	char n[16], threads[16], store[32], fd[16], path[CLUSTER_PATH_MAX], log[CLUSTER_PATH_MAX];
+	char n[16], threads[16], store[32], fd[16], silence[32], path[CLUSTER_PATH_MAX],
+		log[CLUSTER_PATH_MAX];
 	const char *argv[24] = {
 		"xcluster", "engines", "--foreground",	       "--connection", path,
 		"-n",	    n,	       "--threads-per-engine", threads
@@ -140,6 +141,15 @@ int daemon_start_agent(struct daemon *daemon, const struct connection *connectio
 		snprintf(store, sizeof store, "%zu", options->store_limit);
 		argv[argc++] = "--store-limit";
 		argv[argc++] = store;
+	}
+	if (options->launch_info) {
+		argv[argc++] = "--launch-info";
+		argv[argc++] = options->launch_info;
+	}
+	if (options->controller_timeout > 0) {
+		snprintf(silence, sizeof silence, "%g", options->controller_timeout);
+		argv[argc++] = "--controller-timeout";
+		argv[argc++] = silence;
 	}
 	if (options->launcher_fd) {
 		snprintf(fd, sizeof fd, "%d", options->launcher_fd);

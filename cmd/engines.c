@@ -31,6 +31,12 @@ static const struct argp_option options[] = {
 	  "Stay here, log to stderr, and end the engines on Ctrl-C", 0 },
 	{ "stay", OPTION_STAY, NULL, 0, "With --connection=-: the engines end with stdin", 0 },
 	{ "launcher-fd", OPTION_LAUNCHER_FD, "FD", OPTION_HIDDEN, NULL, 0 },
+	{ "controller-timeout", OPTION_CONTROLLER_TIMEOUT, "S", 0,
+	  "On another host than the controller's: end when nothing was heard of it for so long "
+	  "(default: 60)",
+	  0 },
+	{ "launch-info", OPTION_LAUNCH_INFO, "TEXT", 0,
+	  "What has started this, shown in the status", 0 },
 	{ 0 },
 };
 
@@ -60,6 +66,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_LAUNCHER_FD:
 		o->engines.launcher_fd = option_fd(state, "--launcher-fd", arg);
 		return 0;
+	case OPTION_CONTROLLER_TIMEOUT:
+		o->engines.controller_timeout = option_seconds(state, "--controller-timeout", arg);
+		return 0;
+	case OPTION_LAUNCH_INFO:
+		o->engines.launch_info = arg;
+		return 0;
 	case ARGP_KEY_END:
 		if (o->stay && (!o->connection || strcmp(o->connection, "-") != 0))
 			argp_error(state, "--stay goes with --connection=- only");
@@ -81,6 +93,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static int run_here(const struct engines *o, const char *path)
 {
 	struct agent_options agent = { .connection_path = path,
+				       .launch_info = o->engines.launch_info,
+				       .controller_timeout = o->engines.controller_timeout,
 				       .n = o->engines.n,
 				       .threads_per_engine = o->engines.threads,
 				       .bind = o->engines.bind,

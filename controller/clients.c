@@ -108,7 +108,7 @@ int on_hello_client(struct state *state, struct peer *peer, struct message *m)
 
 	if (r < 0)
 		return r;
-	if (peer_check_hello(state, peer, m, hello.protocol, hello.session, &pid) < 0)
+	if (peer_check_hello(state, peer, m, hello.protocol, hello.session, false, &pid) < 0)
 		return 0;
 	if (peer->role == ROLE_NEW) {
 		client = calloc(1, sizeof *client);

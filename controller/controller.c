@@ -95,6 +95,7 @@ static const struct route {
 	{ MSG_JOBS, on_jobs },
 	{ MSG_MANAGE, on_manage },
 	{ MSG_OUTPUT, on_output },
+	{ MSG_LOG, on_log },
 };
 
 static const struct route *route_of(uint64_t type)
@@ -210,6 +211,8 @@ static void dispatch(struct state *state, struct message *m)
 			    message_info(m->type)->name);
 		return;
 	}
+	if (peer->role == ROLE_AGENT)
+		link_take(&peer->is.agent->link, m->type);
 	r = route->handler(state, peer, m);
 	if (r == XC_EPROTO)
 		log_ignored(state, "a %s with fields that cannot be", message_info(m->type)->name);

@@ -10,6 +10,7 @@
 #include "controller/certificates.h"
 #include "controller/controller.h"
 #include "controller/intervals.h"
+#include "libcluster/link.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
 #include "proto/job.h"
@@ -20,6 +21,8 @@
 #define WINDOW_BYTES   (UINT64_C(4) << 20) /* results sent, not acknowledged */
 #define HELD_BYTES_MAX (UINT64_C(8) << 20) /* results kept; above, no new slices */
 #define FRAME_COPY_MAX 2048		   /* see frame_keep */
+
+#define LOG_HOST_SIZE 64
 
 struct state;
 struct client;
@@ -131,6 +134,7 @@ struct slice {
 	struct job *job;
 	struct engine *engine;
 	int64_t first, count;
+	int64_t size;  /* count when it was sent */
 	int64_t done;  /* items reported, from the first */
 	bool finished; /* the engine has said its last word on it */
 	bool take_pending;
@@ -172,6 +176,7 @@ struct engine {
 	double speed;	 /* 1: as the mean */
 	int64_t items_run;
 	int restarts;
+	char log_host[LOG_HOST_SIZE]; /* in the names of logs; empty: it is on our host */
 	char reason[256];
 	uint64_t version;			    /* of the roster, when it changed last */
 	struct engine *prev, *next;		    /* of its level */
@@ -181,9 +186,14 @@ struct engine {
 struct agent {
 	struct source pidfd;
 	struct peer *peer;
+	struct link link;
 	unsigned char session[SESSION_SIZE];
 	int index;
 	char host[256], store[PATH_MAX], log[PATH_MAX];
+	bool is_remote; /* on another host */
+	char log_host[LOG_HOST_SIZE];
+	bool log_failed;  /* it could not be written of late */
+	char launch[256]; /* what has started it, for people */
 	pid_t pid;
 	uint64_t slots, first_engine, cores, store_limit, store_used;
 	uint64_t heard_ns;
@@ -297,8 +307,17 @@ struct state {
 	uint64_t stop_ns; /* stopping since; 0: not */
 };
 
+/* To a peer; what an agent must not lose is kept until it has it. Frames are consumed. */
+int peer_send(struct state *state, struct peer *peer, const void *header, size_t size,
+	      zmq_msg_t *frames, int count);
+
 #define SEND_PEER(state, to, lower, ...)                                                           \
-	SEND_SIMPLE((state)->router, (to)->route, lower, __VA_ARGS__)
+	({                                                                                         \
+		unsigned char header_[HEADER_MAX];                                                 \
+		size_t size_ = msg_##lower##_pack(header_, sizeof header_,                         \
+						  &(struct msg_##lower){ __VA_ARGS__ });           \
+		peer_send(state, to, header_, size_, NULL, 0);                                     \
+	})
 
 /* controller.c */
 int state_watch(struct state *state, struct source *source);
@@ -329,9 +348,10 @@ int on_bye(struct state *state, struct peer *peer, struct message *m);
 int on_beat(struct state *state, struct peer *peer, struct message *m);
 int on_down(struct state *state, struct peer *peer, struct message *m);
 /* Is a hello as it must be? Else REFUSED is sent, or it needs no answer: negative. `pid`:
- * of the process as the unix connection tells it; 0 of one on another host. */
+ * of the process as the unix connection tells it; 0 of one on another host. `is_again`: the
+ * session may be one that had another routing id. */
 int peer_check_hello(struct state *state, struct peer *peer, struct message *m, uint64_t protocol,
-		     struct span session, pid_t *pid);
+		     struct span session, bool is_again, pid_t *pid);
 int peer_refuse(struct state *state, struct peer *peer, int code, const char *text);
 void peer_remove(struct state *state, struct peer *peer);
 /* False if the process has ended already. */
@@ -346,6 +366,14 @@ struct engine *engine_at(struct state *state, const struct agent *agent, uint64_
 bool engine_has_future(const struct engine *engine);
 /* The end for good: no new slices, and what has not begun goes to others. */
 void engine_shut(struct state *state, struct engine *engine, uint64_t how);
+
+/* logs.c: logs of agents and engines on other hosts */
+int on_log(struct state *state, struct peer *peer, struct message *m);
+/* A host's name as it stands in names of files. */
+void log_host(char *to, size_t size, const char *host);
+/* Where the log of an engine, or of the agent itself (NULL), is. */
+void log_path(const struct state *state, const struct agent *agent, const struct engine *engine,
+	      char *path, size_t size);
 
 /* control.c: orders of clients for engines */
 int on_signal(struct state *state, struct peer *peer, struct message *m);
@@ -419,6 +447,8 @@ struct job *job_internal(struct state *state, const char *name, zmq_msg_t *task,
 			 zmq_msg_t *payload);
 
 /* slices.c: slices in the hands of engines */
+/* Those after number `had` once more: they may be lost with a connection. */
+void slices_send_again(struct state *state, struct engine *engine, uint64_t had);
 int on_done(struct state *state, struct peer *peer, struct message *m);
 int on_taken(struct state *state, struct peer *peer, struct message *m);
 void slice_send(struct state *state, struct engine *engine, struct job *job, int64_t first,

@@ -11,8 +11,6 @@
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/utsname.h>
-#include <gnu/libc-version.h>
 #include <unistd.h>
 
 #include "engine/host.h"
@@ -49,8 +47,11 @@ static int on_welcome(struct agent *agent, struct message *m)
 	struct msg_welcome_agent welcome;
 	int r = msg_welcome_agent_get(&m->fields, &welcome);
 
-	if (r < 0 || agent->welcomed)
+	if (r < 0)
 		return r;
+	uplink_welcome(agent, welcome.taken);
+	if (agent->welcomed)
+		return 0;
 	agent->welcomed = true;
 	agent->first_engine = welcome.first_engine;
 	agent->heartbeat_timeout = welcome.heartbeat_timeout;
@@ -75,7 +76,12 @@ static int on_refused(struct agent *agent, struct message *m)
 
 static int on_beat(struct agent *agent, struct message *m)
 {
-	(void)m;
+	struct msg_beat beat;
+	int r = msg_beat_get(&m->fields, &beat);
+
+	if (r < 0)
+		return r;
+	link_had(&agent->link, beat.taken);
 	agent->beats_heard++;
 	service_answer_deferred(agent);
 	return 0;
@@ -92,9 +98,8 @@ static int on_take(struct agent *agent, struct message *m)
 	slot = slot_find(agent, take.slot, take.epoch);
 	if (!slot || take.count < 1 || take.count > SLICE_ITEMS_MAX)
 		return 0;
-	return SEND_SIMPLE(agent->dealer, NULL, taken, .slot = take.slot, .epoch = take.epoch,
-			   .slice = take.slice,
-			   .end = claim_take(slot->page, take.slice, take.count, take.all));
+	return AGENT_SEND(agent, taken, .slot = take.slot, .epoch = take.epoch, .slice = take.slice,
+			  .end = claim_take(slot->page, take.slice, take.count, take.all));
 }
 
 static int interrupt_items(struct slot *slot, const struct msg_interrupt *m)
@@ -302,14 +307,15 @@ void agent_beat(struct agent *agent)
 {
 	agent->last_beat_ns = now_ns();
 	agent->beats_sent++;
-	SEND_SIMPLE(agent->dealer, NULL, beat, .store_used = agent->store.used);
+	SEND_SIMPLE(agent->dealer, NULL, beat, .store_used = agent->store.used,
+		    .taken = agent->link.taken);
 }
 
 static void beat(struct agent *agent)
 {
 	uint64_t now = now_ns();
 
-	if (!agent->welcomed ||
+	if (!agent->welcomed || agent->link.is_broken ||
 	    now - agent->last_beat_ns < (uint64_t)(agent->heartbeat_timeout / 5 * 1e9))
 		return;
 	agent_beat(agent);
@@ -320,8 +326,11 @@ static void take_messages(struct agent *agent)
 	struct message m;
 
 	message_init(&m);
-	while (message_receive(agent->dealer, &m, false, false) > 0)
+	while (message_receive(agent->dealer, &m, false, false) > 0) {
+		agent->heard_ns = now_ns();
+		link_take(&agent->link, m.type);
 		dispatch(agent, &m);
+	}
 	message_fini(&m);
 }
 
@@ -330,12 +339,18 @@ static void loop(struct agent *agent)
 	struct epoll_event events[64];
 
 	while (!(agent->stopping && !slots_any_alive(agent))) {
-		zmq_pollitem_t items[2] = { { .socket = agent->dealer, .events = ZMQ_POLLIN },
-					    { .fd = agent->epoll, .events = ZMQ_POLLIN } };
+		zmq_pollitem_t items[3] = {
+			{ .fd = agent->epoll, .events = ZMQ_POLLIN },
+			{ .socket = agent->dealer, .events = ZMQ_POLLIN },
+			{ .socket = agent->dial.monitor, .events = ZMQ_POLLIN },
+		};
 		int n;
 
-		zmq_poll(items, 2, TICK_MS);
-		take_messages(agent);
+		zmq_poll(items, 1 + (agent->dealer != NULL) + (agent->dial.monitor != NULL),
+			 TICK_MS);
+		uplink_tick(agent);
+		if (agent->dealer)
+			take_messages(agent);
 		n = epoll_wait(agent->epoll, events, 64, 0);
 		for (int i = 0; i < n; i++) {
 			struct source *source = events[i].data.ptr;
@@ -345,40 +360,12 @@ static void loop(struct agent *agent)
 		slots_tick(agent);
 		service_tick(agent, now_ns());
 		sinks_tick(agent);
+		forward_tick(agent);
 		beat(agent);
 	}
 }
 
 /* ---- Set-up ---------------------------------------------------------------- */
-
-static int say_hello(struct agent *agent)
-{
-	struct utsname host;
-
-	uname(&host);
-	return SEND_SIMPLE(agent->dealer, NULL, hello_agent, .protocol = PROTOCOL_VERSION,
-			   .session = { agent->session, SESSION_SIZE }, .pid = getpid(),
-			   .host = span_of(host.nodename), .slots = (uint64_t)agent->options->n,
-			   .cores = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
-			   .store = span_of(agent->store_path), .store_limit = agent->store.limit,
-			   .machine = span_of(host.machine),
-			   .libc = span_of(gnu_get_libc_version()),
-			   .log = span_of(agent->log_path));
-}
-
-static int dial(struct agent *agent, struct xc_error *err)
-{
-	unsigned char route[ROUTE_SIZE];
-	double limit = agent->options->connect_timeout > 0 ? agent->options->connect_timeout
-							   : DIAL_LIMIT_S;
-	int r;
-
-	randombytes_buf(agent->session, sizeof agent->session);
-	route_make(route, 'a', agent->session);
-	r = dial_controller(&agent->dial, agent->context, &agent->connection, route, limit, err);
-	agent->dealer = agent->dial.socket;
-	return r < 0 ? r : say_hello(agent);
-}
 
 static int watch_signals(struct agent *agent)
 {
@@ -491,6 +478,7 @@ static int open_all(struct agent *agent, struct xc_error *err)
 	if (r < 0)
 		return r;
 	own_environment(agent);
+	forward_open(agent);
 	agent->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (agent->epoll < 0 || watch_signals(agent) < 0)
 		return error_set(err, -errno, "cannot watch for events: %s", strerror(errno));
@@ -505,15 +493,16 @@ static int open_all(struct agent *agent, struct xc_error *err)
 	if (slots_create(agent) < 0)
 		return error_set(err, -ENOMEM, "out of memory");
 	agent->context = zmq_ctx_new();
-	return dial(agent, err);
+	return uplink_open(agent, err);
 }
 
 static void close_all(struct agent *agent)
 {
-	if (agent->dealer) {
+	forward_tick(agent);
+	if (agent->dealer)
 		SEND_SIMPLE(agent->dealer, NULL, bye, .id = 0);
-		dial_close(&agent->dial, BYE_LINGER_MS);
-	}
+	forward_close(agent);
+	uplink_close(agent, BYE_LINGER_MS);
 	slots_destroy(agent);
 	launcher_fini(agent);
 	service_fini(agent);
@@ -534,11 +523,10 @@ static int begin_anew(struct agent *agent, struct xc_error *err)
 	agent->stale = agent->stopping = agent->welcomed = false;
 	agent->beats_sent = agent->beats_heard = 0;
 	slots_destroy(agent);
-	dial_close(&agent->dial, 0);
-	agent->dealer = NULL;
+	uplink_close(agent, 0);
 	if (slots_create(agent) < 0)
 		return error_set(err, -ENOMEM, "out of memory");
-	return dial(agent, err);
+	return uplink_open(agent, err);
 }
 
 int agent_run(const struct agent_options *options, struct xc_error *err)

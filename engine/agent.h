@@ -18,6 +18,8 @@ struct agent_options {
 	/* 0: none. Whoever started it: is told "FIRST N" when the controller knows the agent;
 	 * with its end, before a byte has come, the agent ends. Owned. */
 	int launcher_fd;
+	const char *launch_info;   /* free text on what has started it; NULL: none */
+	double controller_timeout; /* seconds of silence until it ends; 0: 60; elsewhere only */
 	double connect_timeout; /* for the search of an address of the controller that answers; 0:
 				   10 s */
 };

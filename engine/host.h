@@ -1,4 +1,5 @@
-/* host.h: the agent's state, shared by its parts: agent.c (loop, controller), place.c (its files),
+/* host.h: the agent's state, shared by its parts: agent.c (loop, controller), uplink.c (its
+ * connection), forward.c (logs that are sent), place.c (its files),
  * slot.c (engine processes), sink.c (what they print), cancel.c (items of theirs to
  * be stopped), retire.c (their end in order), rescue.c (what a dead one left),
  * service.c (store connections). */
@@ -13,6 +14,7 @@
 #include "engine/store.h"
 #include "libcluster/channel.h"
 #include "libcluster/dial.h"
+#include "libcluster/link.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
 #include "proto/task.h"
@@ -78,6 +80,7 @@ struct slot {
 	bool retired;	     /* no process after this one */
 	bool retire_now;     /* whatever it runs */
 	uint64_t retired_ns; /* since when it runs nothing more; 0: it may */
+	int64_t forwarded;   /* bytes of its log that the controller was sent */
 };
 
 struct visitor;
@@ -90,6 +93,12 @@ struct deferred {
 	struct deferred *next;
 };
 
+/* Lines of the agent's log that the controller is still to get. */
+struct forward {
+	char *text; /* owned */
+	size_t size;
+};
+
 struct agent {
 	const struct agent_options *options;
 	struct connection connection;
@@ -97,6 +106,9 @@ struct agent {
 	bool is_remote;		/* not on the controller's host */
 	void *context, *dealer; /* dealer: of `dial` */
 	struct dial dial;
+	struct link link;
+	uint64_t heard_ns; /* of the controller */
+	struct forward forward;
 	int epoll, lock;
 	struct source signals, listener, controller; /* controller: its pidfd */
 	struct source launcher;
@@ -132,6 +144,29 @@ void agent_beat(struct agent *agent);
 int launcher_watch(struct agent *agent);
 void launcher_tell_welcome(struct agent *agent);
 void launcher_fini(struct agent *agent);
+/* uplink.c: the connection to the controller */
+int uplink_open(struct agent *agent, struct xc_error *err);
+/* The controller knows us, and has taken so many of our messages. */
+void uplink_welcome(struct agent *agent, uint64_t taken);
+/* Sees to breaks, and to a controller that is silent for too long. */
+void uplink_tick(struct agent *agent);
+void uplink_close(struct agent *agent, int linger_ms);
+/* A message that must not be lost with a connection, or any other; frames are consumed. */
+int agent_send(struct agent *agent, const void *header, size_t size, zmq_msg_t *frames, int count);
+
+#define AGENT_SEND(agent, lower, ...)                                                              \
+	({                                                                                         \
+		unsigned char header_[HEADER_MAX];                                                 \
+		size_t size_ = msg_##lower##_pack(header_, sizeof header_,                         \
+						  &(struct msg_##lower){ __VA_ARGS__ });           \
+		agent_send(agent, header_, size_, NULL, 0);                                        \
+	})
+
+/* forward.c: logs, to the controller */
+void forward_open(struct agent *agent);
+void forward_tick(struct agent *agent);
+void forward_close(struct agent *agent);
+
 /* place.c: its files */
 int place_take(struct agent *agent, struct xc_error *err);
 void place_leave(struct agent *agent);

@@ -15,6 +15,18 @@ static void forget(struct agent *agent)
 	launcher_fini(agent);
 }
 
+/* The launcher had our log until now; from another host it goes to the controller, too. */
+static void let_go(const struct agent *agent)
+{
+	int null = agent->is_remote ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+
+	if (null < 0)
+		return;
+	dup2(null, STDOUT_FILENO);
+	dup2(null, STDERR_FILENO);
+	close(null);
+}
+
 static void on_launcher(struct source *source)
 {
 	struct agent *agent = (struct agent *)((char *)source - offsetof(struct agent, launcher));
@@ -24,8 +36,10 @@ static void on_launcher(struct source *source)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	forget(agent);
-	if (n == 1)
+	if (n == 1) {
+		let_go(agent);
 		return;
+	}
 	if (!agent->stopping)
 		log_line("whoever started this agent is gone: ending");
 	agent->stale = false;

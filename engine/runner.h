@@ -68,6 +68,10 @@ struct output {
 struct engine {
 	void *context, *dealer; /* dealer: of `dial` */
 	struct dial dial;
+	struct connection keys;		   /* for dialling */
+	unsigned char agent[SESSION_SIZE]; /* its session */
+	bool is_resuming;		   /* the controller is to say what it has */
+	uint64_t last_slice;		   /* that has come */
 	int channel;
 	int arena_fd;
 	struct output output;
@@ -132,6 +136,8 @@ void output_skip(struct engine *e);
 void arena_trim(struct engine *e);
 int piece_begin(struct engine *e, uint64_t slice, int64_t base, int64_t first, int64_t items,
 		uint64_t room);
+/* After a break: those that the controller lacks, `had` being the last that it has. */
+void pieces_send_again(struct engine *e, uint64_t had);
 void piece_send(struct engine *e, bool last);
 void piece_fail(struct engine *e, int64_t item, int64_t count, int code, int attempt,
 		const char *text);

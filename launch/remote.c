@@ -196,10 +196,13 @@ static char *read_log(const struct remote *remote)
 /* ---- Beginning and end of ssh ------------------------------------------------------ */
 
 static const char *const *script_args(const struct remote *remote, const char *args[], size_t max,
-				      char *n, size_t size)
+				      char *n, size_t size, char *info, size_t info_size)
 {
 	size_t used = 0;
 
+	snprintf(info, info_size, "ssh %s", remote->host->name);
+	args[used++] = "--launch-info";
+	args[used++] = info;
 	if (remote->host->engines) {
 		snprintf(n, size, "%d", remote->host->engines);
 		args[used++] = "-n";
@@ -216,7 +219,7 @@ static const char *const *script_args(const struct remote *remote, const char *a
 void remote_start(struct remote *remote, double now)
 {
 	const char *args[64];
-	char n[16], *script;
+	char n[16], info[300], *script;
 	int r;
 
 	remote->attempts++;
@@ -237,7 +240,7 @@ void remote_start(struct remote *remote, double now)
 	}
 	remote->state = SSH_CONNECTING;
 	script = script_make(remote->host, remote->options->command, remote->options->bundle,
-			     script_args(remote, args, 64, n, sizeof n));
+			     script_args(remote, args, 64, n, sizeof n, info, sizeof info));
 	send_letter(remote, script, script, script ? strlen(script) : 0, now);
 }
 

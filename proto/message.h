@@ -35,13 +35,16 @@ enum role {
 #define FIELDS_HELLO_AGENT(F)                                                                      \
 	F(u64, protocol)                                                                           \
 	F(bin, session) F(i64, pid) F(str, host) F(u64, slots) F(u64, cores) F(str, store)         \
-		F(u64, store_limit) F(str, machine) F(str, libc) F(str, log)
+		F(u64, store_limit) F(str, machine) F(str, libc) F(str, log)       \
+		F(str, launch) F(u64, again) F(u64, taken)
 #define FIELDS_HELLO_ENGINE(F)                                                                     \
 	F(u64, protocol)                                                                           \
-	F(bin, session) F(bin, agent) F(u64, slot) F(u64, epoch) F(i64, pid) F(f64, started)
+	F(bin, session) F(bin, agent) F(u64, slot) F(u64, epoch) F(i64, pid) F(f64, started)       \
+		F(u64, again) F(u64, slice)
 #define FIELDS_WELCOME_CLIENT(F) F(bin, controller) F(u64, received) F(u64, credit)
-#define FIELDS_WELCOME_AGENT(F)	 F(bin, controller) F(u64, first_engine) F(f64, heartbeat_timeout)
-#define FIELDS_WELCOME_ENGINE(F) F(u64, engine)
+#define FIELDS_WELCOME_AGENT(F)	 F(bin, controller) F(u64, first_engine)                   \
+	F(f64, heartbeat_timeout) F(u64, taken)
+#define FIELDS_WELCOME_ENGINE(F) F(u64, engine) F(u64, ack)
 #define FIELDS_REFUSED(F)	 F(i64, code) F(str, text)
 #define FIELDS_ROSTER(F)	 F(u64, starting)
 #define FIELDS_SUBMIT(F)                                                                           \
@@ -78,7 +81,7 @@ enum role {
 	F(u64, slot)                                                                               \
 	F(u64, epoch)                                                                              \
 	F(u64, cause) F(i64, code) F(u64, slice) F(i64, item) F(u64, restarting) F(str, text)
-#define FIELDS_BEAT(F)	F(u64, store_used)
+#define FIELDS_BEAT(F)	F(u64, store_used) F(u64, taken)
 #define FIELDS_STALE(F) F(u64, id)
 #define FIELDS_STOP(F)	F(u64, id)
 #define FIELDS_HOLD(F)	F(bin, object)
@@ -103,6 +106,8 @@ enum role {
 #define FIELDS_RETIRE(F) F(u64, slot) F(u64, how)
 #define FIELDS_OUTPUT(F)                                                                           \
 	F(u64, slot) F(u64, epoch) F(u64, record) F(u64, slice) F(i64, item) F(i64, offset)
+
+#define FIELDS_LOG(F) F(i64, slot)
 
 /* X(NAME, number, who may send it, raw frames after the header) */
 #define MESSAGES(X)                                                                                \
@@ -147,7 +152,8 @@ enum role {
 	X(SHUT, 39, ROLE_CLIENT, 1)                                                                \
 	X(KILL, 40, ROLE_CONTROLLER, 0)                                                            \
 	X(RETIRE, 41, ROLE_CONTROLLER, 0)                                                          \
-	X(OUTPUT, 42, ROLE_AGENT, 1)
+	X(OUTPUT, 42, ROLE_AGENT, 1)                                                               \
+	X(LOG, 43, ROLE_AGENT, 1)
 /* clang-format on */
 
 enum message_type {
@@ -165,6 +171,10 @@ struct message_info {
 	int frames;
 };
 const struct message_info *message_info(uint64_t type);
+
+/* Is it one that a break between agent and controller must not lose? Both count them:
+ * docs/protocol.md, 2.10. */
+bool message_is_counted(uint64_t type);
 
 /* Type of a header; 0 if it is not one. Leaves the reader at the first field. */
 uint64_t message_type(struct reader *r, const void *header, size_t size);
@@ -228,7 +238,8 @@ typedef struct span field_bin;
 	X(SHUT, shut)                                                                              \
 	X(KILL, kill)                                                                              \
 	X(RETIRE, retire)                                                                          \
-	X(OUTPUT, output)
+	X(OUTPUT, output)                                                                          \
+	X(LOG, log)
 
 MESSAGE_STRUCTS(MESSAGE_DECLARE)
 
