@@ -92,5 +92,6 @@ void host_options_complete(struct argp_state *state, struct host_options *o, int
 	if (hosts_complete(&o->hosts, n, &err) < 0)
 		argp_error(state, "--hosts: %s", err.text);
 	if (o->required > o->hosts.count)
-		argp_error(state, "--require %d: there are %d hosts", o->required, o->hosts.count);
+		argp_error(state, "--require %d: there are %d hosts only", o->required,
+			   o->hosts.count);
 }

@@ -47,6 +47,7 @@ void client_remove(struct state *state, struct client *client)
 	HASH_ITER (hh, client->attachments, attachment, next_attachment) {
 		attachment_free(state, attachment);
 	}
+	offers_forget_client(state, client);
 	outbox_clear(state, client);
 	HASH_ITER (hh, client->jobs, job, next) {
 		job->is_left = true;

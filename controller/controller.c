@@ -96,6 +96,14 @@ static const struct route {
 	{ MSG_MANAGE, on_manage },
 	{ MSG_OUTPUT, on_output },
 	{ MSG_LOG, on_log },
+	{ MSG_OFFER, on_offer },
+	{ MSG_RELEASE, on_release },
+	{ MSG_LOCATE, on_locate },
+	{ MSG_FETCH, on_fetch },
+	{ MSG_PIECE, on_piece },
+	{ MSG_STORED, on_stored },
+	{ MSG_FREED, on_freed },
+	{ MSG_DATAPORT, on_dataport },
 };
 
 static const struct route *route_of(uint64_t type)
@@ -212,7 +220,7 @@ static void dispatch(struct state *state, struct message *m)
 		return;
 	}
 	if (peer->role == ROLE_AGENT)
-		link_take(&peer->is.agent->link, m->type);
+		ledger_take(&peer->is.agent->ledger, m->type);
 	r = route->handler(state, peer, m);
 	if (r == XC_EPROTO)
 		log_ignored(state, "a %s with fields that cannot be", message_info(m->type)->name);

@@ -17,8 +17,8 @@ int peer_send(struct state *state, struct peer *peer, const void *header, size_t
 	      zmq_msg_t *frames, int count)
 {
 	if (peer->role == ROLE_AGENT)
-		return link_send(&peer->is.agent->link, state->router, peer->route, header, size,
-				 frames, count);
+		return ledger_send(&peer->is.agent->ledger, state->router, peer->route, header,
+				   size, frames, count);
 	return message_send(state->router, peer->route, header, size, frames, count);
 }
 
@@ -332,8 +332,9 @@ void agent_remove(struct state *state, struct agent *agent, const char *why)
 	}
 	source_unwatch(state, &agent->pidfd);
 	peer_remove(state, agent->peer);
-	link_fini(&agent->link);
+	ledger_fini(&agent->ledger);
 	DL_DELETE(state->agents, agent);
+	tracker_forget_agent(state, agent);
 	free(agent);
 	state->agents_version++;
 	peers_send(state);
@@ -347,10 +348,10 @@ static void on_agent_death(struct state *state, struct source *source)
 
 static int welcome_agent(struct state *state, struct agent *agent)
 {
-	return SEND_PEER(state, agent->peer, welcome_agent,
-			 .controller = { state->session, SESSION_SIZE },
-			 .first_engine = agent->first_engine,
-			 .heartbeat_timeout = state->heartbeat_timeout, .taken = agent->link.taken);
+	return SEND_PEER(
+		state, agent->peer, welcome_agent, .controller = { state->session, SESSION_SIZE },
+		.first_engine = agent->first_engine, .heartbeat_timeout = state->heartbeat_timeout,
+		.taken = agent->ledger.taken);
 }
 
 /* One that is known has lost its connection, and comes by another. */
@@ -363,7 +364,7 @@ static int agent_again(struct state *state, struct peer *peer, struct agent *age
 	peer->role = ROLE_AGENT;
 	peer->is.agent = agent;
 	welcome_agent(state, agent);
-	link_resume(&agent->link, state->router, peer->route, taken);
+	ledger_resume(&agent->ledger, state->router, peer->route, taken);
 	return 0;
 }
 
@@ -402,7 +403,7 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	span_copy(agent->store, sizeof agent->store, hello.store);
 	span_copy(agent->log, sizeof agent->log, hello.log);
 	span_copy(agent->launch, sizeof agent->launch, hello.launch);
-	agent->is_remote = agent->link.is_kept = peer->is_remote;
+	agent->is_remote = agent->ledger.is_kept = peer->is_remote;
 	log_host(agent->log_host, sizeof agent->log_host, agent->host);
 	if (engines_add(state, agent) < 0) {
 		free(agent);
@@ -432,9 +433,11 @@ int on_beat(struct state *state, struct peer *peer, struct message *m)
 	if (r < 0)
 		return r;
 	peer->is.agent->heard_ns = now_ns();
+	peer->is.agent->beats_ns[1] = peer->is.agent->beats_ns[0];
+	peer->is.agent->beats_ns[0] = peer->is.agent->heard_ns;
 	peer->is.agent->store_used = beat.store_used;
-	link_had(&peer->is.agent->link, beat.taken);
-	return SEND_PEER(state, peer, beat, .store_used = 0, .taken = peer->is.agent->link.taken);
+	ledger_had(&peer->is.agent->ledger, beat.taken);
+	return SEND_PEER(state, peer, beat, .store_used = 0, .taken = peer->is.agent->ledger.taken);
 }
 
 int on_bye(struct state *state, struct peer *peer, struct message *m)
@@ -512,6 +515,7 @@ void peers_tick(struct state *state)
 		lose_jobs(state, state->clients, true, JOB_NO_VIEW_ENGINE);
 		lose_jobs(state, state->departed, true, JOB_NO_VIEW_ENGINE);
 	}
+	tracker_tick(state);
 	clients_bury(state, now);
 	clients_sweep(state);
 }
@@ -541,6 +545,7 @@ void peers_free(struct state *state)
 	while (state->agents)
 		agent_remove(state, state->agents, "the cluster ends");
 	free_jobs(state);
+	tracker_free(state);
 	HASH_ITER (hh, state->peers, peer, next) {
 		peer_remove(state, peer);
 	}

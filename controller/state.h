@@ -10,7 +10,7 @@
 #include "controller/certificates.h"
 #include "controller/controller.h"
 #include "controller/intervals.h"
-#include "libcluster/link.h"
+#include "libcluster/ledger.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
 #include "proto/job.h"
@@ -186,7 +186,7 @@ struct engine {
 struct agent {
 	struct source pidfd;
 	struct peer *peer;
-	struct link link;
+	struct ledger ledger;
 	unsigned char session[SESSION_SIZE];
 	int index;
 	char host[256], store[PATH_MAX], log[PATH_MAX];
@@ -197,6 +197,9 @@ struct agent {
 	pid_t pid;
 	uint64_t slots, first_engine, cores, store_limit, store_used;
 	uint64_t heard_ns;
+	uint64_t beats_ns[2];		       /* when its last BEAT came, and the one before */
+	char data_endpoint[256], data_key[41]; /* its data port; empty: it has none */
+	char near[64];			       /* our address for it; empty: not over a network */
 	struct agent *prev, *next;
 };
 
@@ -230,6 +233,7 @@ struct client {
 	struct job *jobs;		/* that have not ended, by id */
 	int records;			/* its jobs that have ended */
 	struct attachment *attachments; /* by number */
+	struct offer *offers;		/* objects that it has given, or wants to */
 	struct job *runnable;
 	bool in_ring;
 	double weight; /* of its share of the engines */
@@ -284,6 +288,8 @@ struct state {
 	zmq_msg_t task; /* frame of the job that came last */
 	bool has_task;
 	struct hold *holds;
+	struct tracked *tracked; /* objects, by id */
+	int wants;		 /* LOCATEs that wait */
 	struct agent *agents;
 	struct engine **engines; /* by id */
 	int engine_count, engine_room, engines_up;
@@ -510,7 +516,31 @@ int answer_send(struct state *state, struct peer *peer, const struct msg_answer 
 /* holds.c: objects that must not go with the client that brought them */
 void hold_add(struct state *state, const unsigned char *object);
 void hold_drop(struct state *state, const unsigned char *object);
+bool hold_is_held(const struct state *state, const unsigned char *object);
 void holds_free(struct state *state);
+
+/* tracker.c: which agents have which objects, and from whom others fetch them */
+struct tracked;
+int on_stored(struct state *state, struct peer *peer, struct message *m);
+int on_freed(struct state *state, struct peer *peer, struct message *m);
+int on_locate(struct state *state, struct peer *peer, struct message *m);
+int on_dataport(struct state *state, struct peer *peer, struct message *m);
+/* It has gone, or has nothing of what it had. */
+void tracker_forget_agent(struct state *state, const struct agent *agent);
+/* The client does not give the object any more. */
+void tracker_forget_source(struct state *state, struct tracked *tracked,
+			   const struct client *client);
+void tracker_tick(struct state *state);
+void tracker_free(struct state *state);
+
+/* offers.c: objects that clients without a store give */
+int on_offer(struct state *state, struct peer *peer, struct message *m);
+int on_release(struct state *state, struct peer *peer, struct message *m);
+void offers_forget_client(struct state *state, struct client *client);
+
+/* relay.c: pieces of objects on their way through us */
+int on_fetch(struct state *state, struct peer *peer, struct message *m);
+int on_piece(struct state *state, struct peer *peer, struct message *m);
 
 /* outbox.c: results on their way to clients */
 /* NULL when memory is out. Frames are consumed. */

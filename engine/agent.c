@@ -12,8 +12,10 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "engine/host.h"
+#include "engine/transfer.h"
 #include "proto/cluster_dir.h"
 #include "proto/error.h"
 #include "proto/log.h"
@@ -57,6 +59,8 @@ static int on_welcome(struct agent *agent, struct message *m)
 	agent->heartbeat_timeout = welcome.heartbeat_timeout;
 	log_line("starting %d engines, from number %llu", agent->options->n,
 		 (unsigned long long)agent->first_engine);
+	dataport_open(agent, m);
+	objects_tell(agent);
 	slots_start(agent);
 	launcher_tell_welcome(agent);
 	return 0;
@@ -81,7 +85,7 @@ static int on_beat(struct agent *agent, struct message *m)
 
 	if (r < 0)
 		return r;
-	link_had(&agent->link, beat.taken);
+	ledger_had(&agent->ledger, beat.taken);
 	agent->beats_heard++;
 	service_answer_deferred(agent);
 	return 0;
@@ -171,26 +175,6 @@ static int on_retire(struct agent *agent, struct message *m)
 	return 0;
 }
 
-static int on_hold(struct agent *agent, struct message *m)
-{
-	struct msg_hold hold;
-	int r = msg_hold_get(&m->fields, &hold);
-
-	if (r == 0)
-		hold_object(agent, hold.object);
-	return r;
-}
-
-static int on_drop(struct agent *agent, struct message *m)
-{
-	struct msg_drop drop;
-	int r = msg_drop_get(&m->fields, &drop);
-
-	if (r == 0)
-		drop_object(agent, drop.object);
-	return r;
-}
-
 static void peers_clear(struct agent *agent)
 {
 	for (int i = 0; i < agent->peer_count; i++)
@@ -252,13 +236,16 @@ static const struct route {
 	{ MSG_BEAT, on_beat },
 	{ MSG_TAKE, on_take },
 	{ MSG_INTERRUPT, on_interrupt },
-	{ MSG_HOLD, on_hold },
-	{ MSG_DROP, on_drop },
+	{ MSG_HOLD, objects_on_hold },
+	{ MSG_DROP, objects_on_drop },
 	{ MSG_PEERS, on_peers },
 	{ MSG_STOP, on_stop },
 	{ MSG_KILL, on_kill },
 	{ MSG_RETIRE, on_retire },
 	{ MSG_STALE, on_stale },
+	{ MSG_LOCATED, objects_on_located },
+	{ MSG_FETCH, objects_on_fetch },
+	{ MSG_PIECE, objects_on_piece },
 };
 
 static void dispatch(struct agent *agent, struct message *m)
@@ -308,14 +295,14 @@ void agent_beat(struct agent *agent)
 	agent->last_beat_ns = now_ns();
 	agent->beats_sent++;
 	SEND_SIMPLE(agent->dealer, NULL, beat, .store_used = agent->store.used,
-		    .taken = agent->link.taken);
+		    .taken = agent->ledger.taken);
 }
 
 static void beat(struct agent *agent)
 {
 	uint64_t now = now_ns();
 
-	if (!agent->welcomed || agent->link.is_broken ||
+	if (!agent->welcomed || agent->ledger.is_broken ||
 	    now - agent->last_beat_ns < (uint64_t)(agent->heartbeat_timeout / 5 * 1e9))
 		return;
 	agent_beat(agent);
@@ -328,10 +315,53 @@ static void take_messages(struct agent *agent)
 	message_init(&m);
 	while (message_receive(agent->dealer, &m, false, false) > 0) {
 		agent->heard_ns = now_ns();
-		link_take(&agent->link, m.type);
+		ledger_take(&agent->ledger, m.type);
 		dispatch(agent, &m);
 	}
 	message_fini(&m);
+}
+
+/* All that the loop waits for; to be given to free(). */
+static zmq_pollitem_t *poll_items(const struct agent *agent, int *count)
+{
+	zmq_pollitem_t *items;
+	struct link *link;
+	int n = 0, links;
+
+	DL_COUNT(agent->links, link, links);
+	items = calloc((size_t)links + 5, sizeof *items);
+	if (!items)
+		return NULL;
+	items[n++] = (zmq_pollitem_t){ .fd = agent->epoll, .events = ZMQ_POLLIN };
+	if (agent->dealer)
+		items[n++] = (zmq_pollitem_t){ .socket = agent->dealer, .events = ZMQ_POLLIN };
+	if (agent->dial.monitor)
+		items[n++] =
+			(zmq_pollitem_t){ .socket = agent->dial.monitor, .events = ZMQ_POLLIN };
+	if (agent->port) {
+		items[n++] = (zmq_pollitem_t){ .socket = agent->port, .events = ZMQ_POLLIN };
+		items[n++] = (zmq_pollitem_t){ .socket = agent->zap, .events = ZMQ_POLLIN };
+	}
+	DL_FOREACH (agent->links, link) {
+		if (link->socket)
+			items[n++] =
+				(zmq_pollitem_t){ .socket = link->socket, .events = ZMQ_POLLIN };
+	}
+	*count = n;
+	return items;
+}
+
+static void wait_for_events(struct agent *agent)
+{
+	zmq_pollitem_t few[2] = { { .socket = agent->dealer, .events = ZMQ_POLLIN },
+				  { .fd = agent->epoll, .events = ZMQ_POLLIN } };
+	zmq_pollitem_t *items = NULL;
+	int count = 2;
+
+	if (agent->is_remote || agent->port || agent->links)
+		items = poll_items(agent, &count);
+	zmq_poll(items ? items : few, items ? count : 2, TICK_MS);
+	free(items);
 }
 
 static void loop(struct agent *agent)
@@ -339,18 +369,14 @@ static void loop(struct agent *agent)
 	struct epoll_event events[64];
 
 	while (!(agent->stopping && !slots_any_alive(agent))) {
-		zmq_pollitem_t items[3] = {
-			{ .fd = agent->epoll, .events = ZMQ_POLLIN },
-			{ .socket = agent->dealer, .events = ZMQ_POLLIN },
-			{ .socket = agent->dial.monitor, .events = ZMQ_POLLIN },
-		};
 		int n;
 
-		zmq_poll(items, 1 + (agent->dealer != NULL) + (agent->dial.monitor != NULL),
-			 TICK_MS);
+		wait_for_events(agent);
 		uplink_tick(agent);
 		if (agent->dealer)
 			take_messages(agent);
+		dataport_receive(agent);
+		links_receive(agent);
 		n = epoll_wait(agent->epoll, events, 64, 0);
 		for (int i = 0; i < n; i++) {
 			struct source *source = events[i].data.ptr;
@@ -359,6 +385,8 @@ static void loop(struct agent *agent)
 		}
 		slots_tick(agent);
 		service_tick(agent, now_ns());
+		transfers_tick(agent, now_ns());
+		links_tick(agent, now_ns());
 		sinks_tick(agent);
 		forward_tick(agent);
 		beat(agent);
@@ -498,6 +526,9 @@ static int open_all(struct agent *agent, struct xc_error *err)
 
 static void close_all(struct agent *agent)
 {
+	transfers_free(agent);
+	links_free(agent);
+	dataport_close(agent);
 	forward_tick(agent);
 	if (agent->dealer)
 		SEND_SIMPLE(agent->dealer, NULL, bye, .id = 0);
@@ -522,6 +553,8 @@ static int begin_anew(struct agent *agent, struct xc_error *err)
 {
 	agent->stale = agent->stopping = agent->welcomed = false;
 	agent->beats_sent = agent->beats_heard = 0;
+	transfers_free(agent);
+	dataport_close(agent);
 	slots_destroy(agent);
 	uplink_close(agent, 0);
 	if (slots_create(agent) < 0)
@@ -549,6 +582,7 @@ int agent_run(const struct agent_options *options, struct xc_error *err)
 	raise_descriptor_limit();
 	store_init(&agent.store,
 		   options->store_limit ? options->store_limit : default_store_limit());
+	objects_init(&agent);
 	r = open_all(&agent, err);
 	while (r == 0) {
 		loop(&agent);

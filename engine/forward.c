@@ -85,7 +85,7 @@ static void send_engine(struct slot *slot)
 
 void forward_tick(struct agent *agent)
 {
-	if (!agent->is_remote || !agent->welcomed || agent->link.is_broken)
+	if (!agent->is_remote || !agent->welcomed || agent->ledger.is_broken)
 		return;
 	if (agent->forward.size > 0)
 		send_own(agent);

@@ -2,7 +2,8 @@
  * connection), forward.c (logs that are sent), place.c (its files),
  * slot.c (engine processes), sink.c (what they print), cancel.c (items of theirs to
  * be stopped), retire.c (their end in order), rescue.c (what a dead one left),
- * service.c (store connections). */
+ * service.c (store connections), transfer.c and others (objects of other hosts: see
+ * transfer.h). */
 #ifndef ENGINE_HOST_H
 #define ENGINE_HOST_H
 
@@ -14,7 +15,7 @@
 #include "engine/store.h"
 #include "libcluster/channel.h"
 #include "libcluster/dial.h"
-#include "libcluster/link.h"
+#include "libcluster/ledger.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
 #include "proto/task.h"
@@ -85,6 +86,8 @@ struct slot {
 
 struct visitor;
 struct lingering;
+struct transfer;
+struct link;
 
 /* A RESERVE that there was no room for. */
 struct deferred {
@@ -106,7 +109,7 @@ struct agent {
 	bool is_remote;		/* not on the controller's host */
 	void *context, *dealer; /* dealer: of `dial` */
 	struct dial dial;
-	struct link link;
+	struct ledger ledger;
 	uint64_t heard_ns; /* of the controller */
 	struct forward forward;
 	int epoll, lock;
@@ -125,6 +128,11 @@ struct agent {
 	uint64_t last_beat_ns, beats_sent, beats_heard;
 	uint64_t sunk_ns; /* when what engines print was looked after */
 	struct deferred *deferred;
+	struct transfer *transfers; /* objects on their way here, by id */
+	struct link *links;	    /* to data ports of others */
+	void *port, *zap;	    /* our data port, and who may come; NULL: there is none */
+	/* of all agents: who has these may come to data ports; empty: there are none */
+	char engine_public[CONNECTION_KEY_SIZE], engine_secret[CONNECTION_KEY_SIZE];
 	char **peers; /* other stores of this host, owned */
 	int peer_count;
 	bool stopping;
@@ -227,6 +235,9 @@ bool service_engine(struct slot *slot);
 /* Requests that waited for a BEAT; forgets those of a channel that closes. */
 void service_answer_deferred(struct agent *agent);
 void service_forget(struct agent *agent, int fd);
+/* Answers an OP_FETCH: 0, the object is in the store; else the code. */
+void service_answer_fetch(struct agent *agent, struct slot *slot, int fd, const void *id, int code,
+			  const char *text);
 void hold_object(struct agent *agent, struct span id);
 void drop_object(struct agent *agent, struct span id);
 void refs_clear(struct store *store, struct connection_refs **refs);

@@ -24,6 +24,7 @@ struct entry {
 	struct xc_array array;
 	void *mapping; /* of an object; NULL: array.data is heap memory */
 	size_t size;
+	unsigned char value[OBJECT_SIZE]; /* another one each time that it is set */
 	UT_hash_handle hh;
 };
 
@@ -84,6 +85,7 @@ struct engine {
 	double started; /* Unix time */
 	int id;		/* engine number; -1 before the welcome */
 	struct entry *names;
+	unsigned char value[OBJECT_SIZE]; /* of the variable set last */
 	struct loaded *programs;
 	struct resolved now;
 	struct pending *pending; /* slices that came while we waited for room */
@@ -157,6 +159,8 @@ int engine_receive(struct engine *e);
 
 /* namespace.c */
 const struct xc_array *names_get(struct engine *e, const char *name);
+/* The same with what tells this value of it from any other; NULL: there is none. */
+const struct entry *names_entry(struct engine *e, const char *name);
 /* `frame`: array frame; a copy is kept. */
 int names_set(struct engine *e, struct span name, struct span frame, struct xc_error *err);
 int names_set_array(struct engine *e, const char *name, const struct xc_array *array,

@@ -14,7 +14,7 @@
 
 int agent_send(struct agent *agent, const void *header, size_t size, zmq_msg_t *frames, int count)
 {
-	return link_send(&agent->link, agent->dealer, NULL, header, size, frames, count);
+	return ledger_send(&agent->ledger, agent->dealer, NULL, header, size, frames, count);
 }
 
 static int say_hello(struct agent *agent)
@@ -31,7 +31,7 @@ static int say_hello(struct agent *agent)
 			   .machine = span_of(host.machine),
 			   .libc = span_of(gnu_get_libc_version()), .log = span_of(agent->log_path),
 			   .launch = span_of(launch ? launch : ""), .again = agent->welcomed,
-			   .taken = agent->link.taken);
+			   .taken = agent->ledger.taken);
 }
 
 int uplink_open(struct agent *agent, struct xc_error *err)
@@ -45,7 +45,7 @@ int uplink_open(struct agent *agent, struct xc_error *err)
 	route_make(route, 'a', agent->session);
 	r = dial_controller(&agent->dial, agent->context, &agent->connection, route, limit, err);
 	agent->dealer = agent->dial.socket;
-	agent->link = (struct link){ .is_kept = agent->dial.monitor != NULL };
+	agent->ledger = (struct ledger){ .is_kept = agent->dial.monitor != NULL };
 	agent->heard_ns = now_ns();
 	return r < 0 ? r : say_hello(agent);
 }
@@ -58,10 +58,10 @@ static void open_again(struct agent *agent)
 	char endpoint[CONNECTION_ADDRESS_MAX];
 	struct xc_error err = XC_ERROR_INIT;
 
-	if (!agent->link.is_broken)
+	if (!agent->ledger.is_broken)
 		log_line("the connection to the controller broke; dialling %s again",
 			 agent->dial.endpoint);
-	agent->link.is_broken = agent->welcomed;
+	agent->ledger.is_broken = agent->welcomed;
 	strcpy(endpoint, agent->dial.endpoint);
 	dial_close(&agent->dial, 0);
 	randombytes_buf(session, sizeof session);
@@ -76,10 +76,10 @@ static void open_again(struct agent *agent)
 
 void uplink_welcome(struct agent *agent, uint64_t taken)
 {
-	if (!agent->link.is_broken)
+	if (!agent->ledger.is_broken)
 		return;
 	log_line("connected to the controller again");
-	link_resume(&agent->link, agent->dealer, NULL, taken);
+	ledger_resume(&agent->ledger, agent->dealer, NULL, taken);
 }
 
 static double controller_timeout(const struct agent *agent)
@@ -121,5 +121,5 @@ void uplink_close(struct agent *agent, int linger_ms)
 {
 	dial_close(&agent->dial, linger_ms);
 	agent->dealer = NULL;
-	link_fini(&agent->link);
+	ledger_fini(&agent->ledger);
 }

@@ -38,6 +38,11 @@ bool message_is_counted(uint64_t type)
 	case MSG_PEERS:
 	case MSG_KILL:
 	case MSG_RETIRE:
+	case MSG_LOCATE:
+	case MSG_LOCATED:
+	case MSG_STORED:
+	case MSG_FREED:
+	case MSG_DATAPORT:
 		return true;
 	default:
 		return false;

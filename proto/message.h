@@ -106,6 +106,20 @@ enum role {
 #define FIELDS_RETIRE(F) F(u64, slot) F(u64, how)
 #define FIELDS_OUTPUT(F)                                                                           \
 	F(u64, slot) F(u64, epoch) F(u64, record) F(u64, slice) F(i64, item) F(i64, offset)
+#define FIELDS_OFFER(F)	  F(u64, id) F(bin, object) F(u64, size)
+#define FIELDS_RELEASE(F) F(u64, seq) F(bin, object)
+#define FIELDS_LOCATE(F)  F(bin, object) F(i64, avoid) F(u64, apart)
+#define FIELDS_LOCATED(F)                                                                          \
+	F(bin, object)                                                                             \
+	F(u64, size) F(u64, kind) F(i64, holder) F(str, host) F(str, endpoint) F(str, key)         \
+		F(i64, code) F(str, text)
+#define FIELDS_FETCH(F) F(bin, object) F(u64, offset) F(i64, peer)
+#define FIELDS_PIECE(F)                                                                            \
+	F(bin, object)                                                                             \
+	F(u64, offset) F(u64, size) F(bin, hash) F(i64, peer) F(i64, code) F(str, text)
+#define FIELDS_STORED(F)   F(bin, object) F(u64, size)
+#define FIELDS_FREED(F)	   F(bin, object) F(i64, code) F(str, text)
+#define FIELDS_DATAPORT(F) F(str, endpoint) F(str, key)
 
 #define FIELDS_LOG(F) F(i64, slot)
 
@@ -153,7 +167,16 @@ enum role {
 	X(KILL, 40, ROLE_CONTROLLER, 0)                                                            \
 	X(RETIRE, 41, ROLE_CONTROLLER, 0)                                                          \
 	X(OUTPUT, 42, ROLE_AGENT, 1)                                                               \
-	X(LOG, 43, ROLE_AGENT, 1)
+	X(LOG, 43, ROLE_AGENT, 1)                                                                   \
+	X(OFFER, 50, ROLE_CLIENT, 0)                                                               \
+	X(RELEASE, 51, ROLE_CLIENT, 0)                                                             \
+	X(LOCATE, 52, ROLE_AGENT, 0)                                                               \
+	X(LOCATED, 53, ROLE_CONTROLLER, 0)                                                         \
+	X(FETCH, 54, ROLE_AGENT | ROLE_CONTROLLER, 0)                                              \
+	X(PIECE, 55, ROLE_CLIENT | ROLE_AGENT | ROLE_CONTROLLER, 1)                                \
+	X(STORED, 56, ROLE_AGENT, 0)                                                               \
+	X(FREED, 57, ROLE_AGENT, 0)                                                                \
+	X(DATAPORT, 58, ROLE_AGENT, 0)
 /* clang-format on */
 
 enum message_type {
@@ -239,7 +262,16 @@ typedef struct span field_bin;
 	X(KILL, kill)                                                                              \
 	X(RETIRE, retire)                                                                          \
 	X(OUTPUT, output)                                                                          \
-	X(LOG, log)
+	X(LOG, log)                                                                                 \
+	X(OFFER, offer)                                                                            \
+	X(RELEASE, release)                                                                        \
+	X(LOCATE, locate)                                                                          \
+	X(LOCATED, located)                                                                        \
+	X(FETCH, fetch)                                                                            \
+	X(PIECE, piece)                                                                            \
+	X(STORED, stored)                                                                          \
+	X(FREED, freed)                                                                            \
+	X(DATAPORT, dataport)
 
 MESSAGE_STRUCTS(MESSAGE_DECLARE)
 
@@ -281,6 +313,33 @@ enum interrupt {
 	INTERRUPT_ASK,	      /* it may ask xc_task_is_cancelled */
 	INTERRUPT_KILL,	      /* its engine is killed */
 	INTERRUPT_KILL_LATER, /* after a second, if it runs still */
+};
+
+/* Objects cross hosts in pieces: each but the last has this many bytes, and begins at a
+ * multiple of it. A hash goes along with each, made where the object came from. */
+#define PIECE_SIZE (UINT64_C(1) << 18)
+#define HASH_SIZE  32
+#define OBJECT_MAX (UINT64_C(1) << 38)
+
+static inline uint64_t piece_count(uint64_t size)
+{
+	return (size + PIECE_SIZE - 1) / PIECE_SIZE;
+}
+
+/* Bytes of the piece at `offset`; 0: there is none. */
+static inline uint64_t piece_size(uint64_t size, uint64_t offset)
+{
+	if (offset >= size || offset % PIECE_SIZE != 0)
+		return 0;
+	return size - offset < PIECE_SIZE ? size - offset : PIECE_SIZE;
+}
+
+/* LOCATED.kind */
+enum holder_kind {
+	HOLDER_NONE,   /* code and text say why */
+	HOLDER_CLIENT, /* a client that offers it */
+	HOLDER_AGENT,
+	HOLDER_HOST, /* another agent of the same host: by the stores' sockets */
 };
 
 /* CANCEL.how, SHUT.how, RETIRE.how */

@@ -41,6 +41,9 @@ START_TEST(engines_on_three_hosts_run_tasks_and_stop_leaves_nothing)
 	ck_assert_int_eq(count_up(&bed, ctl, "node1"), 3);
 	ck_assert_int_eq(count_up(&bed, ctl, "node2"), 3);
 	ck_assert_int_eq(count_up(&bed, ctl, "node3"), 2);
+	ck_assert_int_eq(count_greetings(&bed, ctl, "node1"), 3);
+	ck_assert_int_eq(count_greetings(&bed, ctl, "node2"), 3);
+	ck_assert_int_eq(count_greetings(&bed, ctl, "node3"), 2);
 	ck_assert_ptr_nonnull(strstr(bed_ok(&bed, ctl, "xcluster status"), "engines: 8"));
 	ck_assert_int_eq(bed_count_processes(&bed, "ctl", "ssh"), 0);
 	ck_assert_int_eq(bed_count_processes(&bed, "node1", "sshd"), 1); /* listens */

@@ -48,6 +48,7 @@ START_TEST(hosts_without_xcluster_get_it_once_and_only_in_the_cache)
 	ck_assert_int_eq(count_up(&bed, "tester@ctl", "node1"), 1);
 	ck_assert_int_eq(count_up(&bed, "tester@ctl", "node2"), 2);
 	ck_assert_int_eq(count_up(&bed, "tester@ctl", "node3"), 1);
+	ck_assert_int_eq(count_greetings(&bed, "tester@ctl", "node2"), 2);
 	/* One that has xcluster needs no copy. */
 	bed_ok(&bed, "tester@node1", "test ! -e " CACHE);
 	snprintf(before, sizeof before, "%s",

@@ -62,6 +62,7 @@ START_TEST(hosts_that_share_home_directories_start_and_stop)
 	ck_assert_int_eq(count_up(&bed, "tester@ctl", "node2"), 1);
 	ck_assert_int_eq(count_up(&bed, "tester@ctl", "node3"), 1);
 	ck_assert_int_eq(count_up(&bed, "tester@ctl", "ctl"), 1);
+	ck_assert_int_eq(count_greetings(&bed, "tester@ctl", "node1"), 2);
 	bed_ok(&bed, "tester@ctl", "xcluster stop");
 	ck_assert(bed_wait_processes(&bed, "node1", NULL, 0, 10));
 	ck_assert(bed_wait_processes(&bed, "node2", NULL, 0, 10));

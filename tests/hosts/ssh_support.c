@@ -39,6 +39,18 @@ int count_up(const struct bed *bed, const char *place, const char *host)
 	return n;
 }
 
+int count_greetings(const struct bed *bed, const char *place, const char *host)
+{
+	const char *text = bed_ok(bed, place, "%s/hello", getenv("XC_TEST_EXAMPLES"));
+	char end[64];
+	int n = 0;
+
+	snprintf(end, sizeof end, " on %s", host);
+	for (; (text = strstr(text, end)); text += strlen(end))
+		n += text[strlen(end)] == '\n' || text[strlen(end)] == '\0';
+	return n;
+}
+
 void refused_start(const struct bed *bed, const char *place, struct output *output,
 		   const char *options)
 {

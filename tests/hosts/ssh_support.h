@@ -11,6 +11,9 @@ void assert_hosts_clean(const struct bed *bed);
 /* Engines of the host that are up, as the cluster of the place sees them. */
 int count_up(const struct bed *bed, const char *place, const char *host);
 
+/* Runs the example `hello` at the place: engines that have answered from this host. */
+int count_greetings(const struct bed *bed, const char *place, const char *host);
+
 /* `xcluster start ...` on the place, expected to fail: what it says is in output->err. */
 void refused_start(const struct bed *bed, const char *place, struct output *output,
 		   const char *options);

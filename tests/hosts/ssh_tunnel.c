@@ -27,6 +27,7 @@ static void start(void)
 	bed_ok(&bed, "tester@ctl", "xcluster start --tunnel --hosts node1:2,node2:1");
 	ck_assert_int_eq(count_up(&bed, "tester@ctl", "node1"), 2);
 	ck_assert_int_eq(count_up(&bed, "tester@ctl", "node2"), 1);
+	ck_assert_int_eq(count_greetings(&bed, "tester@ctl", "node1"), 2);
 }
 
 START_TEST(engines_work_through_tunnels_and_stop_leaves_nothing)

@@ -31,6 +31,9 @@ static const struct {
 	{ MSG_ANSWER, ROLE_CLIENT },
 	{ MSG_KILL, ROLE_AGENT },
 	{ MSG_RETIRE, ROLE_AGENT },
+	{ MSG_LOCATED, ROLE_AGENT },
+	{ MSG_FETCH, ROLE_AGENT | ROLE_CLIENT },
+	{ MSG_PIECE, ROLE_AGENT },
 };
 
 static unsigned receivers_of(uint64_t type)

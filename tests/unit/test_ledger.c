@@ -1,14 +1,14 @@
-/* test_link.c: what a break between agent and controller must not lose. */
+/* test_ledger.c: what a break between agent and controller must not lose. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libcluster/link.h"
+#include "libcluster/ledger.h"
 #include "tests/unit/unit.h"
 
 static void *context, *near, *far;
-static struct link sender, receiver;
+static struct ledger sender, receiver;
 static struct message m;
 
 static void connect_ends(void)
@@ -17,7 +17,7 @@ static void connect_ends(void)
 	char name[32];
 	int none = 0;
 
-	snprintf(name, sizeof name, "inproc://link-%u", ++last);
+	snprintf(name, sizeof name, "inproc://ledger-%u", ++last);
 	near = zmq_socket(context, ZMQ_PAIR);
 	far = zmq_socket(context, ZMQ_PAIR);
 	zmq_setsockopt(near, ZMQ_LINGER, &none, sizeof none);
@@ -38,7 +38,7 @@ static void break_connection(void)
 static void begin(void)
 {
 	context = zmq_ctx_new();
-	sender = receiver = (struct link){ .is_kept = true };
+	sender = receiver = (struct ledger){ .is_kept = true };
 	message_init(&m);
 	connect_ends();
 }
@@ -46,8 +46,8 @@ static void begin(void)
 static void end(void)
 {
 	message_fini(&m);
-	link_fini(&sender);
-	link_fini(&receiver);
+	ledger_fini(&sender);
+	ledger_fini(&receiver);
 	zmq_close(near);
 	zmq_close(far);
 	zmq_ctx_term(context);
@@ -59,8 +59,8 @@ static int send_down(uint64_t slot)
 	unsigned char header[HEADER_MAX];
 	struct msg_down down = { .slot = slot, .text = span_of("why") };
 
-	return link_send(&sender, near, NULL, header, msg_down_pack(header, sizeof header, &down),
-			 NULL, 0);
+	return ledger_send(&sender, near, NULL, header, msg_down_pack(header, sizeof header, &down),
+			   NULL, 0);
 }
 
 static int send_done(uint64_t slot, const char *text)
@@ -71,8 +71,8 @@ static int send_done(uint64_t slot, const char *text)
 
 	frame_copy(&frames[0], text, strlen(text));
 	frame_copy(&frames[1], "", 0);
-	return link_send(&sender, near, NULL, header, msg_done_pack(header, sizeof header, &done),
-			 frames, 2);
+	return ledger_send(&sender, near, NULL, header, msg_done_pack(header, sizeof header, &done),
+			   frames, 2);
 }
 
 static int send_beat(void)
@@ -80,8 +80,8 @@ static int send_beat(void)
 	unsigned char header[HEADER_MAX];
 	struct msg_beat beat = { .taken = 0 };
 
-	return link_send(&sender, near, NULL, header, msg_beat_pack(header, sizeof header, &beat),
-			 NULL, 0);
+	return ledger_send(&sender, near, NULL, header, msg_beat_pack(header, sizeof header, &beat),
+			   NULL, 0);
 }
 
 /* The slot of the next message; -1: there is none, -2: a BEAT. */
@@ -92,7 +92,7 @@ static int take(void)
 
 	if (message_receive(far, &m, false, false) <= 0)
 		return -1;
-	link_take(&receiver, m.type);
+	ledger_take(&receiver, m.type);
 	if (m.type == MSG_DOWN) {
 		ck_assert_int_eq(msg_down_get(&m.fields, &down), 0);
 		return (int)down.slot;
@@ -113,7 +113,7 @@ START_TEST(without_a_break_all_comes_once)
 	ck_assert_int_eq(take(), 2);
 	ck_assert_int_eq(take(), -1);
 	ck_assert_int_eq(receiver.taken, 2);
-	link_had(&sender, receiver.taken);
+	ledger_had(&sender, receiver.taken);
 	ck_assert_ptr_null(sender.kept);
 }
 END_TEST
@@ -128,7 +128,7 @@ START_TEST(what_was_on_its_way_comes_again_in_order)
 	break_connection();
 	ck_assert_int_eq(send_down(4), 0); /* waits */
 	ck_assert_int_eq(take(), -1);
-	link_resume(&sender, near, NULL, receiver.taken);
+	ledger_resume(&sender, near, NULL, receiver.taken);
 	ck_assert_int_eq(take(), 2);
 	ck_assert_int_eq(take(), 3);
 	ck_assert_int_eq(zmq_msg_size(&m.frames[0]), 7);
@@ -145,10 +145,10 @@ START_TEST(breaks_while_it_is_sent_again)
 		send_down(i);
 	ck_assert_int_eq(take(), 1);
 	break_connection();
-	link_resume(&sender, near, NULL, receiver.taken);
+	ledger_resume(&sender, near, NULL, receiver.taken);
 	ck_assert_int_eq(take(), 2);
 	break_connection();
-	link_resume(&sender, near, NULL, receiver.taken);
+	ledger_resume(&sender, near, NULL, receiver.taken);
 	for (int i = 3; i <= 5; i++)
 		ck_assert_int_eq(take(), i);
 	ck_assert_int_eq(take(), -1);
@@ -158,11 +158,11 @@ END_TEST
 START_TEST(words_of_more_than_was_sent_are_ignored)
 {
 	send_down(1);
-	link_had(&sender, 7);
+	ledger_had(&sender, 7);
 	ck_assert_ptr_nonnull(sender.kept);
-	link_had(&sender, 1);
+	ledger_had(&sender, 1);
 	ck_assert_ptr_null(sender.kept);
-	link_had(&sender, 0); /* an older word that comes late */
+	ledger_had(&sender, 0); /* an older word that comes late */
 	ck_assert_ptr_null(sender.kept);
 }
 END_TEST
@@ -180,7 +180,7 @@ END_TEST
 
 int main(void)
 {
-	TCase *tests = tcase_create("link");
+	TCase *tests = tcase_create("ledger");
 
 	tcase_add_checked_fixture(tests, begin, end);
 	tcase_add_test(tests, without_a_break_all_comes_once);
