@@ -66,6 +66,11 @@ static void fill_args(struct host_start *s)
 		s->args[n++] = "--store-limit";
 		s->args[n++] = s->store;
 	}
+	if (s->engines->controller_timeout > 0) {
+		snprintf(s->silence, sizeof s->silence, "%g", s->engines->controller_timeout);
+		s->args[n++] = "--controller-timeout";
+		s->args[n++] = s->silence;
+	}
 	s->args[n] = NULL;
 }
 

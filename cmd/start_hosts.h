@@ -45,7 +45,7 @@ struct host_start {
 	struct bundle bundle;
 	char *text, *forward;
 	const char *args[16];
-	char threads[16], store[32];
+	char threads[16], store[32], silence[32];
 	int others; /* engines that were there before */
 	double end;
 	double looked;
