@@ -290,6 +290,8 @@ static int start_on_hosts(struct start *s)
 	if (r == STATUS_OK)
 		r = host_start_leave(&s->remote);
 	s->engines.n = s->remote.n;
+	if (r == STATUS_OK)
+		host_start_fini(&s->remote);
 	return r;
 }
 
@@ -357,6 +359,7 @@ static void undo(struct start *s)
 	bool keep_logs = !interrupt_signal();
 
 	host_start_undo(&s->remote);
+	host_start_fini(&s->remote);
 	daemon_end(&s->agent, END_TIMEOUT);
 	daemon_end(&s->controller, END_TIMEOUT);
 	if (holders_end(s->dir, 0, &err) < 0 || cluster_dir_remove(s->dir, keep_logs) < 0)

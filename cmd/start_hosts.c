@@ -181,13 +181,17 @@ static bool look(struct host_start *s)
 
 /* ---- Waiting ---------------------------------------------------------------------------- */
 
-static void show_progress(const struct host_start *s)
+static void show_progress(struct host_start *s)
 {
 	int up = xc_engine_count(s->client) - s->others;
+	char line[80];
 
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\rhosts %d/%d, engines %d\033[K", ssh_count_in(s->ssh, SSH_READY),
-			ssh_count(s->ssh), up < 0 ? 0 : up);
+	snprintf(line, sizeof line, "hosts %d/%d, engines %d", ssh_count_in(s->ssh, SSH_READY),
+		 ssh_count(s->ssh), up < 0 ? 0 : up);
+	if (!isatty(STDERR_FILENO) || strcmp(line, s->shown) == 0)
+		return;
+	strcpy(s->shown, line);
+	fprintf(stderr, "\r%s\033[K", line);
 }
 
 static void hide_progress(void)
@@ -216,27 +220,21 @@ static void give_up_engines(struct host_start *s)
 	json_decref(status);
 }
 
-/* Takes in the client's news. False: the controller is gone. */
-static bool pump(struct host_start *s, struct xc_error *err)
-{
-	int r = xc_wait_for_engines(s->client, s->others + expected(s) + 1, 0, err);
-
-	return r == 0 || r == -ETIMEDOUT || r == -EINTR || r == XC_ENOENGINE;
-}
-
 /* 0 when all hosts are up or have failed; -EINTR; or the client's error. */
 static int await_hosts(struct host_start *s, struct xc_error *err)
 {
 	const int fds[2] = { xc_fd(s->client), s->interrupt };
 	double hopeless = 0;
+	int r;
 
 	for (;;) {
 		bool at_work = ssh_turn(s->ssh, LOOK, fds, 2);
 
 		if (interrupt_signal())
 			return -EINTR;
-		if (!pump(s, err))
-			return err->code;
+		r = xc_process(s->client, err);
+		if (r < 0)
+			return r;
 		show_progress(s);
 		if (!at_work && now_seconds() > s->end)
 			give_up_engines(s);

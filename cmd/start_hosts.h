@@ -49,6 +49,7 @@ struct host_start {
 	int others; /* engines that were there before */
 	double end;
 	double looked;
+	char shown[80]; /* on a terminal */
 };
 
 /* Starts the agents and waits until as many hosts as are required are up, and for all

@@ -280,6 +280,48 @@ static void begin_half(struct program *program)
 
 static const int signals[] = { SIGKILL, SIGTERM, SIGINT, SIGHUP };
 
+START_TEST(stop_names_a_host_that_it_cannot_reach)
+{
+	bed_ok(&bed, "ctl", "xcluster start --hosts node1:1,node2:1");
+	bed_cut(&bed, "node2", "ctl");
+	bed_run(&bed, "ctl", LIMIT, &output, "xcluster stop");
+	ck_assert_int_eq(output.status, 0);
+	assert_said(&output, "host node2 could not be told to end: engines may run there");
+	ck_assert_ptr_null(strstr(output.err, "node1"));
+	bed_heal(&bed, "node2", "ctl");
+	bed_ok(&bed, "node2", "pkill -TERM -f '^xcluster engines'");
+	assert_hosts_clean(&bed);
+}
+END_TEST
+
+START_TEST(a_foreground_start_ends_its_hosts_on_ctrl_c)
+{
+	struct program program;
+	char line[256];
+
+	bed_spawn(&bed, "ctl", &program,
+		  "exec xcluster start --foreground --hosts node1:1,node2:1");
+	program_line(&program, line, sizeof line);
+	ck_assert_ptr_nonnull(strstr(line, "connection.json"));
+	ck_assert_int_eq(count_up(&bed, "ctl", "node2"), 1);
+	bed_ok(&bed, "ctl", "pkill -INT -f '^xcluster start'");
+	ck_assert_int_eq(program_end(&program), 0);
+	assert_hosts_clean(&bed);
+}
+END_TEST
+
+START_TEST(a_terminal_shows_how_far_it_is)
+{
+	const char *shown = bed_ok(&bed, "ctl",
+				   "script -qec 'xcluster start --hosts node1:2,node2:1' /dev/null "
+				   "</dev/null; xcluster stop");
+
+	ck_assert_msg(strstr(shown, "\rhosts 0/2, engines 0\033[K"), "%s", shown);
+	ck_assert_msg(strstr(shown, "\r\033[K/root/.xcluster"), "%s", shown);
+	assert_hosts_clean(&bed);
+}
+END_TEST
+
 START_TEST(a_start_that_is_ended_in_the_middle_leaves_nothing)
 {
 	struct program program;
@@ -338,6 +380,7 @@ static void add_bad(Suite *suite)
 	tcase_add_test(tests, too_few_hosts_end_the_start_and_leave_nothing);
 	tcase_add_test(tests, an_agent_that_cannot_reach_the_controller_says_what_it_tried);
 	tcase_add_test(tests, a_host_that_does_not_end_is_named);
+	tcase_add_test(tests, stop_names_a_host_that_it_cannot_reach);
 	tcase_add_loop_test(tests, a_start_that_is_ended_in_the_middle_leaves_nothing, 0,
 			    sizeof signals / sizeof signals[0]);
 	tcase_add_test(tests,
@@ -360,6 +403,8 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, the_controllers_own_host_may_be_among_them);
 	tcase_add_test(tests, a_host_file_has_options_a_host);
 	tcase_add_test(tests, nothing_secret_is_in_arguments_environments_and_logs);
+	tcase_add_test(tests, a_foreground_start_ends_its_hosts_on_ctrl_c);
+	tcase_add_test(tests, a_terminal_shows_how_far_it_is);
 	add_bad(suite);
 	return suite;
 }
