@@ -116,7 +116,8 @@ struct agent {
 	struct forward forward;
 	int epoll, lock;
 	struct source signals, listener, controller; /* controller: its pidfd */
-	char dir[PATH_MAX];			     /* of what it keeps in files */
+	struct source launcher;
+	char dir[PATH_MAX]; /* of what it keeps in files */
 	char store_path[PATH_MAX], log_path[PATH_MAX], lock_path[PATH_MAX];
 	struct store store;
 	struct connection_refs *holds; /* of the controller */
@@ -149,6 +150,10 @@ void agent_stop(struct agent *agent);
 /* Sends a BEAT; the controller answers each. */
 void agent_beat(struct agent *agent);
 
+/* launcher.c: whoever started this agent, until it lets it go */
+int launcher_watch(struct agent *agent);
+void launcher_tell_welcome(struct agent *agent);
+void launcher_fini(struct agent *agent);
 /* uplink.c: the connection to the controller */
 int uplink_open(struct agent *agent, struct xc_error *err);
 /* The controller knows us, and has taken so many of our messages. */

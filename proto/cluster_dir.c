@@ -178,7 +178,8 @@ static bool is_log(const char *name)
 {
 	static const char *const logs[] = { CLUSTER_LOG,	   "agent-[0-9]*.log",
 					    "engine-[0-9]*.log",   "*-agent-[0-9]*.log",
-					    "*-engine-[0-9]*.log", NULL };
+					    "*-engine-[0-9]*.log", "tunnel-[0-9]*.log",
+					    "*-ssh.log",	   NULL };
 
 	return matches(name, logs);
 }
@@ -193,9 +194,10 @@ static bool is_of_live(const char *name)
 
 static bool is_of_any(const char *name)
 {
-	static const char *const files[] = { CLUSTER_CONNECTION ".??????",
-					     CLUSTER_ENGINES ".??????", CLUSTER_LOCK,
-					     "agent-[0-9]*.lock", NULL };
+	static const char *const files[] = {
+		CLUSTER_CONNECTION ".??????", CLUSTER_ENGINES ".??????", CLUSTER_LOCK,
+		"agent-[0-9]*.lock",	      "tunnel-[0-9]*.lock",	 NULL
+	};
 
 	return is_of_live(name) || matches(name, files);
 }
