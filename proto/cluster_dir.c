@@ -176,8 +176,9 @@ static bool matches(const char *name, const char *const *patterns)
 
 static bool is_log(const char *name)
 {
-	static const char *const logs[] = { CLUSTER_LOG, "agent-[0-9]*.log", "engine-[0-9]*.log",
-					    NULL };
+	static const char *const logs[] = { CLUSTER_LOG,	 CLUSTER_LAUNCHER_LOG,
+					    "agent-[0-9]*.log",	 "engine-[0-9]*.log",
+					    "job-[0-9]*.log",	 NULL };
 
 	return matches(name, logs);
 }
@@ -192,8 +193,17 @@ static bool is_of_live(const char *name)
 
 static bool is_of_any(const char *name)
 {
-	static const char *const files[] = { CLUSTER_CONNECTION ".??????", CLUSTER_LOCK,
-					     "agent-[0-9]*.lock", NULL };
+	static const char *const files[] = { CLUSTER_CONNECTION ".??????",
+					     CLUSTER_LOCK,
+					     "agent-[0-9]*.lock",
+					     CLUSTER_LAUNCH,
+					     CLUSTER_LAUNCH ".new",
+					     "launcher-*.json",
+					     "launcher-*.json.new",
+					     CLUSTER_LAUNCHER_LOCK,
+					     "job-[0-9]*.sh",
+					     "job-[0-9]*.run",
+					     NULL };
 
 	return is_of_live(name) || matches(name, files);
 }
