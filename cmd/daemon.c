@@ -110,9 +110,10 @@ int daemon_start_agent(struct daemon *daemon, const struct connection *connectio
 	char n[16], threads[16], store[32], path[CLUSTER_PATH_MAX], log[CLUSTER_PATH_MAX];
 	const char *argv[16] = {
 		"xcluster", "engines", "--foreground",	       "--connection", path,
-		"-n",	    n,	       "--threads-per-engine", threads
+		"-n",	    n,	       "--threads-per-engine", threads,
+		"--no-ranks"
 	};
-	int argc = 9, r = agent_log(connection->dir, log, sizeof log, err);
+	int argc = 10, r = agent_log(connection->dir, log, sizeof log, err);
 
 	if (r < 0)
 		return r;

@@ -7,7 +7,7 @@
 #include "cmd/command.h"
 #include "cmd/daemon.h"
 #include "cmd/interrupt.h"
-#include "engine/agent.h"
+#include "cmd/stay.h"
 #include "proto/cluster_dir.h"
 #include "proto/connection.h"
 
@@ -15,6 +15,7 @@
 
 struct engines {
 	struct engine_options engines;
+	struct stay_options stay;
 	const char *cluster_id, *connection;
 	bool foreground;
 };
@@ -35,6 +36,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &o->engines;
+		state->child_inputs[1] = &o->stay;
 		return 0;
 	case OPTION_CLUSTER_ID:
 		o->cluster_id = option_cluster_id(state, arg);
@@ -57,18 +59,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-static int run_here(const struct engines *o, const char *path)
-{
-	struct agent_options agent = { .connection_path = path,
-				       .n = o->engines.n,
-				       .threads_per_engine = o->engines.threads,
-				       .bind = o->engines.bind,
-				       .store_limit = o->engines.store_limit };
-	struct xc_error err = XC_ERROR_INIT;
-
-	return agent_run(&agent, &err) < 0 ? fail(&err) : STATUS_OK;
 }
 
 static int wait_for_them(struct await *await)
@@ -113,24 +103,29 @@ static int run_in_background(const struct engines *o, const struct connection *c
 
 int command_engines(int argc, char **argv)
 {
-	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 }, { 0 } };
+	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 },
+						       { &stay_options_argp, 0, NULL, 0 },
+						       { 0 } };
 	static const struct argp argp = {
 		options,  parse, NULL, "Add engines on this machine to a running cluster.",
 		children, NULL,	 NULL
 	};
 	static struct connection connection;
-	struct engines o = { .engines = ENGINE_OPTIONS_INIT };
+	struct engines o = { .engines = ENGINE_OPTIONS_INIT, .stay = STAY_OPTIONS_INIT };
 	struct xc_error err = XC_ERROR_INIT;
 	char path[CLUSTER_PATH_MAX], file[CLUSTER_PATH_MAX + 2] = "";
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	engine_options_complete(&o.engines);
 	/* A path without '/' would be an id. */
 	if (o.connection)
 		snprintf(file, sizeof file, "%s%.4095s", strchr(o.connection, '/') ? "" : "./",
 			 o.connection);
+	o.stay.cluster = o.connection ? file : o.cluster_id;
+	if (o.foreground || stay_is_rank(&o.stay))
+		return stay_here(&o.stay, &o.engines);
+	engine_options_complete(&o.engines);
 	if (connection_find(o.connection ? file : o.cluster_id, path, sizeof path, &err) < 0 ||
 	    connection_read(path, &connection, &err) < 0)
 		return fail(&err);
-	return o.foreground ? run_here(&o, path) : run_in_background(&o, &connection);
+	return run_in_background(&o, &connection);
 }

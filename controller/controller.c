@@ -95,6 +95,8 @@ static const struct route {
 	{ MSG_JOBS, on_jobs },
 	{ MSG_MANAGE, on_manage },
 	{ MSG_OUTPUT, on_output },
+	{ MSG_NOTE, on_note },
+	{ MSG_DRAIN, on_drain },
 };
 
 static const struct route *route_of(uint64_t type)

@@ -167,6 +167,7 @@ struct engine {
 	struct pinned *pinned;
 	bool is_waiting; /* on the list of engines with pinned items to send */
 	bool has_log;	 /* got the everywhere-log */
+	bool is_short;	 /* idle, as nothing that there is would end in its time */
 	double speed;	 /* 1: as the mean */
 	int64_t items_run;
 	int restarts;
@@ -185,6 +186,9 @@ struct agent {
 	pid_t pid;
 	uint64_t slots, first_engine, cores, store_limit, store_used;
 	uint64_t heard_ns;
+	uint64_t ends_ns;    /* when its time is up; 0: not known, or it was */
+	double drain_margin; /* s before: it drains */
+	bool is_draining;
 	struct agent *prev, *next;
 };
 
@@ -222,7 +226,7 @@ struct client {
 	bool in_ring;
 	double weight; /* of its share of the engines */
 	double pass;   /* work handed out to it, divided by its weight */
-	uint64_t roster_version, agents_version;
+	uint64_t roster_version, agents_version, note_version;
 	struct client *prev, *next;	      /* of all */
 	struct client *ring_prev, *ring_next; /* of those with runnable jobs */
 };
@@ -255,6 +259,14 @@ struct history {
 	uint64_t kept_bytes, kept_max; /* cost of those */
 };
 
+/* What a supervisor has said last. */
+struct note {
+	const struct client *from; /* borrowed; NULL: it is gone */
+	char text[1024];
+	char *details; /* owned; JSON, or NULL */
+	uint64_t coming, version;
+};
+
 struct state {
 	const struct controller_options *options;
 	struct connection connection;
@@ -277,6 +289,7 @@ struct state {
 	struct engine *waiting;
 	struct measure *measures;
 	struct everywhere *log;
+	struct note note;
 	struct parcel *spare_parcels;
 	struct slice *spare_slices;
 	uint64_t roster_version, agents_version;
@@ -331,6 +344,23 @@ struct engine *engine_at(struct state *state, const struct agent *agent, uint64_
 bool engine_has_future(const struct engine *engine);
 /* The end for good: no new slices, and what has not begun goes to others. */
 void engine_shut(struct state *state, struct engine *engine, uint64_t how);
+
+/* The end for pinned items that have not begun. */
+void engine_fail_pinned(struct state *state, struct engine *engine);
+/* May pinned items be handed to it from now on? */
+bool engine_takes_pinned(const struct engine *engine);
+
+/* drain.c: agents whose time is limited */
+int on_drain(struct state *state, struct peer *peer, struct message *m);
+void drain_tick(struct state *state, uint64_t now);
+/* How many items of the job the engine can be given so that they end in its time. */
+int64_t drain_room(const struct engine *engine, const struct job *job, uint64_t now);
+
+/* note.c: what the supervisor of a launcher has to say */
+int on_note(struct state *state, struct peer *peer, struct message *m);
+void note_forget(struct state *state, const struct client *client);
+/* To clients that do not know it. */
+void notes_send(struct state *state);
 
 /* control.c: orders of clients for engines */
 int on_signal(struct state *state, struct peer *peer, struct message *m);

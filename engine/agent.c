@@ -53,6 +53,9 @@ static int on_welcome(struct agent *agent, struct message *m)
 	agent->welcomed = true;
 	agent->first_engine = welcome.first_engine;
 	agent->heartbeat_timeout = welcome.heartbeat_timeout;
+	if (agent->options->welcomed)
+		*agent->options->welcomed = true;
+	drain_tell(agent);
 	log_line("starting %d engines, from number %llu", agent->options->n,
 		 (unsigned long long)agent->first_engine);
 	slots_start(agent);
@@ -296,6 +299,24 @@ static void on_controller_gone(struct source *source)
 	agent_stop(agent);
 }
 
+static void on_parent_gone(struct source *source)
+{
+	struct agent *agent = (struct agent *)((char *)source - offsetof(struct agent, parent));
+
+	epoll_ctl(agent->epoll, EPOLL_CTL_DEL, source->fd, NULL);
+	log_line("what has started this agent is gone: ending");
+	agent->stale = false;
+	agent_stop(agent);
+}
+
+static int watch_parent(struct agent *agent)
+{
+	if (agent->options->parent_fd <= 0)
+		return 0;
+	agent->parent = (struct source){ on_parent_gone, agent->options->parent_fd };
+	return agent_watch(agent, &agent->parent);
+}
+
 void agent_beat(struct agent *agent)
 {
 	agent->last_beat_ns = now_ns();
@@ -452,7 +473,8 @@ static int open_all(struct agent *agent, struct xc_error *err)
 	if (r < 0)
 		return r;
 	agent->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (agent->epoll < 0 || watch_signals(agent) < 0)
+	if (agent->epoll < 0 || watch_signals(agent) < 0 || watch_parent(agent) < 0 ||
+	    drain_open(agent) < 0)
 		return error_set(err, -errno, "cannot watch for events: %s", strerror(errno));
 	agent->controller =
 		(struct source){ on_controller_gone, pidfd_open(agent->connection.pid, 0) };

@@ -2,6 +2,7 @@
 #ifndef ENGINE_AGENT_H
 #define ENGINE_AGENT_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -14,6 +15,12 @@ struct agent_options {
 	bool bind;		/* engine i to the i-th usable core */
 	size_t store_limit;	/* bytes; 0: half of the host's memory */
 	double connect_timeout; /* seconds until the controller must answer; 0: 10 */
+	const cpu_set_t *masks; /* engine i is bound to masks[i % mask_count] */
+	int mask_count;		/* 0: none */
+	int parent_fd;		/* the agent ends when this can be read; 0: none */
+	int clock_fd;		/* lines with the Unix time at which this host's time ends; 0: none */
+	double drain;		/* seconds before that: it tells the controller */
+	bool *welcomed;		/* becomes true; NULL: not wanted */
 };
 
 /* Runs until the controller says stop or is gone, or SIGTERM or SIGINT comes.

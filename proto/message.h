@@ -103,6 +103,8 @@ enum role {
 #define FIELDS_RETIRE(F) F(u64, slot) F(u64, how)
 #define FIELDS_OUTPUT(F)                                                                           \
 	F(u64, slot) F(u64, epoch) F(u64, record) F(u64, slice) F(i64, item) F(i64, offset)
+#define FIELDS_NOTE(F)	F(str, text) F(u64, coming)
+#define FIELDS_DRAIN(F) F(f64, left) F(f64, margin)
 
 /* X(NAME, number, who may send it, raw frames after the header) */
 #define MESSAGES(X)                                                                                \
@@ -147,7 +149,9 @@ enum role {
 	X(SHUT, 39, ROLE_CLIENT, 1)                                                                \
 	X(KILL, 40, ROLE_CONTROLLER, 0)                                                            \
 	X(RETIRE, 41, ROLE_CONTROLLER, 0)                                                          \
-	X(OUTPUT, 42, ROLE_AGENT, 1)
+	X(OUTPUT, 42, ROLE_AGENT, 1)                                                               \
+	X(NOTE, 60, ROLE_CLIENT | ROLE_CONTROLLER, 1)                                              \
+	X(DRAIN, 61, ROLE_AGENT, 0)
 /* clang-format on */
 
 enum message_type {
@@ -228,7 +232,9 @@ typedef struct span field_bin;
 	X(SHUT, shut)                                                                              \
 	X(KILL, kill)                                                                              \
 	X(RETIRE, retire)                                                                          \
-	X(OUTPUT, output)
+	X(OUTPUT, output)                                                                          \
+	X(NOTE, note)                                                                              \
+	X(DRAIN, drain)
 
 MESSAGE_STRUCTS(MESSAGE_DECLARE)
 

@@ -31,6 +31,7 @@ static const struct {
 	{ MSG_ANSWER, ROLE_CLIENT },
 	{ MSG_KILL, ROLE_AGENT },
 	{ MSG_RETIRE, ROLE_AGENT },
+	{ MSG_NOTE, ROLE_CLIENT },
 };
 
 static unsigned receivers_of(uint64_t type)
