@@ -120,14 +120,15 @@ static int stay_alone(const struct stay_options *o, struct engine_options *engin
 static int lead(const struct stay_options *o, struct engine_options *engines, struct ranks *ranks)
 {
 	struct agent_options agent;
-	char text[256];
-	int parent;
+	char text[512];
+	int parent, used;
 
 	if (engines->n == 0)
 		engines->n = ranks->count;
 	ranks_take_cores(ranks);
 	engine_options_complete(engines);
-	ranks_text(ranks, text, sizeof text);
+	used = o->launch_info ? snprintf(text, sizeof text, "%s, ", o->launch_info) : 0;
+	ranks_text(ranks, text + used, sizeof text - (size_t)used);
 	log_line("%s: %d engines", text, engines->n);
 	fill(&agent, o, engines);
 	if (ranks_are_bound(ranks)) {

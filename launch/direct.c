@@ -58,7 +58,7 @@ static int run(struct launch_job *job, const char *command, const char *log, str
 	job->pidfd = (int)syscall(SYS_pidfd_open, job->pid, 0);
 	if (job->pidfd >= 0)
 		fcntl(job->pidfd, F_SETFD, FD_CLOEXEC);
-	snprintf(job->id, sizeof job->id, "%d", (int)job->pid);
+	snprintf(job->id, sizeof job->id, "%d", job->number);
 	job->state = LAUNCH_RUNNING;
 	return 0;
 }

@@ -4,6 +4,7 @@
 #define LAUNCH_LAUNCHER_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "launch/request.h"
@@ -81,6 +82,9 @@ int launch_cancel_all(struct launch *launch, struct xc_error *err);
  * or the command that would be run (*script is then empty). */
 int launch_render(const struct launch *launch, int number, int engines, struct text *script,
 		  struct text *command, struct xc_error *err);
+/* "slurm job #3": what agents of that job say of themselves, as the begin of it. */
+#define LAUNCH_INFO_SIZE 96
+char *launch_info(const struct launch *launch, int number, char info[LAUNCH_INFO_SIZE]);
 /* How many engines the i-th of so many jobs gets. */
 int launch_share(int engines, int jobs, int i);
 

@@ -43,11 +43,18 @@ static void add_number(struct text *command, const char *option, double value)
 	add_word(command, text);
 }
 
+char *launch_info(const struct launch *launch, int number, char info[LAUNCH_INFO_SIZE])
+{
+	snprintf(info, LAUNCH_INFO_SIZE, "%s job #%d", launch->template.name, number);
+	return info;
+}
+
 /* `xcluster engines` as it is to be run elsewhere. */
-static int make_command(struct text *command, const struct launch_request *request,
+static int make_command(struct text *command, const struct launch *launch, int number,
 			struct xc_error *err)
 {
-	char own[CLUSTER_PATH_MAX];
+	const struct launch_request *request = launch->request;
+	char own[CLUSTER_PATH_MAX], info[LAUNCH_INFO_SIZE];
 	ssize_t n = readlink("/proc/self/exe", own, sizeof own - 1);
 
 	if (n <= 0)
@@ -59,6 +66,8 @@ static int make_command(struct text *command, const struct launch_request *reque
 	add_word(command, "--connection");
 	add_word(command, request->connection);
 	add_number(command, "--wait-for-controller", 60);
+	add_word(command, "--launch-info");
+	add_word(command, launch_info(launch, number, info));
 	if (request->threads)
 		add_number(command, "--threads-per-engine", request->threads);
 	if (request->bind)
@@ -124,7 +133,7 @@ int places_fill(struct places *p, const struct launch *launch, int number, int e
 	add_text(p, "qos", request->qos);
 	add_times(p, request->walltime);
 	add_who(p);
-	if (make_command(&p->command, request, err) < 0)
+	if (make_command(&p->command, launch, number, err) < 0)
 		return -ENOMEM;
 	places_add(p, "command", p->command.data);
 	return 0;
