@@ -78,6 +78,10 @@ enum {
 	OPTION_STATE,
 	OPTION_SINCE,
 	OPTION_RUNNING,
+	OPTION_IP,
+	OPTION_PORT,
+	OPTION_LOCATION,
+	OPTION_REUSE,
 	OPTION_WAIT_FOR_CONTROLLER,
 	OPTION_ENDS_AT,
 	OPTION_WALLTIME,
@@ -136,6 +140,19 @@ struct engine_options {
 	{                                                                                          \
 		.timeout = 60                                                                      \
 	}
+
+/* What `start` and `controller` say about the network. */
+struct network_options {
+	char *ip;	/* with commas; owned; NULL: none */
+	char *location; /* the same */
+	int port_first, port_last;
+	bool reuse;
+};
+
+/* An argp child; its input is a struct network_options. */
+extern const struct argp network_options_argp;
+/* Ends the program if they do not go together. */
+void network_options_complete(struct argp_state *state, const struct network_options *options);
 
 /* An argp child; its input is a struct engine_options. */
 extern const struct argp engine_options_argp;

@@ -1,6 +1,8 @@
 /* controller.c: xcluster controller: the controller, in the foreground. */
 #include "controller/controller.h"
 
+#include <stdlib.h>
+
 #include "cmd/command.h"
 #include "proto/cluster_dir.h"
 #include "proto/job.h"
@@ -19,11 +21,23 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
+struct input {
+	struct controller_options options;
+	struct network_options network;
+};
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	struct controller_options *o = state->input;
+	struct input *input = state->input;
+	struct controller_options *o = &input->options;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &input->network;
+		return 0;
+	case ARGP_KEY_END:
+		network_options_complete(state, &input->network);
+		return 0;
 	case OPTION_CLUSTER_ID:
 		o->cluster_id = option_cluster_id(state, arg);
 		return 0;
@@ -52,22 +66,33 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int command_controller(int argc, char **argv)
 {
+	static const struct argp_child children[] = { { &network_options_argp, 0, NULL, 0 },
+						      { 0 } };
 	static const struct argp argp = {
 		options,
 		parse,
 		NULL,
 		"Run the controller of a cluster in the foreground; its log goes to stderr. "
 		"`xcluster start` does this and adds engines.",
-		NULL,
+		children,
 		NULL,
 		NULL
 	};
-	struct controller_options o = { .cluster_id = CLUSTER_DEFAULT_ID,
+	struct input o = { .options = { .cluster_id = CLUSTER_DEFAULT_ID,
 					.history = HISTORY_JOBS,
 					.lifeline_fd = -1,
-					.ready_fd = -1 };
+					.ready_fd = -1 } };
 	struct xc_error err = XC_ERROR_INIT;
+	int r;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	return controller_run(&o, &err) < 0 ? fail(&err) : STATUS_OK;
+	o.options.ip = o.network.ip;
+	o.options.location = o.network.location;
+	o.options.port_first = o.network.port_first;
+	o.options.port_last = o.network.port_last;
+	o.options.reuse = o.network.reuse;
+	r = controller_run(&o.options, &err);
+	free(o.network.ip);
+	free(o.network.location);
+	return r < 0 ? fail(&err) : STATUS_OK;
 }

@@ -2,6 +2,8 @@
 #ifndef CMD_LAUNCHED_H
 #define CMD_LAUNCHED_H
 
+#include <string.h>
+
 #include "cmd/command.h"
 #include "cmd/daemon.h"
 #include "launch/request.h"
@@ -25,9 +27,16 @@ static inline bool launcher_is_wanted(const struct launcher_options *o)
 	return o->request.launcher[0] || o->request.max > 0;
 }
 
+/* Are the engines of this machine, and the supervisor there for --min and --max? */
+static inline bool launcher_is_local(const struct launcher_options *o)
+{
+	return strcmp(o->request.launcher, "local") == 0;
+}
+
 /* Takes what engine options say; checks that all fits together. 0, or an exit status,
  * having said why. */
-int launcher_complete(struct launcher_options *o, struct engine_options *engines);
+int launcher_complete(struct launcher_options *o, struct engine_options *engines,
+		      struct network_options *network);
 
 /* --dry-run: prints the scripts and on stderr the commands; the exit status. */
 int launcher_dry_run(struct launcher_options *o, const char *id);

@@ -156,7 +156,8 @@ static int usage(const char *format, int a, int b)
 	return STATUS_USAGE;
 }
 
-int launcher_complete(struct launcher_options *o, struct engine_options *engines)
+int launcher_complete(struct launcher_options *o, struct engine_options *engines,
+		      struct network_options *network)
 {
 	struct launch_request *request = &o->request;
 
@@ -183,5 +184,7 @@ int launcher_complete(struct launcher_options *o, struct engine_options *engines
 	request->store_limit = engines->store_limit;
 	if (!request->launcher[0])
 		snprintf(request->launcher, sizeof request->launcher, "local");
+	else if (!network->ip && !(network->ip = strdup("*"))) /* they come from other hosts */
+		return STATUS_FAILED;
 	return STATUS_OK;
 }

@@ -175,7 +175,7 @@ static int remove_engines(struct scale *s, const struct census *census, struct x
 	if (!ids)
 		return error_set(err, -ENOMEM, "out of memory");
 	count = census_choose(census, count, -1, ids);
-	r = xc_direct(s->client, ids, count, &view, err);
+	r = xc_engines(s->client, ids, count, &view, err);
 	if (r == 0)
 		r = xc_engines_stop(view, XC_CANCEL_QUEUED, err);
 	free(ids);

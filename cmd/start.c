@@ -14,6 +14,7 @@
 #include "cmd/command.h"
 #include "cmd/daemon.h"
 #include "cmd/interrupt.h"
+#include "cmd/launched.h"
 #include "cmd/tail.h"
 #include "cmd/teardown.h"
 #include "proto/cluster_dir.h"
@@ -25,11 +26,14 @@
 #define CONTROLLER_TIMEOUT 30.0
 #define END_TIMEOUT	   4.0 /* an agent gives its engines 2 s */
 #define STOP_TIMEOUT	   10.0
+#define LAUNCHER_TIMEOUT   30.0 /* batch systems take their time to cancel */
 #define LOG_LINES	   5
 
 struct start {
 	const char *id;
 	struct engine_options engines;
+	struct network_options network;
+	struct launcher_options launcher;
 	double heartbeat_timeout;
 	int history;
 	size_t kept_bytes; /* 0: not given */
@@ -43,7 +47,7 @@ struct start {
 	int lifeline[2]; /* ours, unless it is the parent's */
 	int ready;	 /* the controller writes a byte */
 	int interrupt;	 /* readable once a signal has come */
-	struct daemon controller, agent;
+	struct daemon controller, agent, supervisor;
 };
 
 /* ---- Options ------------------------------------------------------------------ */
@@ -71,6 +75,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &s->engines;
+		state->child_inputs[1] = &s->network;
+		state->child_inputs[2] = &s->launcher;
+		return 0;
+	case ARGP_KEY_END:
+		network_options_complete(state, &s->network);
 		return 0;
 	case OPTION_CLUSTER_ID:
 		s->id = option_cluster_id(state, arg);
@@ -180,24 +189,21 @@ static void leave_place(struct start *s)
 	close(s->lock);
 }
 
+static int add_option(const char **argv, int argc, const char *name, const char *value)
+{
+	argv[argc++] = name;
+	argv[argc++] = value;
+	return argc;
+}
+
 static int start_controller(struct start *s)
 {
-	char lifeline[16], ready[16], heartbeat[32], history[16], kept[32], log[CLUSTER_PATH_MAX];
-	const char *argv[] = { "xcluster",
-			       "controller",
-			       "--cluster-id",
-			       s->id,
-			       "--lifeline",
-			       lifeline,
-			       "--ready-fd",
-			       ready,
-			       "--heartbeat-timeout",
-			       heartbeat,
-			       "--history",
-			       history,
-			       s->kept_bytes ? "--kept-limit" : NULL,
-			       kept,
-			       NULL };
+	char lifeline[16], ready[16], heartbeat[32], history[16], kept[32], ports[32];
+	char log[CLUSTER_PATH_MAX];
+	const char *argv[32] = { "xcluster",   "controller", "--cluster-id",	    s->id,
+				 "--lifeline", lifeline,     "--ready-fd",	    ready,
+				 "--history",  history,	     "--heartbeat-timeout", heartbeat };
+	int argc = 12;
 	struct xc_error err = XC_ERROR_INIT;
 	int pipe_fds[2], r;
 
@@ -213,6 +219,17 @@ static int start_controller(struct start *s)
 	snprintf(heartbeat, sizeof heartbeat, "%g", s->heartbeat_timeout);
 	snprintf(history, sizeof history, "%d", s->history);
 	snprintf(kept, sizeof kept, "%zu", s->kept_bytes);
+	snprintf(ports, sizeof ports, "%d-%d", s->network.port_first, s->network.port_last);
+	if (s->kept_bytes)
+		argc = add_option(argv, argc, "--kept-limit", kept);
+	if (s->network.ip)
+		argc = add_option(argv, argc, "--ip", s->network.ip);
+	if (s->network.location)
+		argc = add_option(argv, argc, "--location", s->network.location);
+	if (s->network.port_first)
+		argc = add_option(argv, argc, "--port", ports);
+	if (s->network.reuse)
+		argv[argc++] = "--reuse";
 	r = cluster_file(s->dir, log, sizeof log, CLUSTER_LOG);
 	if (r == 0)
 		r = daemon_start(&s->controller, argv, log,
@@ -278,6 +295,32 @@ static int start_engines(struct start *s)
 	return r < 0 ? STATUS_FAILED : STATUS_OK;
 }
 
+/* The launcher's supervisor; it brings the engines, unless they are of this machine. */
+static int start_launcher(struct start *s)
+{
+	struct xc_error err = XC_ERROR_INIT;
+	struct xc_client *client = NULL;
+	char path[CLUSTER_PATH_MAX];
+	int r;
+
+	if (!launcher_is_wanted(&s->launcher))
+		return start_engines(s);
+	if (launcher_is_local(&s->launcher) && (r = start_engines(s)) != STATUS_OK)
+		return r;
+	if (cluster_file(s->dir, path, sizeof path, CLUSTER_CONNECTION) < 0 ||
+	    connection_read(path, &s->connection, &err) < 0)
+		return fail(&err);
+	r = launcher_start(&s->launcher, s->id, s->dir, &s->supervisor, s->interrupt, &err);
+	if (r == 0 && !s->launcher.no_wait && !launcher_is_local(&s->launcher))
+		r = xc_open(&client, path, &err);
+	if (r == 0 && client)
+		r = launcher_await(&s->launcher, client, &s->supervisor, s->engines.timeout, &err);
+	xc_close(client);
+	if (r < 0 && r != -EINTR)
+		complain("%s", err.text);
+	return r < 0 ? STATUS_FAILED : STATUS_OK;
+}
+
 static void announce(const struct start *s)
 {
 	json_t *json;
@@ -305,6 +348,7 @@ static void undo(struct start *s)
 	struct xc_error err = XC_ERROR_INIT;
 	bool keep_logs = !interrupt_signal();
 
+	daemon_end(&s->supervisor, LAUNCHER_TIMEOUT);
 	daemon_end(&s->agent, END_TIMEOUT);
 	daemon_end(&s->controller, END_TIMEOUT);
 	if (holders_end(s->dir, 0, &err) < 0 || cluster_dir_remove(s->dir, keep_logs) < 0)
@@ -353,7 +397,7 @@ static int run(struct start *s)
 	if (r == STATUS_OK)
 		r = wait_for_controller(s);
 	if (r == STATUS_OK)
-		r = start_engines(s);
+		r = start_launcher(s);
 	if (r == STATUS_RUNNING)
 		return r;
 	if (r != STATUS_OK || interrupt_signal()) {
@@ -372,7 +416,10 @@ static int run(struct start *s)
 
 int command_start(int argc, char **argv)
 {
-	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 }, { 0 } };
+	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 },
+						      { &network_options_argp, 0, NULL, 0 },
+						      { &launcher_options_argp, 0, NULL, 0 },
+						      { 0 } };
 	static const struct argp argp = {
 		options,
 		parse,
@@ -391,10 +438,18 @@ int command_start(int argc, char **argv)
 				  .parent_lifeline = -1,
 				  .lifeline = { -1, -1 },
 				  .controller = DAEMON_INIT,
-				  .agent = DAEMON_INIT };
+				  .agent = DAEMON_INIT,
+				  .supervisor = DAEMON_INIT,
+				  .launcher = LAUNCHER_OPTIONS_INIT };
+	int r;
 
 	s.begin = now_seconds();
 	argp_parse(&argp, argc, argv, 0, NULL, &s);
+	r = launcher_complete(&s.launcher, &s.engines, &s.network);
+	if (r != STATUS_OK)
+		return r;
+	if (s.launcher.dry_run)
+		return launcher_dry_run(&s.launcher, s.id);
 	engine_options_complete(&s.engines);
 	signal(SIGPIPE, SIG_IGN); /* the lifeline's other end may be gone */
 	s.interrupt = interrupt_catch();

@@ -21,7 +21,8 @@
 static int name_connection(struct launch_request *request, const char *dir, struct xc_error *err)
 {
 	if (cluster_file(dir, request->connection, sizeof request->connection,
-			 CLUSTER_CONNECTION) < 0)
+			 strcmp(request->launcher, "local") ? CLUSTER_ENGINES
+							    : CLUSTER_CONNECTION) < 0)
 		return error_set(err, -ENAMETOOLONG, "%s: the path is too long", dir);
 	return 0;
 }

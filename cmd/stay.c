@@ -101,6 +101,7 @@ static void fill(struct agent_options *agent, const struct stay_options *o,
 					 .bind = engines->bind,
 					 .store_limit = engines->store_limit,
 					 .clock_fd = fd > 0 ? fd : 0,
+					 .launch_info = o->launch_info,
 					 .drain = o->drain };
 	if (fd < 0)
 		log_line("cannot tell when the time of this host ends: %s", strerror(-fd));
@@ -131,6 +132,7 @@ static int lead(const struct stay_options *o, struct engine_options *engines, st
 	ranks_text(ranks, text + used, sizeof text - (size_t)used);
 	log_line("%s: %d engines", text, engines->n);
 	fill(&agent, o, engines);
+	agent.launch_info = text;
 	if (ranks_are_bound(ranks)) {
 		agent.masks = ranks->cores;
 		agent.mask_count = ranks->count;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/launched.h"
 #include "cmd/query.h"
 #include "proto/cluster_dir.h"
 #include "proto/error.h"
@@ -88,6 +89,9 @@ int teardown(const char *dir, double timeout, bool keep_logs, struct xc_error *e
 	/* Agents that have joined meanwhile. */
 	if (r == 0)
 		r = holders_end(dir, 0, err);
+	if (r < 0)
+		return r;
+	r = launcher_leftover(dir, err);
 	if (r < 0)
 		return r;
 	r = cluster_dir_remove(dir, keep_logs);

@@ -117,7 +117,7 @@ int on_hello_client(struct state *state, struct peer *peer, struct message *m)
 			return peer_refuse(state, peer, -ENOMEM, "the controller is out of memory");
 		client->peer = peer;
 		client->weight = 1;
-		client->pid = pid;
+		client->pid = pid ? pid : (pid_t)hello.pid;
 		client->pidfd = (struct source){ on_client_death, -1 };
 		memcpy(client->session, hello.session.data, SESSION_SIZE);
 		span_copy(client->host, sizeof client->host, hello.host);

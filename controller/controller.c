@@ -117,7 +117,7 @@ static struct peer *peer_of(struct state *state, zmq_msg_t *route)
 	return peer;
 }
 
-static struct peer *peer_new(struct state *state, zmq_msg_t *route)
+static struct peer *peer_new(struct state *state, zmq_msg_t *route, bool is_remote)
 {
 	struct peer *peer = calloc(1, sizeof *peer);
 
@@ -125,6 +125,7 @@ static struct peer *peer_new(struct state *state, zmq_msg_t *route)
 		return NULL;
 	memcpy(peer->route, zmq_msg_data(route), ROUTE_SIZE);
 	peer->role = ROLE_NEW;
+	peer->is_remote = is_remote;
 	HASH_ADD(hh, state->peers, route, ROUTE_SIZE, peer);
 	return peer;
 }
@@ -162,9 +163,26 @@ static void on_unknown(struct state *state, struct message *m)
 		SEND_SIMPLE(state->router, zmq_msg_data(&m->route), stale, .id = 0);
 }
 
+/* May the key that the connection has shown send this? Looked at in each message, as the
+ * owner of another key might take a routing id over. */
+static bool is_allowed(const struct message *m, const char *role, const struct peer *peer)
+{
+	if (peer && peer->is_remote != (role != NULL))
+		return false;
+	return !role || (message_info(m->type)->senders & certificates_roles(role) &&
+			 (!peer || peer->role & certificates_roles(role)));
+}
+
+/* Hellos are all from new peers, but only one fits a key. */
+static bool is_hello_of(uint64_t type, const char *role)
+{
+	return !role || (type == MSG_HELLO_CLIENT) == (strcmp(role, "client") == 0);
+}
+
 static void dispatch(struct state *state, struct message *m)
 {
 	const struct route *route = route_of(m->type);
+	const char *role;
 	struct peer *peer;
 	int r;
 
@@ -174,12 +192,18 @@ static void dispatch(struct state *state, struct message *m)
 		return;
 	}
 	peer = peer_of(state, &m->route);
+	role = state->has_network ? zmq_msg_gets(&m->header, CERTIFICATE_ROLE) : NULL;
+	if (!is_allowed(m, role, peer) || (is_hello(m->type) && !is_hello_of(m->type, role))) {
+		log_ignored(state, "%s from a connection with the key of a %s",
+			    message_info(m->type)->name, role ? role : "local peer");
+		return;
+	}
 	if (!peer) {
 		if (!is_hello(m->type)) {
 			on_unknown(state, m);
 			return;
 		}
-		peer = peer_new(state, &m->route);
+		peer = peer_new(state, &m->route, role != NULL);
 		if (!peer)
 			return;
 	}
@@ -344,57 +368,6 @@ static int watch_signals(struct state *state)
 	return state->signals.fd < 0 ? -errno : state_watch(state, &state->signals);
 }
 
-static int bind_router(struct state *state, struct xc_error *err)
-{
-	int none = 0, yes = 1, linger = 200;
-	int64_t largest = INT64_C(1) << 38; /* or garbage would have libzmq allocate any size */
-	mode_t mask;
-	int r;
-
-	state->context = zmq_ctx_new();
-	state->router = state->context ? zmq_socket(state->context, ZMQ_ROUTER) : NULL;
-	if (!state->router)
-		return error_set(err, -errno, "cannot make a socket: %s", zmq_strerror(errno));
-	zmq_setsockopt(state->router, ZMQ_SNDHWM, &none, sizeof none);
-	zmq_setsockopt(state->router, ZMQ_RCVHWM, &none, sizeof none);
-	zmq_setsockopt(state->router, ZMQ_LINGER, &linger, sizeof linger);
-	zmq_setsockopt(state->router, ZMQ_MAXMSGSIZE, &largest, sizeof largest);
-	zmq_setsockopt(state->router, ZMQ_ROUTER_MANDATORY, &yes, sizeof yes);
-	zmq_setsockopt(state->router, ZMQ_ROUTER_HANDOVER, &yes, sizeof yes);
-	unlink(state->connection.endpoint + strlen("ipc://"));
-	mask = umask(0177);
-	r = zmq_bind(state->router, state->connection.endpoint);
-	umask(mask);
-	if (r < 0)
-		return error_set(err, -errno, "cannot listen on %s: %s", state->connection.endpoint,
-				 zmq_strerror(errno));
-	return 0;
-}
-
-static int fill_connection(struct state *state, struct xc_error *err)
-{
-	struct connection *c = &state->connection;
-	const char *id = state->options->cluster_id;
-	char socket[PATH_MAX];
-	int r = cluster_dir_create(id, c->dir, sizeof c->dir, err);
-
-	if (r < 0)
-		return r;
-	r = snprintf(socket, sizeof socket, "%s/controller.sock", c->dir);
-	if (r >= 107)
-		return error_set(err, -ENAMETOOLONG,
-				 "the path of the controller's socket is too long: %s; set "
-				 "XCLUSTER_DIR to a shorter folder",
-				 socket);
-	snprintf(c->id, sizeof c->id, "%s", id);
-	snprintf(c->version, sizeof c->version, "%s", XC_VERSION);
-	gethostname(c->host, sizeof c->host - 1);
-	snprintf(c->endpoint, sizeof c->endpoint, "ipc://%.110s", socket);
-	snprintf(c->path, sizeof c->path, "%.4000s/connection.json", c->dir);
-	c->pid = getpid();
-	return 0;
-}
-
 static int take_lock(struct state *state, struct xc_error *err)
 {
 	char path[PATH_MAX];
@@ -412,7 +385,7 @@ static int take_lock(struct state *state, struct xc_error *err)
 static int open_all(struct state *state, struct xc_error *err)
 {
 	struct rlimit limit;
-	int r = fill_connection(state, err);
+	int r = listen_name(state, err);
 
 	if (r == 0)
 		r = take_lock(state, err);
@@ -425,7 +398,7 @@ static int open_all(struct state *state, struct xc_error *err)
 	state->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (state->epoll < 0 || watch_signals(state) < 0)
 		return error_set(err, -errno, "cannot watch for events: %s", strerror(errno));
-	r = bind_router(state, err);
+	r = listen_start(state, err);
 	if (r < 0)
 		return r;
 	if (state->options->lifeline_fd >= 0) {
@@ -435,7 +408,7 @@ static int open_all(struct state *state, struct xc_error *err)
 		if (r < 0)
 			return error_set(err, r, "cannot watch the lifeline: %s", strerror(-r));
 	}
-	r = connection_write(state->connection.path, &state->connection, err);
+	r = listen_announce(state, err);
 	if (r == 0 && state->options->ready_fd >= 0) {
 		if (write(state->options->ready_fd, "1", 1) < 0)
 			log_line("nobody waits for this controller to be ready");
@@ -469,17 +442,11 @@ static void close_all(struct state *state)
 {
 	everywhere_free(state);
 	peers_free(state);
-	if (state->router)
-		zmq_close(state->router);
-	if (state->context)
-		zmq_ctx_term(state->context);
+	listen_end(state);
 	free_spares(state);
-	if (state->lock >= 0) { /* else the files are another controller's */
-		unlink(state->connection.path);
-		if (state->router)
-			unlink(state->connection.endpoint + strlen("ipc://"));
-		/* The lock goes with the process: until then the cluster is not over. */
-	}
+	if (state->lock >= 0) /* else the files are another controller's */
+		listen_forget(state);
+	/* The lock goes with the process: until then the cluster is not over. */
 	if (state->signals.fd >= 0)
 		close(state->signals.fd);
 	if (state->lifeline.fd >= 0)

@@ -2,6 +2,8 @@
 #ifndef CONTROLLER_CONTROLLER_H
 #define CONTROLLER_CONTROLLER_H
 
+#include <stdbool.h>
+
 #include "xcluster.h"
 
 struct controller_options {
@@ -9,8 +11,12 @@ struct controller_options {
 	double heartbeat_timeout; /* seconds; 0: 5 */
 	int history;		  /* jobs that are known after their end */
 	size_t kept_bytes;	  /* limit of what jobs that are to be kept leave; 0: 1 GiB */
-	int lifeline_fd;	  /* end of file: end the cluster; a byte: forget it; -1: none */
-	int ready_fd;		  /* gets one byte and is closed when all is ready; -1: none */
+	const char *ip;	      /* where to listen: ADDR, IFACE or *, with commas; NULL: nowhere */
+	const char *location; /* NAME[:PORT], with commas, that others dial; NULL: by `ip` */
+	int port_first, port_last; /* the first of these that is free; 0: the system chooses */
+	bool reuse;		   /* keep keys and port, or use those that were kept */
+	int lifeline_fd;	   /* end of file: end the cluster; a byte: forget it; -1: none */
+	int ready_fd;		   /* gets one byte and is closed when all is ready; -1: none */
 };
 
 /* Makes the cluster directory and its connection file, serves until told to

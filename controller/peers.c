@@ -19,19 +19,30 @@ int peer_refuse(struct state *state, struct peer *peer, int code, const char *te
 	return SEND_PEER(state, peer, refused, .code = code, .text = span_of(text));
 }
 
-/* Process at the other end of the unix connection that brought the message; 0 if
- * that cannot be told. */
-static pid_t pid_of(struct message *m, bool *is_foreign)
+/* Where a message comes from. */
+enum origin {
+	ORIGIN_GONE,	/* its connection is closed already */
+	ORIGIN_OURS,	/* a unix connection of this user */
+	ORIGIN_FOREIGN, /* of another user */
+	ORIGIN_NETWORK,
+};
+
+static enum origin origin_of(struct message *m, pid_t *pid)
 {
 	struct ucred credentials;
-	socklen_t size = sizeof credentials;
-	int fd = zmq_msg_get(&m->header, ZMQ_SRCFD);
+	socklen_t size = sizeof(int);
+	int fd = zmq_msg_get(&m->header, ZMQ_SRCFD), domain;
 
-	*is_foreign = false;
-	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
-		return 0;
-	*is_foreign = credentials.uid != geteuid();
-	return credentials.pid;
+	*pid = 0;
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0)
+		return ORIGIN_GONE;
+	if (domain != AF_UNIX)
+		return ORIGIN_NETWORK;
+	size = sizeof credentials;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) < 0)
+		return ORIGIN_GONE;
+	*pid = credentials.pid;
+	return credentials.uid == geteuid() ? ORIGIN_OURS : ORIGIN_FOREIGN;
 }
 
 void source_unwatch(struct state *state, struct source *source)
@@ -62,12 +73,12 @@ int peer_check_hello(struct state *state, struct peer *peer, struct message *m, 
 		     struct span session, pid_t *pid)
 {
 	char text[200];
-	bool is_foreign;
+	enum origin origin = origin_of(m, pid);
 
-	*pid = pid_of(m, &is_foreign);
-	if (*pid == 0)
-		return -1; /* it has closed the connection already */
-	if (is_foreign)
+	/* N.B. descriptors are used again: what came with a key came over the network. */
+	if (origin == ORIGIN_GONE || (origin == ORIGIN_NETWORK) != peer->is_remote)
+		return -1;
+	if (origin == ORIGIN_FOREIGN)
 		return peer_refuse(state, peer, -EACCES, "the connection comes from another user") -
 		       1;
 	if (protocol != PROTOCOL_VERSION) {
@@ -276,7 +287,7 @@ int on_hello_engine(struct state *state, struct peer *peer, struct message *m)
 	peer->is.engine = engine;
 	engine->next_peer = peer;
 	engine->next_epoch = hello.epoch;
-	engine->next_pid = pid;
+	engine->next_pid = pid ? pid : (pid_t)hello.pid;
 	engine->next_started = hello.started;
 	if (!engine->peer) /* else the agent's word on its predecessor is on its way */
 		engine_up(state, engine);
@@ -328,7 +339,7 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 		return peer_refuse(state, peer, -ENOMEM, "the controller is out of memory");
 	agent->peer = peer;
 	agent->pidfd = (struct source){ on_agent_death, -1 };
-	agent->pid = pid;
+	agent->pid = pid ? pid : (pid_t)hello.pid;
 	agent->slots = hello.slots;
 	agent->cores = hello.cores;
 	agent->store_limit = hello.store_limit;
@@ -337,6 +348,8 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	span_copy(agent->host, sizeof agent->host, hello.host);
 	span_copy(agent->store, sizeof agent->store, hello.store);
 	span_copy(agent->log, sizeof agent->log, hello.log);
+	span_copy(agent->launch, sizeof agent->launch, hello.launch);
+	text_trim(agent->launch);
 	if (engines_add(state, agent) < 0) {
 		free(agent);
 		return peer_refuse(state, peer, -ENOMEM, "the controller is out of memory");

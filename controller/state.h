@@ -7,6 +7,7 @@
 #include <sys/types.h>
 #include <uthash.h>
 
+#include "controller/certificates.h"
 #include "controller/controller.h"
 #include "controller/intervals.h"
 #include "libcluster/wire.h"
@@ -35,6 +36,7 @@ struct source {
 struct peer {
 	unsigned char route[ROUTE_SIZE];
 	enum role role;
+	bool is_remote; /* came over the network, with a key */
 	union {
 		struct client *client;
 		struct agent *agent;
@@ -182,7 +184,7 @@ struct agent {
 	struct peer *peer;
 	unsigned char session[SESSION_SIZE];
 	int index;
-	char host[256], store[PATH_MAX], log[PATH_MAX];
+	char host[256], store[PATH_MAX], log[PATH_MAX], launch[256];
 	pid_t pid;
 	uint64_t slots, first_engine, cores, store_limit, store_used;
 	uint64_t heard_ns;
@@ -269,7 +271,9 @@ struct note {
 
 struct state {
 	const struct controller_options *options;
-	struct connection connection;
+	struct connection connection;	  /* as clients are told */
+	struct certificates certificates; /* of what listens on the network */
+	bool has_network;
 	unsigned char session[SESSION_SIZE];
 	double heartbeat_timeout;
 	void *context, *router;
@@ -313,6 +317,16 @@ struct state {
 int state_watch(struct state *state, struct source *source);
 void state_stop(struct state *state, const char *why);
 
+/* listen.c: the socket, and the files that tell of it */
+/* Fills in where the cluster is. */
+int listen_name(struct state *state, struct xc_error *err);
+int listen_start(struct state *state, struct xc_error *err);
+/* Writes the connection files. */
+int listen_announce(struct state *state, struct xc_error *err);
+/* Closes the socket; removes the files. */
+void listen_end(struct state *state);
+void listen_forget(struct state *state);
+
 /* clients.c: clients: coming and going */
 int on_hello_client(struct state *state, struct peer *peer, struct message *m);
 void client_remove(struct state *state, struct client *client);
@@ -327,7 +341,8 @@ int on_hello_engine(struct state *state, struct peer *peer, struct message *m);
 int on_bye(struct state *state, struct peer *peer, struct message *m);
 int on_beat(struct state *state, struct peer *peer, struct message *m);
 int on_down(struct state *state, struct peer *peer, struct message *m);
-/* Is a hello as it must be? Else REFUSED is sent, or it needs no answer: negative. */
+/* Is a hello as it must be? Else REFUSED is sent, or it needs no answer: negative. `pid`:
+ * of the process as the unix connection tells it; 0 of one on another host. */
 int peer_check_hello(struct state *state, struct peer *peer, struct message *m, uint64_t protocol,
 		     struct span session, pid_t *pid);
 int peer_refuse(struct state *state, struct peer *peer, int code, const char *text);

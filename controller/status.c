@@ -132,14 +132,15 @@ static json_t *agents_json(const struct state *state)
 	struct agent *agent;
 
 	DL_FOREACH (state->agents, agent) {
-		json_array_append_new(list, json_pack("{s:i,s:o,s:i,s:I,s:I,s:I,s:o,s:o}", "id",
+		json_array_append_new(list, json_pack("{s:i,s:o,s:i,s:I,s:I,s:I,s:o,s:o,s:o}", "id",
 						      agent->index, "host", text_json(agent->host),
 						      "pid", (int)agent->pid, "engines",
 						      (json_int_t)agent->slots, "store_used",
 						      (json_int_t)agent->store_used, "store_limit",
 						      (json_int_t)agent->store_limit, "log",
 						      text_json(agent->log), "ends_in",
-						      ends_json(agent)));
+						      ends_json(agent), "launch",
+						      text_json(agent->launch)));
 	}
 	return list;
 }

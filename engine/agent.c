@@ -23,6 +23,7 @@
 #define TICK_MS		 100
 #define STOP_LIMIT_NS	 UINT64_C(2000000000)
 #define GRACE_NS	 UINT64_C(1000000000)
+#define BYE_LINGER_MS	 1000
 #define DESCRIPTOR_FLOOR 10 /* ours stay above those that engines get */
 
 int agent_watch(struct agent *agent, struct source *source)
@@ -382,42 +383,24 @@ static int say_hello(struct agent *agent)
 			   .store = span_of(agent->store_path), .store_limit = agent->store.limit,
 			   .machine = span_of(host.machine),
 			   .libc = span_of(gnu_get_libc_version()),
-			   .log = span_of(agent->log_path));
+			   .log = span_of(agent->log_path),
+			   .launch = span_of(agent->options->launch_info ?
+						     agent->options->launch_info :
+						     ""));
 }
 
 static int dial(struct agent *agent, struct xc_error *err)
 {
 	unsigned char route[ROUTE_SIZE];
-	int none = 0, linger = 1000;
+	double limit = agent->options->connect_timeout > 0 ? agent->options->connect_timeout
+							   : DIAL_LIMIT_S;
+	int r;
 
 	randombytes_buf(agent->session, sizeof agent->session);
 	route_make(route, 'a', agent->session);
-	agent->dealer = zmq_socket(agent->context, ZMQ_DEALER);
-	if (!agent->dealer)
-		return error_set(err, -errno, "cannot make a socket: %s", zmq_strerror(errno));
-	zmq_setsockopt(agent->dealer, ZMQ_ROUTING_ID, route, sizeof route);
-	zmq_setsockopt(agent->dealer, ZMQ_SNDHWM, &none, sizeof none);
-	zmq_setsockopt(agent->dealer, ZMQ_RCVHWM, &none, sizeof none);
-	zmq_setsockopt(agent->dealer, ZMQ_LINGER, &linger, sizeof linger);
-	if (zmq_connect(agent->dealer, agent->connection.endpoint) < 0)
-		return error_set(err, -errno, "cannot reach the controller at %s: %s",
-				 agent->connection.endpoint, zmq_strerror(errno));
-	return say_hello(agent);
-}
-
-static int take_lock(struct agent *agent, struct xc_error *err)
-{
-	const char *dir = agent->connection.dir;
-
-	for (int k = 0; k < 10000; k++) {
-		snprintf(agent->lock_path, PATH_MAX, "%.4000s/agent-%d.lock", dir, k);
-		snprintf(agent->store_path, PATH_MAX, "%.4000s/agent-%d.sock", dir, k);
-		snprintf(agent->log_path, PATH_MAX, "%.4000s/agent-%d.log", dir, k);
-		agent->lock = cluster_lock_take(agent->lock_path, err);
-		if (agent->lock != -EAGAIN)
-			return agent->lock < 0 ? agent->lock : 0;
-	}
-	return error_set(err, -EMFILE, "too many agents in %s", dir);
+	r = dial_controller(&agent->dial, agent->context, &agent->connection, route, limit, err);
+	agent->dealer = agent->dial.socket;
+	return r < 0 ? r : say_hello(agent);
 }
 
 static int watch_signals(struct agent *agent)
@@ -463,24 +446,81 @@ static void raise_descriptor_limit(void)
 	}
 }
 
-static int open_all(struct agent *agent, struct xc_error *err)
+/* Tasks that open a cluster get their own. On another host they need the file that lets
+ * clients in: it is there if the directory is shared. */
+static void own_environment(const struct agent *agent)
 {
-	int r = connection_read(agent->options->connection_path, &agent->connection, err);
+	char path[PATH_MAX];
 
+	unsetenv("XCLUSTER");
+	if (cluster_file(agent->connection.dir, path, sizeof path, CLUSTER_CONNECTION) == 0 &&
+	    access(path, R_OK) == 0)
+		setenv("XCLUSTER_CONNECTION", path, 1);
+	else
+		unsetenv("XCLUSTER_CONNECTION");
+}
+
+/* The file that lets engines in, beside the one that lets clients in. */
+static int read_beside(struct agent *agent)
+{
+	char path[PATH_MAX];
+	const char *slash = strrchr(agent->connection.path, '/');
+
+	snprintf(path, sizeof path, "%.*s" CLUSTER_ENGINES,
+		 slash ? (int)(slash + 1 - agent->connection.path) : 0, agent->connection.path);
+	return connection_read(path, &agent->connection, NULL);
+}
+
+static int read_connection(struct agent *agent, struct xc_error *err)
+{
+	const struct agent_options *o = agent->options;
+	int r = 0;
+
+	if (o->connection)
+		agent->connection = *o->connection;
+	else
+		r = connection_read(o->connection_path, &agent->connection, err);
 	if (r < 0)
 		return r;
-	r = take_lock(agent, err);
-	if (r < 0)
-		return r;
-	agent->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (agent->epoll < 0 || watch_signals(agent) < 0 || watch_parent(agent) < 0 ||
-	    drain_open(agent) < 0)
-		return error_set(err, -errno, "cannot watch for events: %s", strerror(errno));
+	agent->is_remote = !dial_is_local(&agent->connection);
+	if (agent->is_remote && agent->connection.role != CONNECTION_ENGINE &&
+	    read_beside(agent) < 0)
+		return error_set(err, -EACCES,
+				 "%s lets clients in, not engines: use the " CLUSTER_ENGINES
+				 " that is beside it",
+				 agent->connection.path);
+	return 0;
+}
+
+/* On its host the end of its process is an event. */
+static int watch_controller(struct agent *agent, struct xc_error *err)
+{
+	if (agent->is_remote)
+		return 0;
 	agent->controller =
 		(struct source){ on_controller_gone, pidfd_open(agent->connection.pid, 0) };
 	if (agent->controller.fd < 0 || agent_watch(agent, &agent->controller) < 0)
 		return error_set(err, XC_ENOCLUSTER, "the controller (pid %d) is not running",
 				 agent->connection.pid);
+	return 0;
+}
+
+static int open_all(struct agent *agent, struct xc_error *err)
+{
+	int r = read_connection(agent, err);
+
+	if (r == 0)
+		r = place_take(agent, err);
+	if (r < 0)
+		return r;
+	own_environment(agent);
+	agent->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (agent->epoll < 0 || watch_signals(agent) < 0 || watch_parent(agent) < 0 ||
+	    drain_open(agent) < 0)
+		return error_set(err, -errno, "cannot watch for events: %s", strerror(errno));
+	r = watch_controller(agent, err);
+	if (r < 0)
+		return r;
 	r = service_listen(agent, err);
 	if (r < 0)
 		return r;
@@ -494,7 +534,7 @@ static void close_all(struct agent *agent)
 {
 	if (agent->dealer) {
 		SEND_SIMPLE(agent->dealer, NULL, bye, .id = 0);
-		zmq_close(agent->dealer);
+		dial_close(&agent->dial, BYE_LINGER_MS);
 	}
 	slots_destroy(agent);
 	service_fini(agent);
@@ -502,9 +542,7 @@ static void close_all(struct agent *agent)
 	peers_clear(agent);
 	if (agent->context)
 		zmq_ctx_term(agent->context);
-	if (agent->lock >= 0) {
-		unlink(agent->lock_path); /* the lock itself goes with the process */
-	}
+	place_leave(agent);
 	for (int *fd = (int[]){ agent->signals.fd, agent->controller.fd, agent->epoll, -2 };
 	     *fd != -2; fd++)
 		if (*fd >= 0)
@@ -514,27 +552,14 @@ static void close_all(struct agent *agent)
 /* After STALE: the old engines have ended; nothing of them counts any more. */
 static int begin_anew(struct agent *agent, struct xc_error *err)
 {
-	int linger = 0;
-
 	agent->stale = agent->stopping = agent->welcomed = false;
 	agent->beats_sent = agent->beats_heard = 0;
 	slots_destroy(agent);
-	zmq_setsockopt(agent->dealer, ZMQ_LINGER, &linger, sizeof linger);
-	zmq_close(agent->dealer);
+	dial_close(&agent->dial, 0);
 	agent->dealer = NULL;
 	if (slots_create(agent) < 0)
 		return error_set(err, -ENOMEM, "out of memory");
 	return dial(agent, err);
-}
-
-/* Tasks that open a cluster get their own. */
-static void own_environment(const struct agent_options *options)
-{
-	char path[PATH_MAX];
-
-	unsetenv("XCLUSTER");
-	setenv("XCLUSTER_CONNECTION",
-	       realpath(options->connection_path, path) ? path : options->connection_path, 1);
 }
 
 int agent_run(const struct agent_options *options, struct xc_error *err)
@@ -552,7 +577,6 @@ int agent_run(const struct agent_options *options, struct xc_error *err)
 	if (sodium_init() < 0)
 		return error_set(err, -EIO, "libsodium cannot be used");
 	log_open("agent");
-	own_environment(options);
 	reserve_descriptors();
 	raise_descriptor_limit();
 	store_init(&agent.store,

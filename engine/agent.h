@@ -6,21 +6,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "proto/connection.h"
 #include "xcluster.h"
 
 struct agent_options {
-	const char *connection_path;
-	int n;			/* engines */
-	int threads_per_engine; /* 0: leave the environment as it is */
-	bool bind;		/* engine i to the i-th usable core */
-	size_t store_limit;	/* bytes; 0: half of the host's memory */
-	double connect_timeout; /* seconds until the controller must answer; 0: 10 */
+	const struct connection *connection; /* to the cluster, or NULL: */
+	const char *connection_path;	     /* file of it */
+	int n;				     /* engines */
+	int threads_per_engine;		     /* 0: leave the environment as it is */
+	bool bind;			     /* engine i to the i-th usable core */
+	size_t store_limit;		     /* bytes; 0: half of the host's memory */
+	double connect_timeout; /* for the search of an address of the controller that answers; 0:
+				   10 s */
 	const cpu_set_t *masks; /* engine i is bound to masks[i % mask_count] */
 	int mask_count;		/* 0: none */
 	int parent_fd;		/* the agent ends when this can be read; 0: none */
 	int clock_fd;		/* lines with the Unix time at which this host's time ends; 0: none */
 	double drain;		/* seconds before that: it tells the controller */
 	bool *welcomed;		/* becomes true; NULL: not wanted */
+	const char *launch_info; /* how it was started, for people; NULL: nothing is said */
 };
 
 /* Runs until the controller says stop or is gone, or SIGTERM or SIGINT comes.

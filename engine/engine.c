@@ -119,28 +119,38 @@ static int loop(struct engine *e)
 	return 0;
 }
 
-static int dial(struct engine *e, const char *endpoint, const void *agent, struct xc_error *err)
+static int dial(struct engine *e, const char *endpoint, const struct connection *keys,
+		const void *agent, struct xc_error *err)
 {
 	unsigned char session[SESSION_SIZE], route[ROUTE_SIZE];
-	int none = 0, linger = 0;
+	int r;
 
 	randombytes_buf(session, sizeof session);
 	route_make(route, 'e', session);
 	e->context = zmq_ctx_new();
-	e->dealer = e->context ? zmq_socket(e->context, ZMQ_DEALER) : NULL;
-	if (!e->dealer)
-		return error_set(err, -errno, "cannot make a socket: %s", zmq_strerror(errno));
-	zmq_setsockopt(e->dealer, ZMQ_ROUTING_ID, route, sizeof route);
-	zmq_setsockopt(e->dealer, ZMQ_SNDHWM, &none, sizeof none);
-	zmq_setsockopt(e->dealer, ZMQ_RCVHWM, &none, sizeof none);
-	zmq_setsockopt(e->dealer, ZMQ_LINGER, &linger, sizeof linger);
-	if (zmq_connect(e->dealer, endpoint) < 0)
-		return error_set(err, -errno, "cannot reach the controller at %s: %s", endpoint,
-				 zmq_strerror(errno));
+	r = dial_endpoint(&e->dial, e->context, keys, endpoint, route, err);
+	e->dealer = e->dial.socket;
+	if (r < 0)
+		return r;
 	return SEND_SIMPLE(e->dealer, NULL, hello_engine, .protocol = PROTOCOL_VERSION,
 			   .session = { session, SESSION_SIZE }, .agent = { agent, SESSION_SIZE },
 			   .slot = e->slot, .epoch = e->epoch, .pid = getpid(),
 			   .started = e->started);
+}
+
+/* For the network; empty for a unix socket. */
+static int take_keys(struct connection *connection, struct span keys)
+{
+	struct reader r;
+
+	if (keys.size == 0)
+		return 0;
+	reader_init(&r, keys.data, keys.size);
+	connection->heartbeat_timeout = get_f64(&r);
+	span_copy(connection->server_key, CONNECTION_KEY_SIZE, get_str(&r));
+	span_copy(connection->public_key, CONNECTION_KEY_SIZE, get_str(&r));
+	span_copy(connection->secret_key, CONNECTION_KEY_SIZE, get_str(&r));
+	return reader_is_done(&r) ? 0 : XC_EPROTO;
 }
 
 static int map_shared(struct engine *e, struct xc_error *err)
@@ -167,6 +177,7 @@ static int configure(struct engine *e, struct xc_error *err)
 	struct channel_packet request = { .code = OP_CONFIG, .fd = -1 }, reply;
 	unsigned char agent[SESSION_SIZE];
 	char buffer[CHANNEL_MAX], endpoint[512], slot[32];
+	struct connection keys = { .heartbeat_timeout = 5 };
 	int r;
 
 	signals_catch(e);
@@ -174,7 +185,7 @@ static int configure(struct engine *e, struct xc_error *err)
 
 	if (r < 0)
 		return r;
-	if (reply.object.size != SESSION_SIZE)
+	if (reply.object.size != SESSION_SIZE || take_keys(&keys, reply.data) < 0)
 		return error_set(err, XC_EPROTO, "the agent's configuration is not valid");
 	memcpy(agent, reply.object.data, SESSION_SIZE);
 	span_copy(endpoint, sizeof endpoint, reply.name);
@@ -182,7 +193,7 @@ static int configure(struct engine *e, struct xc_error *err)
 	e->slot = strtoull(slot, NULL, 10);
 	e->epoch = reply.number;
 	r = names_load(e, err);
-	return r < 0 ? r : dial(e, endpoint, agent, err);
+	return r < 0 ? r : dial(e, endpoint, &keys, agent, err);
 }
 
 static double clock_seconds(void)

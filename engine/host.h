@@ -1,4 +1,4 @@
-/* host.h: the agent's state, shared by its parts: agent.c (loop, controller),
+/* host.h: the agent's state, shared by its parts: agent.c (loop, controller), place.c (its files),
  * slot.c (engine processes), sink.c (what they print), cancel.c (items of theirs to
  * be stopped), retire.c (their end in order), rescue.c (what a dead one left),
  * service.c (store connections). */
@@ -12,6 +12,7 @@
 #include "engine/page.h"
 #include "engine/store.h"
 #include "libcluster/channel.h"
+#include "libcluster/dial.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
 #include "proto/task.h"
@@ -93,9 +94,12 @@ struct agent {
 	const struct agent_options *options;
 	struct connection connection;
 	unsigned char session[SESSION_SIZE];
-	void *context, *dealer;
+	bool is_remote;		/* not on the controller's host */
+	void *context, *dealer; /* dealer: of `dial` */
+	struct dial dial;
 	int epoll, lock;
 	struct source signals, listener, controller; /* controller: its pidfd */
+	char dir[PATH_MAX];			     /* of what it keeps in files */
 	char store_path[PATH_MAX], log_path[PATH_MAX], lock_path[PATH_MAX];
 	struct store store;
 	struct connection_refs *holds; /* of the controller */
@@ -125,6 +129,10 @@ int agent_watch(struct agent *agent, struct source *source);
 void agent_stop(struct agent *agent);
 /* Sends a BEAT; the controller answers each. */
 void agent_beat(struct agent *agent);
+
+/* place.c: its files */
+int place_take(struct agent *agent, struct xc_error *err);
+void place_leave(struct agent *agent);
 
 /* slot.c */
 int slots_create(struct agent *agent);

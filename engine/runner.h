@@ -13,6 +13,7 @@
 #include "engine/page.h"
 #include "engine/program.h"
 #include "libcluster/channel.h"
+#include "libcluster/dial.h"
 #include "libcluster/task.h"
 #include "libcluster/wire.h"
 #include "proto/task.h"
@@ -65,7 +66,8 @@ struct output {
 };
 
 struct engine {
-	void *context, *dealer;
+	void *context, *dealer; /* dealer: of `dial` */
+	struct dial dial;
 	int channel;
 	int arena_fd;
 	struct output output;

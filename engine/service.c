@@ -47,6 +47,7 @@ struct call {
 	struct channel_packet out;
 	struct xc_error err;
 	char text[PATH_MAX];
+	char keys[4 * CONNECTION_KEY_SIZE];
 };
 
 static int refs_add(struct connection_refs **refs, struct object *object)
@@ -230,9 +231,25 @@ static int on_release(struct call *c)
 	return 0;
 }
 
+/* What an engine needs to connect over the network; nothing for the unix socket. */
+static struct span keys_pack(const struct connection *connection, void *room, size_t size)
+{
+	struct writer w;
+
+	if (connection->address_count == 0)
+		return (struct span){ 0 };
+	writer_init(&w, room, size);
+	put_f64(&w, connection->heartbeat_timeout);
+	put_str(&w, span_of(connection->server_key));
+	put_str(&w, span_of(connection->public_key));
+	put_str(&w, span_of(connection->secret_key));
+	return (struct span){ room, w.used };
+}
+
 static int on_config(struct call *c)
 {
-	c->out.name = span_of(c->agent->connection.endpoint);
+	c->out.name = span_of(c->agent->dial.endpoint);
+	c->out.data = keys_pack(&c->agent->connection, c->keys, sizeof c->keys);
 	c->out.object = (struct span){ c->agent->session, SESSION_SIZE };
 	c->out.number = c->slot->epoch;
 	snprintf(c->text, sizeof c->text, "%d", c->slot->index);

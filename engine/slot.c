@@ -216,7 +216,7 @@ static int slot_start(struct slot *slot)
 	char log[PATH_MAX + 64];
 	int pair[2] = { -1, -1 }, page_fd = -1, r;
 
-	snprintf(log, sizeof log, "%s/engine-%llu.log", agent->connection.dir,
+	snprintf(log, sizeof log, "%.4000s/engine-%llu.log", agent->dir,
 		 (unsigned long long)agent->first_engine + (unsigned)slot->index);
 	slot->epoch++;
 	page_fd = shared_memory("xcluster-page", sizeof(struct page));

@@ -17,7 +17,7 @@ enum channel_op {
 	OP_RELEASE = 6, /* object: the connection's reference goes */
 	/* engines only: */
 	OP_CONFIG = 7, /* reply: name = endpoint, object = agent's session, number = epoch,
-			  text = slot */
+			  text = slot, data = heartbeat time-out and keys, for TCP */
 	OP_NEXT = 8,   /* number: i. reply: i-th variable: name, data = array frame, and the
 			  descriptor of an object; -ENOENT past the last */
 	OP_SET = 9,    /* name, data = array frame */

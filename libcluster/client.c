@@ -15,9 +15,27 @@
 #define ACK_BYTES     (UINT64_C(1) << 20)
 #define PING_AFTER_NS UINT64_C(1000000000)
 #define PINGS_MAX     60 /* without an answer, one a second */
+#define REFUSALS_MAX  3	 /* of the controller's port, a second apart */
 #define LAST_WORDS_MS 20 /* for what a controller that has ended had sent */
 
 /* ---- Messages ----------------------------------------------------------------- */
+
+static void send_again(struct xc_client *client, uint64_t from)
+{
+	struct xci_sent *sent;
+
+	DL_FOREACH (client->sent, sent) {
+		zmq_msg_t frames[3];
+
+		if (sent->seq < from)
+			continue;
+		for (int i = 0; i < sent->count; i++) {
+			zmq_msg_init(&frames[i]);
+			zmq_msg_copy(&frames[i], &sent->frames[i]);
+		}
+		xci_post(client, sent->header, sent->header_size, frames, sent->count);
+	}
+}
 
 static int on_welcome(struct xc_client *client, struct message *m)
 {
@@ -26,8 +44,17 @@ static int on_welcome(struct xc_client *client, struct message *m)
 
 	if (r < 0 || welcome.controller.size != SESSION_SIZE)
 		return XC_EPROTO;
+	if (client->is_welcome &&
+	    memcmp(client->controller, welcome.controller.data, SESSION_SIZE) != 0) {
+		client->is_lost = true; /* another one has its place, and knows nothing of us */
+		return 0;
+	}
 	memcpy(client->controller, welcome.controller.data, SESSION_SIZE);
 	client->credit = welcome.credit;
+	if (client->is_welcome) { /* again, after a break */
+		xci_sent_free(client, welcome.received);
+		send_again(client, welcome.received + 1);
+	}
 	client->is_welcome = true;
 	return 0;
 }
@@ -55,23 +82,6 @@ static int on_report(struct xc_client *client, struct message *m)
 	client->report = strndup(zmq_msg_data(&m->frames[0]), zmq_msg_size(&m->frames[0]));
 	client->reported = report.id; /* without a text: xc_status_json says so */
 	return 0;
-}
-
-static void send_again(struct xc_client *client, uint64_t from)
-{
-	struct xci_sent *sent;
-
-	DL_FOREACH (client->sent, sent) {
-		zmq_msg_t frames[3];
-
-		if (sent->seq < from)
-			continue;
-		for (int i = 0; i < sent->count; i++) {
-			zmq_msg_init(&frames[i]);
-			zmq_msg_copy(&frames[i], &sent->frames[i]);
-		}
-		xci_post(client, sent->header, sent->header_size, frames, sent->count);
-	}
 }
 
 /* Comes after all that was sent on this connection: a counter that is ahead of
@@ -264,10 +274,41 @@ static int take_messages(struct xc_client *client, int most)
 	return n;
 }
 
+/* Nobody listens any more where the controller did: it has ended. */
+static void look_for_controller(struct xc_client *client, uint64_t now)
+{
+	if (now - client->probed_ns < PING_AFTER_NS)
+		return;
+	client->probed_ns = now;
+	client->refusals = dial_is_refused(client->dial.endpoint) ? client->refusals + 1 : 0;
+	client->is_lost |= client->refusals >= REFUSALS_MAX;
+}
+
+/* News of a connection over the network. After a break the controller is told what we
+ * have, and tells all that has changed. */
+static void check_connection(struct xc_client *client, uint64_t now)
+{
+	enum dial_event event;
+
+	while ((event = dial_event(&client->dial)) != DIAL_NOTHING) {
+		if (event == DIAL_DOWN && !client->down_ns)
+			client->down_ns = now;
+		if (event == DIAL_UP || event == DIAL_AGAIN)
+			client->down_ns = 0;
+		if (event == DIAL_AGAIN)
+			xci_say_hello(client);
+		client->is_lost |= event == DIAL_REFUSED;
+	}
+	if (client->down_ns)
+		look_for_controller(client, now);
+}
+
 void xci_check_counters(struct xc_client *client)
 {
 	uint64_t now = now_ns();
 
+	if (client->dial.monitor)
+		check_connection(client, now);
 	if (!client->is_welcome || now - client->heard_ns < PING_AFTER_NS ||
 	    now - client->pinged_ns < PING_AFTER_NS)
 		return;

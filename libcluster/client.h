@@ -13,6 +13,7 @@
 #include <uthash.h>
 
 #include "libcluster/channel.h"
+#include "libcluster/dial.h"
 #include "libcluster/image.h"
 #include "libcluster/inline.h"
 #include "libcluster/progress.h"
@@ -226,9 +227,13 @@ struct xc_client {
 	struct connection connection;
 	unsigned char session[SESSION_SIZE];
 	unsigned char controller[SESSION_SIZE];
-	void *context, *dealer;
-	int dealer_fd; /* ZeroMQ's, edge-triggered: see xci_pump */
-	int pidfd;     /* of the controller, -1 if it cannot be watched */
+	void *context, *dealer; /* dealer: of `dial` */
+	struct dial dial;
+	uint64_t down_ns;   /* since when the connection is broken; 0: it is not */
+	uint64_t probed_ns; /* when the controller's port was tried last */
+	int refusals;	    /* of it, in a row */
+	int dealer_fd;	    /* ZeroMQ's, edge-triggered: see xci_pump */
+	int pidfd;	    /* of the controller, -1 if it cannot be watched */
 	bool is_welcome, is_lost;
 	bool is_drawn;	   /* a line of progress stands on the terminal */
 	bool is_inherited; /* by a child made by fork: lost to it */
@@ -296,6 +301,8 @@ void xci_ack(struct xc_client *client);
 void xci_acked(struct xc_client *client);
 /* Puts a job on the list: 0, or -ENOMEM. */
 int xci_job_add(struct xc_client *client, struct xci_job *job);
+/* Says, or says again, who we are, and what we have. */
+int xci_say_hello(struct xc_client *client);
 /* Hands a message to the controller, or to what stands in for it; frames are consumed. */
 int xci_post(struct xc_client *client, const void *header, size_t size, zmq_msg_t *frames,
 	     int count);

@@ -38,12 +38,24 @@ static int check_descriptors(struct xc_error *err)
 	return r;
 }
 
+int xci_say_hello(struct xc_client *client)
+{
+	char host[256] = "";
+
+	gethostname(host, sizeof host - 1);
+	return SEND_SIMPLE(client->dealer, NULL, hello_client, .protocol = PROTOCOL_VERSION,
+			   .session = { client->session, SESSION_SIZE },
+			   .pid = (uint64_t)client->pid, .host = span_of(host),
+			   .name = { program_invocation_short_name,
+				     strnlen(program_invocation_short_name, 63) },
+			   .received = client->received);
+}
+
 static int dial(struct xc_client *client, struct xc_error *err)
 {
 	unsigned char route[ROUTE_SIZE];
-	int none = 0, linger = 0, r;
 	size_t size = sizeof client->dealer_fd;
-	char host[256] = "";
+	int r;
 
 	r = check_descriptors(err);
 	if (r < 0)
@@ -51,28 +63,28 @@ static int dial(struct xc_client *client, struct xc_error *err)
 	randombytes_buf(client->session, sizeof client->session);
 	route_make(route, 'c', client->session);
 	client->context = zmq_ctx_new();
-	client->dealer = client->context ? zmq_socket(client->context, ZMQ_DEALER) : NULL;
-	if (!client->dealer)
-		return error_set(err, -errno, "cannot make a socket: %s", zmq_strerror(errno));
-	zmq_setsockopt(client->dealer, ZMQ_ROUTING_ID, route, sizeof route);
-	zmq_setsockopt(client->dealer, ZMQ_SNDHWM, &none, sizeof none);
-	zmq_setsockopt(client->dealer, ZMQ_RCVHWM, &none, sizeof none);
-	zmq_setsockopt(client->dealer, ZMQ_LINGER, &linger, sizeof linger);
-	if (zmq_connect(client->dealer, client->connection.endpoint) < 0)
-		return error_set(err, -errno, "cannot reach the controller at %s: %s",
-				 client->connection.endpoint, zmq_strerror(errno));
+	r = dial_controller(&client->dial, client->context, &client->connection, route,
+			    DIAL_LIMIT_S, err);
+	client->dealer = client->dial.socket;
+	if (r < 0)
+		return r;
 	if (zmq_getsockopt(client->dealer, ZMQ_FD, &client->dealer_fd, &size) < 0)
 		return error_set(err, -errno, "cannot wait for the socket: %s",
 				 zmq_strerror(errno));
-	client->pidfd = pidfd_open(client->connection.pid, 0);
-	gethostname(host, sizeof host - 1);
-	r = SEND_SIMPLE(client->dealer, NULL, hello_client, .protocol = PROTOCOL_VERSION,
-			.session = { client->session, SESSION_SIZE }, .pid = (uint64_t)client->pid,
-			.host = span_of(host),
-			.name = { program_invocation_short_name,
-				  strnlen(program_invocation_short_name, 63) },
-			.received = 0);
+	if (!client->dial.monitor) /* else it is of another host */
+		client->pidfd = pidfd_open(client->connection.pid, 0);
+	r = xci_say_hello(client);
 	return r < 0 ? error_set(err, r, "cannot send to the controller: %s", error_text(r)) : 0;
+}
+
+static int check_role(const struct connection *connection, struct xc_error *err)
+{
+	if (connection->role == CONNECTION_CLIENT)
+		return 0;
+	return error_set(err, -EACCES,
+			 "%s lets engines in, not clients: use the " CLUSTER_CONNECTION
+			 " that is beside it",
+			 connection->path);
 }
 
 static bool is_answered(void *argument)
@@ -111,6 +123,8 @@ static int reach(struct xc_client *client, const char *cluster, struct xc_error 
 		r = connection_find(cluster, path, sizeof path, err);
 	if (r >= 0)
 		r = connection_read(path, &client->connection, err);
+	if (r >= 0)
+		r = check_role(&client->connection, err);
 	return r < 0 ? r : dial(client, err);
 }
 
@@ -162,7 +176,7 @@ static void detach_results(struct xc_client *client)
 
 void xc_close(struct xc_client *client)
 {
-	int linger = 1000;
+	int linger = 0;
 
 	if (!client || (client->inside && xci_inline_is_busy(client->inside)))
 		return; /* a task may not take its own client away */
@@ -170,7 +184,7 @@ void xc_close(struct xc_client *client)
 	if (client->is_welcome && !client->is_lost && !client->inside) {
 		if (client->batch.count && client->batch.options.on_disconnect)
 			xci_batch_flush(client);
-		zmq_setsockopt(client->dealer, ZMQ_LINGER, &linger, sizeof linger);
+		linger = 1000;
 		POST(client, bye, .id = 0);
 	}
 	detach_results(client);
@@ -197,8 +211,7 @@ void xc_close(struct xc_client *client)
 		close(client->store);
 	if (client->pidfd >= 0)
 		close(client->pidfd);
-	if (client->dealer)
-		zmq_close(client->dealer);
+	dial_close(&client->dial, linger);
 	if (client->context)
 		zmq_ctx_term(client->context);
 	xci_inline_free(client->inside);

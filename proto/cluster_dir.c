@@ -176,16 +176,21 @@ static bool matches(const char *name, const char *const *patterns)
 
 static bool is_log(const char *name)
 {
-	static const char *const logs[] = { CLUSTER_LOG,	 CLUSTER_LAUNCHER_LOG,
-					    "agent-[0-9]*.log",	 "engine-[0-9]*.log",
-					    "job-[0-9]*.log",	 NULL };
+	static const char *const logs[] = { CLUSTER_LOG,
+					    CLUSTER_LAUNCHER_LOG,
+					    "agent-[0-9]*.log",
+					    "engine-[0-9]*.log",
+					    "*-agent-[0-9]*.log",
+					    "*-engine-[0-9]*.log",
+					    "job-[0-9]*.log",
+					    NULL };
 
 	return matches(name, logs);
 }
 
 static bool is_of_live(const char *name)
 {
-	static const char *const files[] = { CLUSTER_CONNECTION, CLUSTER_SOCKET,
+	static const char *const files[] = { CLUSTER_CONNECTION, CLUSTER_ENGINES, CLUSTER_SOCKET,
 					     "agent-[0-9]*.sock", NULL };
 
 	return matches(name, files);
@@ -194,6 +199,7 @@ static bool is_of_live(const char *name)
 static bool is_of_any(const char *name)
 {
 	static const char *const files[] = { CLUSTER_CONNECTION ".??????",
+					     CLUSTER_ENGINES ".??????",
 					     CLUSTER_LOCK,
 					     "agent-[0-9]*.lock",
 					     CLUSTER_LAUNCH,
@@ -229,14 +235,39 @@ static int remove_files(const char *path, bool logs, bool start_lock)
 	return r;
 }
 
+int cluster_folder_remove(const char *path, const char *folder)
+{
+	char name[CLUSTER_PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+	int r;
+
+	if (cluster_file(path, name, sizeof name, "%s", folder) < 0)
+		return -ENAMETOOLONG;
+	dir = opendir(name);
+	while (dir && (entry = readdir(dir)))
+		unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		closedir(dir);
+	r = rmdir(name) < 0 ? -errno : 0;
+	return r == -ENOENT || r == -ENOTDIR ? 0 : r;
+}
+
 int cluster_dir_reset(const char *path)
 {
-	return remove_files(path, true, false);
+	int r = cluster_folder_remove(path, CLUSTER_CERTS);
+
+	return r < 0 ? r : remove_files(path, true, false);
 }
 
 int cluster_dir_remove(const char *path, bool keep_logs)
 {
-	int r = remove_files(path, !keep_logs, true);
+	int r = cluster_folder_remove(path, CLUSTER_CERTS);
+
+	if (r == 0 && !keep_logs)
+		r = cluster_folder_remove(path, CLUSTER_KEYS);
+	if (r == 0)
+		r = remove_files(path, !keep_logs, true);
 
 	if (rmdir(path) < 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST && r == 0)
 		r = -errno;
@@ -367,6 +398,21 @@ static int is_running(const char *dir, struct xc_error *err)
 	return holder != 0;
 }
 
+/* Of a cluster on another host only its addresses can tell. */
+static bool is_elsewhere(const struct connection *connection)
+{
+	char host[256] = "";
+
+	gethostname(host, sizeof host - 1);
+	return connection->address_count > 0 &&
+	       (strcmp(host, connection->host) != 0 || access(connection->dir, F_OK) < 0);
+}
+
+static int check_running(const struct connection *connection, struct xc_error *err)
+{
+	return is_elsewhere(connection) ? 1 : is_running(connection->dir, err);
+}
+
 static int find_path(const char *path, struct xc_error *err)
 {
 	struct connection *connection = malloc(sizeof *connection);
@@ -376,9 +422,7 @@ static int find_path(const char *path, struct xc_error *err)
 		return error_set(err, -ENOMEM, "out of memory");
 	r = connection_read(path, connection, err);
 	if (r == 0)
-		r = strncmp(connection->endpoint, "ipc://", 6) == 0
-			    ? is_running(connection->dir, err)
-			    : 1;
+		r = check_running(connection, err);
 	if (r == 0)
 		r = error_set(err, XC_ENOCLUSTER,
 			      "the cluster \"%s\" of %s has ended: start one with `xcluster "
@@ -386,6 +430,23 @@ static int find_path(const char *path, struct xc_error *err)
 			      connection->id, path);
 	free(connection);
 	return r < 0 ? r : 0;
+}
+
+/* A directory that hosts share may be of a cluster on another one. */
+static int is_id_running(const char *dir, const char *path, struct xc_error *err)
+{
+	struct connection *connection;
+	int r = is_running(dir, err);
+
+	if (r != 0 || access(path, F_OK) < 0)
+		return r;
+	connection = malloc(sizeof *connection);
+	if (!connection)
+		return error_set(err, -ENOMEM, "out of memory");
+	if (connection_read(path, connection, NULL) == 0)
+		r = is_elsewhere(connection);
+	free(connection);
+	return r;
 }
 
 static int find_id(const char *id, char *path, size_t size, struct xc_error *err)
@@ -397,7 +458,7 @@ static int find_id(const char *id, char *path, size_t size, struct xc_error *err
 	if (r == 0)
 		r = cluster_file(dir, path, size, CLUSTER_CONNECTION);
 	if (r == 0)
-		r = is_running(dir, err);
+		r = is_id_running(dir, path, err);
 	if (r < 0)
 		return r;
 	if (r == 0 || access(path, F_OK) < 0)

@@ -14,6 +14,9 @@
 
 /* Files of a cluster's directory. */
 #define CLUSTER_CONNECTION "connection.json"
+#define CLUSTER_ENGINES	   "engines.json" /* as connection.json, for agents */
+#define CLUSTER_KEYS	   "keys"	  /* folder: what `--reuse` keeps */
+#define CLUSTER_CERTS	   "certs"	  /* folder: who is let in */
 #define CLUSTER_LOCK	   "controller.lock"
 #define CLUSTER_SOCKET	   "controller.sock"
 #define CLUSTER_LOG	   "controller.log"
@@ -64,6 +67,9 @@ int cluster_dir_remove(const char *dir, bool keep_logs);
 
 /* The same for who holds start.lock: that and the directory stay. */
 int cluster_dir_reset(const char *dir);
+
+/* Removes a folder of it with the files in it; 0, also when there is none. */
+int cluster_folder_remove(const char *dir, const char *folder);
 
 /* True if the directory holds what a cluster removes when it ends in order. */
 bool cluster_dir_has_leftovers(const char *dir);

@@ -29,6 +29,15 @@ static const struct field {
 };
 #define FIELDS (sizeof fields / sizeof fields[0])
 
+static const char *const roles[] = {
+	[CONNECTION_CLIENT] = "client", [CONNECTION_ENGINE] = "engine"
+};
+
+/* Of a cluster that has addresses. */
+static const struct field keys[] = { FIELD(server_key, ""), FIELD(public_key, ""),
+				     FIELD(secret_key, "") };
+#define KEYS (sizeof keys / sizeof keys[0])
+
 /* ---- Parsing ------------------------------------------------------------- */
 
 static bool is_printable(const char *text, size_t size)
@@ -75,6 +84,104 @@ static int parse_pid(const json_t *root, const char *path, struct connection *co
 	return 0;
 }
 
+static int parse_role(const json_t *root, const char *path, struct connection *connection,
+		      struct xc_error *err)
+{
+	const char *text = json_string_value(json_object_get(root, "role"));
+
+	for (size_t i = 0; text && i < sizeof roles / sizeof roles[0]; i++)
+		if (strcmp(text, roles[i]) == 0) {
+			connection->role = (enum connection_role)i;
+			return 0;
+		}
+	return error_set(err, XC_EPROTO, "%s: the field \"role\" must be \"client\" or \"engine\"",
+			 path);
+}
+
+static int parse_heartbeat(const json_t *root, const char *path, struct connection *connection,
+			   struct xc_error *err)
+{
+	const json_t *value = json_object_get(root, "heartbeat_timeout");
+	double seconds = json_number_value(value);
+
+	if (!json_is_number(value) || !(seconds > 0) || seconds > 1e9)
+		return error_set(err, XC_EPROTO,
+				 "%s: the field \"heartbeat_timeout\" must be seconds above 0",
+				 path);
+	connection->heartbeat_timeout = seconds;
+	return 0;
+}
+
+#define HOST_CHARACTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
+
+bool connection_is_address(const char *text)
+{
+	const char *host = text + strlen("tcp://"), *colon = strrchr(text, ':'), *end;
+	long port;
+
+	if (strncmp(text, "tcp://", strlen("tcp://")) != 0 ||
+	    strlen(text) >= CONNECTION_ADDRESS_MAX || !is_printable(text, strlen(text)) ||
+	    colon <= host)
+		return false;
+	for (end = colon + 1; *end; end++)
+		if (*end < '0' || *end > '9')
+			return false;
+	port = strtol(colon + 1, NULL, 10);
+	if (end == colon + 1 || end - colon > 6 || port < 1 || port > 65535)
+		return false;
+	if (*host == '[') /* a zone may stand in there: fe80::1%eth0 */
+		return colon - host > 3 &&
+		       strspn(host + 1, HOST_CHARACTERS ":%") == (size_t)(colon - host) - 2 &&
+		       colon[-1] == ']';
+	return strspn(host, HOST_CHARACTERS) == (size_t)(colon - host);
+}
+
+static int parse_addresses(const json_t *root, const char *path, struct connection *connection,
+			   struct xc_error *err)
+{
+	const json_t *list = json_object_get(root, "addresses");
+	json_t *value;
+	size_t i;
+
+	if (!json_is_array(list) || json_array_size(list) > CONNECTION_ADDRESSES_MAX)
+		return error_set(err, XC_EPROTO,
+				 "%s: the field \"addresses\" must be a list of at most %d texts",
+				 path, CONNECTION_ADDRESSES_MAX);
+	json_array_foreach (list, i, value) {
+		const char *text = json_string_value(value);
+
+		if (!text || strlen(text) != json_string_length(value) ||
+		    !connection_is_address(text))
+			return error_set(
+				err, XC_EPROTO,
+				"%s: \"addresses\" holds a text that is not tcp://HOST:PORT", path);
+		strcpy(connection->addresses[i], text);
+	}
+	connection->address_count = (int)json_array_size(list);
+	return 0;
+}
+
+/* Z85 has no quotes, blanks or backslashes. */
+static bool is_key(const char *text)
+{
+	return text && strlen(text) == CONNECTION_KEY_SIZE - 1 &&
+	       is_printable(text, strlen(text)) && strcspn(text, " \"'\\,;_|~`") == strlen(text);
+}
+
+static int parse_keys(const json_t *root, const char *path, struct connection *connection,
+		      struct xc_error *err)
+{
+	for (size_t i = 0; i < KEYS; i++) {
+		const char *text = json_string_value(json_object_get(root, keys[i].name));
+
+		if (!is_key(text))
+			return error_set(err, XC_EPROTO, "%s: the field \"%s\" is not a key", path,
+					 keys[i].name);
+		strcpy((char *)connection + keys[i].offset, text);
+	}
+	return 0;
+}
+
 static int check_version(const struct connection *connection, const char *path,
 			 struct xc_error *err)
 {
@@ -102,8 +209,16 @@ static int parse_fields(const json_t *root, const char *path, struct connection 
 		r = parse_text(root, &fields[i], path, connection, err);
 	if (r == 0)
 		r = parse_pid(root, path, connection, err);
-	if (r == 0)
+	if (r == 0) /* before fields that another version may not have */
 		r = check_version(connection, path, err);
+	if (r == 0)
+		r = parse_role(root, path, connection, err);
+	if (r == 0)
+		r = parse_heartbeat(root, path, connection, err);
+	if (r == 0)
+		r = parse_addresses(root, path, connection, err);
+	if (r == 0 && connection->address_count > 0)
+		r = parse_keys(root, path, connection, err);
 	if (r == 0 && !cluster_id_is_valid(connection->id))
 		r = error_set(err, XC_EPROTO, "%s: the field \"id\" is not valid", path);
 	return r;
@@ -206,21 +321,54 @@ out:
 	return r;
 }
 
-static char *format(const struct connection *connection)
+static int put_text(json_t *root, const struct connection *connection, const struct field *field)
+{
+	return json_object_set_new(root, field->name,
+				   json_string((const char *)connection + field->offset));
+}
+
+static int put_addresses(json_t *root, const struct connection *connection)
+{
+	json_t *list = json_array();
+	int r = 0;
+
+	for (int i = 0; i < connection->address_count && r == 0; i++)
+		r = json_array_append_new(list, json_string(connection->addresses[i]));
+	if (r < 0) {
+		json_decref(list);
+		return r;
+	}
+	return json_object_set_new(root, "addresses", list);
+}
+
+static char *format(const struct connection *connection, size_t flags)
 {
 	json_t *root = json_object();
 	char *text = NULL;
 	int r = root ? 0 : -1;
 
 	for (size_t i = 0; i < FIELDS && r == 0; i++)
-		r = json_object_set_new(root, fields[i].name,
-					json_string((const char *)connection + fields[i].offset));
+		r = put_text(root, connection, &fields[i]);
 	if (r == 0)
 		r = json_object_set_new(root, "pid", json_integer(connection->pid));
 	if (r == 0)
-		text = json_dumps(root, JSON_INDENT(2));
+		r = json_object_set_new(root, "role", json_string(roles[connection->role]));
+	if (r == 0)
+		r = json_object_set_new(root, "heartbeat_timeout",
+					json_real(connection->heartbeat_timeout));
+	if (r == 0)
+		r = put_addresses(root, connection);
+	for (size_t i = 0; i < KEYS && r == 0 && connection->address_count > 0; i++)
+		r = put_text(root, connection, &keys[i]);
+	if (r == 0)
+		text = json_dumps(root, flags);
 	json_decref(root);
 	return text;
+}
+
+char *connection_line(const struct connection *connection)
+{
+	return format(connection, JSON_COMPACT);
 }
 
 static int write_all(int fd, const char *text, size_t size)
@@ -241,7 +389,7 @@ static int write_all(int fd, const char *text, size_t size)
 int connection_write(const char *path, const struct connection *connection, struct xc_error *err)
 {
 	char temporary[CONNECTION_PATH_MAX + 8];
-	char *text = format(connection);
+	char *text = format(connection, JSON_INDENT(2));
 	int fd = -1, r;
 
 	if (!text)

@@ -35,7 +35,8 @@ enum role {
 #define FIELDS_HELLO_AGENT(F)                                                                      \
 	F(u64, protocol)                                                                           \
 	F(bin, session) F(i64, pid) F(str, host) F(u64, slots) F(u64, cores) F(str, store)         \
-		F(u64, store_limit) F(str, machine) F(str, libc) F(str, log)
+		F(u64, store_limit) F(str, machine) F(str, libc) F(str, log)           \
+		F(str, launch)
 #define FIELDS_HELLO_ENGINE(F)                                                                     \
 	F(u64, protocol)                                                                           \
 	F(bin, session) F(bin, agent) F(u64, slot) F(u64, epoch) F(i64, pid) F(f64, started)

@@ -7,7 +7,9 @@ usage()
 {
 	cat <<'END'
 usage: scripts/setup.sh [--tests] [--no-build]
-  --tests     also what the tests use: clang, clang-format, mandoc, g++, gfortran
+  --tests     also what the tests use: clang, clang-format, mandoc, g++, gfortran; and for
+              several hosts on this machine: sshd, Slurm, munge, Open MPI, nftables,
+              Grid Engine (unpacked, not installed). None of the daemons is started
   --no-build  only install
 END
 }
@@ -55,7 +57,9 @@ missing_packages()
 	has ninja || has ninja-build || echo ninja-build
 	has_module libzmq || echo libzmq3-dev
 	has_module msgpack-c || has_module msgpack || echo libmsgpack-dev
+	has_module libczmq || echo libczmq-dev
 	has_module libsodium || echo libsodium-dev
+	has_module libczmq || echo libczmq-dev
 	has_module jansson || echo libjansson-dev
 	has_header uthash.h || echo uthash-dev
 	has_module check || echo check
@@ -66,6 +70,34 @@ missing_packages()
 	has mandoc || echo mandoc
 	has c++ || echo g++
 	has gfortran || echo gfortran
+}
+
+# has_file PATTERN: the shell's own pattern.
+has_file()
+{
+	# shellcheck disable=SC2086 # to be expanded
+	set -- $1
+	[ -e "$1" ]
+}
+
+# What makes the hosts of tests/testbed; daemons are in folders that are in root's PATH only.
+missing_bed_packages()
+{
+	has ssh || echo openssh-client
+	[ -x /usr/sbin/sshd ] || echo openssh-server
+	has_file '/*bin/ip' || has_file '/usr/*bin/ip' || echo iproute2
+	has ping || echo iputils-ping
+	[ -x /usr/sbin/nft ] || echo nftables
+	has expect || echo expect
+	has mpiexec || echo openmpi-bin
+	[ -x /usr/sbin/munged ] || echo munge
+	[ -x /usr/sbin/slurmctld ] || echo slurmctld
+	[ -x /usr/sbin/slurmd ] || echo slurmd
+	has srun || echo slurm-client
+	has_file '/usr/lib/*/slurm-wlm/auth_munge.so' || echo slurm-wlm-basic-plugins
+	has qsub || echo slurm-wlm-torque
+	has_file '/usr/lib/*/libjemalloc.so.2' || echo libjemalloc2
+	has tcsh || echo tcsh
 }
 
 as_root()
@@ -127,6 +159,55 @@ install_missing()
 	esac
 }
 
+# Packages start their daemons as soon as they are installed, unless this file forbids it.
+without_daemons()
+{
+	policy=/usr/sbin/policy-rc.d
+	if [ -e $policy ]; then
+		"$@"
+		return
+	fi
+	printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null
+	as_root chmod 755 $policy
+	r=0
+	"$@" || r=$?
+	as_root rm -f $policy
+	return $r
+}
+
+# Beside Slurm's qsub, whose package would push Grid Engine's out.
+unpack_gridengine()
+{
+	place=/var/lib/xcluster-testbed/gridengine
+	if [ -e $place/usr/bin/qconf ] || ! has apt-get; then
+		return 0
+	fi
+	say "unpacking Grid Engine in $place"
+	tmp=$(mktemp -d)
+	chmod 755 "$tmp"
+	if (cd "$tmp" && try_thrice apt-get -q download gridengine-master gridengine-exec \
+		gridengine-client gridengine-common); then
+		for package in "$tmp"/*.deb; do dpkg -x "$package" "$tmp/tree"; done
+		# A folder in the place of the link /lib would hide all libraries.
+		rm -rf "$tmp/tree/lib" "$tmp/tree/usr/share/doc" "$tmp/tree/usr/share/man"
+		as_root mkdir -p $place
+		as_root cp -a "$tmp/tree/." $place
+		as_root chown -R 0:0 $place
+	else
+		say "there will be no tests with Grid Engine"
+	fi
+	rm -rf "$tmp"
+}
+
+install_bed()
+{
+	# shellcheck disable=SC2046 # a word a package
+	set -- $(missing_bed_packages)
+	[ $# -eq 0 ] || without_daemons install_packages "$@" ||
+		say "some tests with several hosts will be skipped"
+	unpack_gridengine || say "there will be no tests with Grid Engine"
+}
+
 release_build()
 {
 	say "building in $root/build"
@@ -144,4 +225,5 @@ release_build()
 }
 
 install_missing
+[ -z "$tests" ] || install_bed
 [ -z "$build" ] || release_build

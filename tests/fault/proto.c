@@ -27,6 +27,7 @@ static void begin(void)
 					  .version = XC_VERSION,
 					  .host = "here",
 					  .endpoint = "ipc:///tmp/x",
+					  .heartbeat_timeout = 5,
 					  .pid = 1 };
 	strcpy(connection.dir, dir);
 	assert_ok(connection_write(cluster_path("two/connection.json"), &connection, &err), err);

@@ -50,12 +50,13 @@ static bool take_in(int fd, char *text, size_t *used, size_t size)
 	return n > 0 || (n < 0 && errno == EINTR);
 }
 
-void run_command(struct output *output, const char *const argv[])
+void run_command_within(struct output *output, double limit, const char *const argv[])
 {
 	double start = now();
 	size_t used[2] = { 0, 0 };
 	int out[2], err[2], status;
 	struct pollfd fds[2];
+	int last = 0;
 	pid_t pid;
 
 	ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
@@ -67,7 +68,7 @@ void run_command(struct output *output, const char *const argv[])
 	fds[1] = (struct pollfd){ .fd = err[0], .events = POLLIN };
 	output->out[0] = output->err[0] = '\0';
 	while (fds[0].fd >= 0 || fds[1].fd >= 0) {
-		double left = start + LIMIT - now();
+		double left = start + limit - now();
 
 		if (left <= 0 || (poll(fds, 2, (int)(left * 1e3) + 1) < 0 && errno != EINTR))
 			break;
@@ -78,15 +79,23 @@ void run_command(struct output *output, const char *const argv[])
 	}
 	close(out[0]);
 	close(err[0]);
-	if (!process_ends(pid, start + LIMIT - now()) || fds[0].fd >= 0 || fds[1].fd >= 0) {
+	if (!process_ends(pid, start + limit - now()) || fds[0].fd >= 0 || fds[1].fd >= 0) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
-		ck_abort_msg("%s %s: it, or its output, had no end within %g s; stderr: %s",
-			     argv[0], argv[1] ? argv[1] : "", LIMIT, output->err);
+		while (argv[last + 1])
+			last++;
+		ck_abort_msg("%s ... %s: it, or its output, had no end within %g s; stdout: "
+			     "%s; stderr: %s",
+			     argv[0], argv[last], limit, output->out, output->err);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	output->status = code_of(status);
 	output->elapsed = now() - start;
+}
+
+void run_command(struct output *output, const char *const argv[])
+{
+	run_command_within(output, LIMIT, argv);
 }
 
 json_t *xcluster_json(const char *const argv[])

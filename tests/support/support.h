@@ -57,6 +57,7 @@ struct output {
 
 /* Runs a command and waits until it has ended and nobody holds its output. */
 void run_command(struct output *output, const char *const argv[]);
+void run_command_within(struct output *output, double limit, const char *const argv[]);
 #define RUN(output, ...)      run_command(output, (const char *const[]){ __VA_ARGS__, NULL })
 #define XCLUSTER(output, ...) RUN(output, xcluster_command(), __VA_ARGS__)
 

@@ -20,7 +20,7 @@ void guest_open(void)
 	guest->heard_ns = now_ns();
 	guest->context = zmq_ctx_new();
 	far = zmq_socket(guest->context, ZMQ_DEALER);
-	guest->dealer = zmq_socket(guest->context, ZMQ_DEALER);
+	guest->dial.socket = guest->dealer = zmq_socket(guest->context, ZMQ_DEALER);
 	zmq_setsockopt(far, ZMQ_LINGER, &(int){ 0 }, sizeof(int));
 	zmq_setsockopt(guest->dealer, ZMQ_LINGER, &(int){ 0 }, sizeof(int));
 	ck_assert_int_eq(zmq_bind(far, "inproc://controller"), 0);

@@ -227,9 +227,12 @@ END_TEST
 
 static void write_connection(void)
 {
-	struct connection connection = {
-		.id = "one", .version = XC_VERSION, .host = "h", .endpoint = "ipc:///x", .pid = 1
-	};
+	struct connection connection = { .id = "one",
+					 .version = XC_VERSION,
+					 .host = "h",
+					 .endpoint = "ipc:///x",
+					 .heartbeat_timeout = 5,
+					 .pid = 1 };
 
 	strcpy(connection.dir, dir);
 	ck_assert_int_eq(connection_write(file(CLUSTER_CONNECTION), &connection, &err), 0);

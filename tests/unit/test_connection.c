@@ -12,7 +12,12 @@
 #include "tests/unit/fixture.h"
 
 static const char good[] = "{\"id\": \"mine\", \"version\": \"" XC_VERSION "\", \"host\": \"h1\", "
-			   "\"dir\": \"/a/mine\", \"endpoint\": \"ipc:///a/mine/s\", \"pid\": 12}";
+			   "\"dir\": \"/a/mine\", \"endpoint\": \"ipc:///a/mine/s\", \"pid\": 12, "
+			   "\"role\": \"client\", \"heartbeat_timeout\": 5.0, "
+			   "\"addresses\": [\"tcp://h1:4000\", \"tcp://[fd00::2]:4000\"], "
+			   "\"server_key\": \"uTDH7@hLWyNif2x63fv/fkN)>NC3I}O/<=TLZlmI\", "
+			   "\"public_key\": \"yT]ZubF]Al}LqexdI(mnq]CSc(>%mc!^kDZj<QYh\", "
+			   "\"secret_key\": \"=Q4yHy]G91[Pe%)pZVISGaNh}qLDLrl/H!#qc8y1\"}";
 
 static struct connection connection;
 static struct xc_error err;
@@ -51,6 +56,10 @@ START_TEST(test_good)
 	ck_assert_str_eq(connection.endpoint, "ipc:///a/mine/s");
 	ck_assert_str_eq(connection.path, "the-file");
 	ck_assert_int_eq(connection.pid, 12);
+	ck_assert_int_eq(connection.role, CONNECTION_CLIENT);
+	ck_assert_int_eq(connection.address_count, 2);
+	ck_assert_str_eq(connection.addresses[1], "tcp://[fd00::2]:4000");
+	ck_assert_str_eq(connection.secret_key, "=Q4yHy]G91[Pe%)pZVISGaNh}qLDLrl/H!#qc8y1");
 }
 END_TEST
 
@@ -80,7 +89,26 @@ static const struct {
 	{ "\"" XC_VERSION "\"", "\"77.1\"", "77.1" },
 	{ "\"pid\"", "\"id\": \"x\", \"pid\"", "duplicate" },
 	{ "{", "[", "not a connection file" },
-	{ "}", "", "not a connection file" },
+	{ "c8y1\"}", "c8y1\"", "not a connection file" },
+	{ "\"client\"", "\"king\"", "\"role\" must be" },
+	{ "\"role\"", "\"x\"", "\"role\" must be" },
+	{ "5.0", "0", "\"heartbeat_timeout\" must be" },
+	{ "5.0", "\"5\"", "\"heartbeat_timeout\" must be" },
+	{ "\"addresses\"", "\"x\"", "\"addresses\" must be a list" },
+	{ "tcp://h1:4000", "udp://h1:4000", "not tcp://HOST:PORT" },
+	{ "tcp://h1:4000", "tcp://h1", "not tcp://HOST:PORT" },
+	{ "tcp://h1:4000", "tcp://h1:0", "not tcp://HOST:PORT" },
+	{ "tcp://h1:4000", "tcp://h1:65536", "not tcp://HOST:PORT" },
+	{ "tcp://h1:4000", "tcp://h1:40x0", "not tcp://HOST:PORT" },
+	{ "tcp://h1:4000", "tcp://:4000", "not tcp://HOST:PORT" },
+	{ "tcp://h1:4000", "tcp://h1;a:4000", "not tcp://HOST:PORT" },
+	{ "tcp://h1:4000", "tcp://a:b:4000", "not tcp://HOST:PORT" },
+	{ "[fd00::2]", "fd00::2", "not tcp://HOST:PORT" },
+	{ "[fd00::2]", "[]", "not tcp://HOST:PORT" },
+	{ "\"server_key\"", "\"x\"", "\"server_key\" is not a key" },
+	{ "uTDH7", "uTDH", "\"server_key\" is not a key" },
+	{ "yT]Zu", "yT]Z ", "\"public_key\" is not a key" },
+	{ "\"=Q4yHy]", "\"=Q4yHy\\\\", "\"secret_key\" is not a key" },
 };
 
 START_TEST(test_faults)

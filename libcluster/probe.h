@@ -1,0 +1,36 @@
+/* probe.h: which of several TCP addresses has a ZeroMQ socket behind it. */
+#ifndef LIBCLUSTER_PROBE_H
+#define LIBCLUSTER_PROBE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "proto/connection.h"
+
+struct probe {
+	const char *address; /* tcp://HOST:PORT; borrowed */
+	int fd;		     /* being tried; -1: not */
+	bool is_connected;
+	bool is_open;	   /* there is a ZeroMQ socket */
+	bool is_refused;   /* by the host: nobody listens */
+	bool is_over;	   /* it has been tried, and `text` says what came of it */
+	uint64_t start_ns; /* when it is, or was, its turn */
+	unsigned char got; /* bytes of the greeting */
+	char text[96];
+};
+
+struct probes {
+	struct probe list[CONNECTION_ADDRESSES_MAX];
+	int count;
+};
+
+/* Begins: one address after the other, a quarter of a second apart. */
+void probes_start(struct probes *probes, const struct connection *connection);
+
+/* Waits until one that was not open is, and returns it; NULL: all are over, or `end_ns`
+ * has come. */
+struct probe *probes_next(struct probes *probes, uint64_t end_ns);
+
+void probes_stop(struct probes *probes);
+
+#endif
