@@ -75,6 +75,7 @@ static int take(struct link *link, uint64_t id, json_t **status)
 
 	message_init(&m);
 	while (!found && message_receive(link->dealer, &m, false, false) > 0) {
+		link->has_news |= m.type == MSG_ROSTER;
 		if (m.type == MSG_REFUSED)
 			found = XC_EPROTO;
 		if (m.type != MSG_REPORT || msg_report_get(&m.fields, &report) < 0 ||
@@ -86,6 +87,27 @@ static int take(struct link *link, uint64_t id, json_t **status)
 	}
 	message_fini(&m);
 	return found;
+}
+
+bool link_wait(struct link *link, const int *fds, int count, int timeout_ms)
+{
+	zmq_pollitem_t items[8] = { { .socket = link->dealer, .events = ZMQ_POLLIN },
+				    { .fd = link->pidfd, .events = ZMQ_POLLIN } };
+	json_t *none = NULL;
+	bool news;
+	int n = 2;
+
+	take(link, 0, &none);
+	if (!link->has_news) {
+		for (int i = 0; i < count && n < 8; i++)
+			if (fds[i] >= 0)
+				items[n++] = (zmq_pollitem_t){ .fd = fds[i], .events = ZMQ_POLLIN };
+		zmq_poll(items, n, timeout_ms);
+		take(link, 0, &none);
+	}
+	news = link->has_news;
+	link->has_news = false;
+	return news;
 }
 
 int link_status(struct link *link, double timeout, json_t **status, struct xc_error *err)

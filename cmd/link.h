@@ -4,6 +4,7 @@
 #define CMD_LINK_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "proto/connection.h"
 #include "xcluster.h"
@@ -12,6 +13,7 @@ struct link {
 	void *context, *dealer;
 	int pidfd; /* readable when the controller has ended; -1: it has */
 	uint64_t last_id;
+	bool has_news; /* a ROSTER has come */
 };
 #define LINK_INIT                                                                                  \
 	{                                                                                          \
@@ -21,6 +23,10 @@ struct link {
 /* To be given to link_close in any case. */
 int link_open(struct link *link, const struct connection *connection, struct xc_error *err);
 void link_close(struct link *link);
+
+/* Waits until engines come or go, the controller ends, one of the descriptors can be read,
+ * or the time is up. True if engines have come or gone. */
+bool link_wait(struct link *link, const int *fds, int count, int timeout_ms);
 
 /* The controller's status, to be given to json_decref. -ETIMEDOUT; XC_ELOST. */
 int link_status(struct link *link, double timeout, json_t **status, struct xc_error *err);

@@ -19,6 +19,7 @@
 #include "proto/log.h"
 
 #define TICK_MS	       500
+#define REST_MS	       100
 #define STATUS_TIMEOUT 5.0
 #define POLL_FIRST     0.5   /* s between polls while something is new, */
 #define POLL_SLOW      5.0   /* and later */
@@ -227,13 +228,16 @@ static void drain_changes(int fd)
 
 static void loop(struct supervisor *s)
 {
+	const int fds[] = { s->interrupt, s->changes };
+
 	while (!is_over(s)) {
-		struct pollfd fds[3] = { { .fd = s->link.pidfd, .events = POLLIN },
-					 { .fd = s->interrupt, .events = POLLIN },
-					 { .fd = s->changes, .events = POLLIN } };
+		struct pollfd end[2] = { { .fd = s->link.pidfd, .events = POLLIN },
+					 { .fd = s->interrupt, .events = POLLIN } };
 
 		look(s);
-		poll(fds, 3, TICK_MS);
+		poll(end, 2, REST_MS); /* others that come meanwhile are seen in one look */
+		if (link_wait(&s->link, fds, 2, TICK_MS))
+			s->next_poll = 0;
 		drain_changes(s->changes);
 	}
 }
