@@ -134,6 +134,7 @@ struct engine_options {
 	int threads; /* 0: not given */
 	bool bind;
 	size_t store_limit;
+	const char *launch_info; /* of an agent that is started; NULL: none */
 	double timeout;
 };
 #define ENGINE_OPTIONS_INIT                                                                        \

@@ -108,7 +108,7 @@ int daemon_start_agent(struct daemon *daemon, const struct connection *connectio
 		       const struct engine_options *options, struct xc_error *err)
 {
 	char n[16], threads[16], store[32], path[CLUSTER_PATH_MAX], log[CLUSTER_PATH_MAX];
-	const char *argv[16] = {
+	const char *argv[24] = {
 		"xcluster", "engines", "--foreground",	       "--connection", path,
 		"-n",	    n,	       "--threads-per-engine", threads,
 		"--no-ranks"
@@ -126,6 +126,10 @@ int daemon_start_agent(struct daemon *daemon, const struct connection *connectio
 		snprintf(store, sizeof store, "%zu", options->store_limit);
 		argv[argc++] = "--store-limit";
 		argv[argc++] = store;
+	}
+	if (options->launch_info) {
+		argv[argc++] = "--launch-info";
+		argv[argc++] = options->launch_info;
 	}
 	return daemon_start(daemon, argv, log, (const int[]){ -1 }, err);
 }

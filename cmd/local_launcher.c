@@ -19,6 +19,7 @@ static int local_start(struct launch *launch, int engines, struct xc_error *err)
 	struct launch_job *job = launch_job_add(launch, engines);
 	struct daemon agent = DAEMON_INIT;
 	static struct connection connection;
+	char info[LAUNCH_INFO_SIZE];
 	int r;
 
 	if (!job)
@@ -26,6 +27,7 @@ static int local_start(struct launch *launch, int engines, struct xc_error *err)
 	options.n = engines;
 	options.threads = request->threads;
 	options.bind = request->bind;
+	options.launch_info = launch_info(launch, job->number, info);
 	options.store_limit = request->store_limit;
 	engine_options_complete(&options);
 	r = connection_read(request->connection, &connection, err);

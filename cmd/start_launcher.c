@@ -129,6 +129,43 @@ static void show_progress(struct xc_client *client, int n)
 		fprintf(stderr, "\rengines %d/%d\033[K", xc_engine_count(client), n);
 }
 
+/* Have all jobs ended, and are no engines to come? */
+static bool is_hopeless(struct xc_client *client, int n)
+{
+	const json_t *jobs, *job;
+	json_t *status;
+	char *text = NULL;
+	bool hopeless;
+	size_t i;
+
+	if (xc_status_json(client, &text, NULL) < 0)
+		return false;
+	status = json_loads(text, 0, NULL);
+	free(text);
+	jobs = json_object_get(json_object_get(status, "launcher"), "jobs");
+	hopeless = json_array_size(jobs) > 0 && xc_engine_count(client) < n;
+	json_array_foreach (jobs, i, job) {
+		const char *state = json_string_value(json_object_get(job, "state"));
+
+		hopeless &= state && strcmp(state, "ended") == 0;
+	}
+	json_decref(status);
+	return hopeless;
+}
+
+/* In the launcher's words, with the time that there really was. */
+static int give_up(struct xc_client *client, int n, double waited, int code, struct xc_error *err)
+{
+	struct xc_error last = XC_ERROR_INIT;
+	const char *why;
+
+	xc_wait_for_engines(client, n, 0, &last);
+	why = strchr(last.text, ';');
+	return error_set(err, code, "%d of %d engines are up after %.1f s%s%s%s",
+			 xc_engine_count(client), n, waited, why ? "; " : "", why ? why + 2 : "",
+			 code == -ETIMEDOUT ? " (--no-wait does not wait for them)" : "");
+}
+
 int launcher_await(const struct launcher_options *o, struct xc_client *client,
 		   struct daemon *supervisor, double timeout, struct xc_error *err)
 {
@@ -147,17 +184,9 @@ int launcher_await(const struct launcher_options *o, struct xc_client *client,
 				      daemon_end_text(supervisor));
 		if ((r != -ETIMEDOUT && r != -EINTR) || (r == -EINTR && interrupt_signal()))
 			break;
-		if (left <= 0) { /* in its words, with the time that there really was */
-			struct xc_error last = XC_ERROR_INIT;
-			const char *why;
-
-			xc_wait_for_engines(client, n, 0, &last);
-			why = strchr(last.text, ';');
-			r = error_set(err, -ETIMEDOUT,
-				      "%d of %d engines are up after %g s%s%s (--no-wait does not "
-				      "wait for them)",
-				      xc_engine_count(client), n, timeout, why ? "; " : "",
-				      why ? why + 2 : "");
+		if (left <= 0 || is_hopeless(client, n)) {
+			r = give_up(client, n, timeout - left, left <= 0 ? -ETIMEDOUT : -ECHILD,
+				    err);
 			break;
 		}
 		show_progress(client, n);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <gnu/libc-version.h>
 #include <unistd.h>
 
@@ -21,6 +23,7 @@
 #include "proto/log.h"
 
 #define TICK_MS		 100
+#define JOB_END_NS	 UINT64_C(100000000) /* between SIGTERMs to the processes of a job */
 #define STOP_LIMIT_NS	 UINT64_C(2000000000)
 #define GRACE_NS	 UINT64_C(1000000000)
 #define BYE_LINGER_MS	 1000
@@ -274,18 +277,42 @@ static void dispatch(struct agent *agent, struct message *m)
 
 /* ---- Loop ------------------------------------------------------------------ */
 
-static void on_signals(struct source *source)
+static void take_signals(struct agent *agent)
 {
-	struct agent *agent = (struct agent *)((char *)source - offsetof(struct agent, signals));
 	struct signalfd_siginfo info;
 
-	while (read(source->fd, &info, sizeof info) == sizeof info) {
+	while (read(agent->signals.fd, &info, sizeof info) == sizeof info) {
 		if (info.ssi_signo == SIGCHLD)
 			continue;
 		log_line("%s: stopping", strsignal((int)info.ssi_signo));
 		agent->stale = false;
 		agent_stop(agent);
 	}
+}
+
+/* N.B. when a batch system ends a job, an engine may hear of it just before its agent. */
+static void await_own_end(struct agent *agent)
+{
+	struct pollfd fd = { .fd = agent->signals.fd, .events = POLLIN };
+	siginfo_t info = { .si_pid = 0 };
+	uint64_t end = now_ns() + JOB_END_NS;
+
+	if (agent->stopping || !agent->options->launch_info ||
+	    waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0 ||
+	    info.si_code != CLD_KILLED || info.si_status != SIGTERM)
+		return;
+	while (!agent->stopping && now_ns() < end) {
+		poll(&fd, 1, (int)((end - now_ns()) / 1000000) + 1);
+		take_signals(agent);
+	}
+}
+
+static void on_signals(struct source *source)
+{
+	struct agent *agent = (struct agent *)((char *)source - offsetof(struct agent, signals));
+
+	take_signals(agent);
+	await_own_end(agent);
 	slots_reap(agent);
 }
 

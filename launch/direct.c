@@ -19,6 +19,7 @@
 #include "proto/log.h"
 
 #define TERM_TIMEOUT 5.0 /* until SIGKILL */
+#define RULER	     "------------"
 
 /* N.B. it must not outlive us: nobody would end it. */
 static void become(const char *command, int log, pid_t parent)
@@ -111,7 +112,11 @@ static void last_words(const struct launch *launch, struct launch_job *job)
 	while (n > 0 && (strchr(" \t\r\n-", text[n - 1])))
 		text[--n] = '\0';
 	line = strrchr(text, '\n');
-	snprintf(job->reason, sizeof job->reason, "%.190s", line ? line + 1 : text);
+	/* What Open MPI has to say stands between two rulers, the reason first. */
+	for (char *ruler = text; (ruler = strstr(ruler, RULER)); line = ruler - 1)
+		ruler += strspn(ruler, "-");
+	line = line ? line + 1 : text;
+	snprintf(job->reason, sizeof job->reason, "%.190s", line + strspn(line, " \t\r\n"));
 	for (char *c = job->reason; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = ' ';
@@ -124,7 +129,7 @@ static void take_status(const struct launch *launch, struct launch_job *job, int
 		snprintf(job->word, sizeof job->word, "signal %d", WTERMSIG(status));
 	else
 		snprintf(job->word, sizeof job->word, "exit status %d", WEXITSTATUS(status));
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
 		last_words(launch, job);
 	launch_job_end(job, "");
 }

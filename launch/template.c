@@ -29,7 +29,7 @@ static const char *const names[KEY_COUNT] = {
 
 /* A number, or a word with one in it: of "12345", "12345.server", "Submitted batch job
  * 12345", "Job <12345> is submitted". */
-#define DEFAULT_JOB_ID "([0-9]+[^ >]*)"
+#define DEFAULT_JOB_ID "([0-9]+[^[:space:]>]*)"
 #define DEFAULT_GONE                                                                               \
 	"(unknown|invalid|not exist|not found|no such|no matching|not in queue|has finished)"
 
