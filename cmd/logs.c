@@ -20,6 +20,8 @@
 
 #define END_TIMEOUT 4.0 /* agents end after the controller */
 
+#define NAME_SIZE 128
+
 struct logs {
 	const char *id;
 	bool follow;
@@ -31,7 +33,7 @@ struct logs {
 
 struct log {
 	struct log *next;
-	char name[64]; /* without .log */
+	char name[NAME_SIZE]; /* without .log */
 	int fd;
 	char *rest; /* a line whose end has not been written */
 	size_t rest_size;
@@ -127,11 +129,13 @@ static void print_news(struct log *log, bool last)
 
 static bool is_wanted(const struct logs *o, const char *name)
 {
-	char wanted[64];
+	char wanted[64], elsewhere[64];
 
+	if (o->engine < 0)
+		return fnmatch("*.log", name, 0) == 0 && strlen(name) < NAME_SIZE;
 	snprintf(wanted, sizeof wanted, CLUSTER_ENGINE_LOG, o->engine);
-	return o->engine < 0 ? fnmatch("*.log", name, 0) == 0 && strlen(name) < sizeof wanted
-			     : strcmp(name, wanted) == 0;
+	snprintf(elsewhere, sizeof elsewhere, "*-" CLUSTER_ENGINE_LOG, o->engine);
+	return strcmp(name, wanted) == 0 || fnmatch(elsewhere, name, 0) == 0;
 }
 
 static struct log *find(const struct logs *o, const char *name)

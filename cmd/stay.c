@@ -102,6 +102,7 @@ static void fill(struct agent_options *agent, const struct stay_options *o,
 					 .store_limit = engines->store_limit,
 					 .clock_fd = fd > 0 ? fd : 0,
 					 .launch_info = o->launch_info,
+					 .controller_timeout = o->controller_timeout,
 					 .drain = o->drain };
 	if (fd < 0)
 		log_line("cannot tell when the time of this host ends: %s", strerror(-fd));

@@ -12,6 +12,7 @@ struct stay_options {
 	double ends_at;		 /* Unix time; 0: not given */
 	double walltime;	 /* seconds from now; 0: not given */
 	double drain;		 /* seconds before the end */
+	double controller_timeout; /* seconds of its silence; 0: not given */
 	bool no_ranks;
 };
 #define STAY_OPTIONS_INIT                                                                          \

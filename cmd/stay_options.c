@@ -17,8 +17,12 @@ static const struct argp_option options[] = {
 	{ "ends-at", OPTION_ENDS_AT, "UNIXTIME", 0, "The time of this host ends then", 0 },
 	{ "drain", OPTION_DRAIN, "S", 0,
 	  "So long before that the engines get only what can end in time (default: 30)", 0 },
+	{ "controller-timeout", OPTION_CONTROLLER_TIMEOUT, "S", 0,
+	  "On another host than the controller's: end when nothing was heard of it for so long "
+	  "(default: 60)",
+	  0 },
 	{ "launch-info", OPTION_LAUNCH_INFO, "TEXT", 0,
-	  "What `xcluster status` is to say of how they were started", 0 },
+	  "What has started this, shown in the status", 0 },
 	{ "no-ranks", OPTION_NO_RANKS, NULL, 0,
 	  "Do not share the engines of this host with other ranks of a Slurm step or MPI job", 0 },
 	{ 0 },
@@ -65,6 +69,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_DRAIN:
 		o->drain = option_seconds(state, "--drain", arg);
+		return 0;
+	case OPTION_CONTROLLER_TIMEOUT:
+		o->controller_timeout = option_seconds(state, "--controller-timeout", arg);
 		return 0;
 	case OPTION_LAUNCH_INFO:
 		o->launch_info = option_launch_info(state, arg);

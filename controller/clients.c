@@ -48,6 +48,7 @@ void client_remove(struct state *state, struct client *client)
 	HASH_ITER (hh, client->attachments, attachment, next_attachment) {
 		attachment_free(state, attachment);
 	}
+	offers_forget_client(state, client);
 	outbox_clear(state, client);
 	HASH_ITER (hh, client->jobs, job, next) {
 		job->is_left = true;
@@ -109,7 +110,7 @@ int on_hello_client(struct state *state, struct peer *peer, struct message *m)
 
 	if (r < 0)
 		return r;
-	if (peer_check_hello(state, peer, m, hello.protocol, hello.session, &pid) < 0)
+	if (peer_check_hello(state, peer, m, hello.protocol, hello.session, false, &pid) < 0)
 		return 0;
 	if (peer->role == ROLE_NEW) {
 		client = calloc(1, sizeof *client);

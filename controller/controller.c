@@ -95,6 +95,15 @@ static const struct route {
 	{ MSG_JOBS, on_jobs },
 	{ MSG_MANAGE, on_manage },
 	{ MSG_OUTPUT, on_output },
+	{ MSG_LOG, on_log },
+	{ MSG_OFFER, on_offer },
+	{ MSG_RELEASE, on_release },
+	{ MSG_LOCATE, on_locate },
+	{ MSG_FETCH, on_fetch },
+	{ MSG_PIECE, on_piece },
+	{ MSG_STORED, on_stored },
+	{ MSG_FREED, on_freed },
+	{ MSG_DATAPORT, on_dataport },
 	{ MSG_NOTE, on_note },
 	{ MSG_DRAIN, on_drain },
 };
@@ -212,6 +221,8 @@ static void dispatch(struct state *state, struct message *m)
 			    message_info(m->type)->name);
 		return;
 	}
+	if (peer->role == ROLE_AGENT)
+		ledger_take(&peer->is.agent->ledger, m->type);
 	r = route->handler(state, peer, m);
 	if (r == XC_EPROTO)
 		log_ignored(state, "a %s with fields that cannot be", message_info(m->type)->name);

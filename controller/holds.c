@@ -45,6 +45,14 @@ void hold_drop(struct state *state, const unsigned char *object)
 	free(hold);
 }
 
+bool hold_is_held(const struct state *state, const unsigned char *object)
+{
+	struct hold *hold;
+
+	HASH_FIND(hh, state->holds, object, OBJECT_SIZE, hold);
+	return hold != NULL;
+}
+
 void holds_free(struct state *state)
 {
 	struct hold *hold, *next;

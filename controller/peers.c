@@ -13,6 +13,15 @@
 #include "proto/error.h"
 #include "proto/log.h"
 
+int peer_send(struct state *state, struct peer *peer, const void *header, size_t size,
+	      zmq_msg_t *frames, int count)
+{
+	if (peer->role == ROLE_AGENT)
+		return ledger_send(&peer->is.agent->ledger, state->router, peer->route, header,
+				   size, frames, count);
+	return message_send(state->router, peer->route, header, size, frames, count);
+}
+
 int peer_refuse(struct state *state, struct peer *peer, int code, const char *text)
 {
 	log_line("refused a peer: %s", text);
@@ -70,7 +79,7 @@ void peer_remove(struct state *state, struct peer *peer)
 }
 
 int peer_check_hello(struct state *state, struct peer *peer, struct message *m, uint64_t protocol,
-		     struct span session, pid_t *pid)
+		     struct span session, bool is_again, pid_t *pid)
 {
 	char text[200];
 	enum origin origin = origin_of(m, pid);
@@ -89,7 +98,7 @@ int peer_check_hello(struct state *state, struct peer *peer, struct message *m, 
 		return peer_refuse(state, peer, XC_EPROTO, text) - 1;
 	}
 	if (session.size != SESSION_SIZE ||
-	    memcmp(session.data, peer->route + 1, SESSION_SIZE) != 0)
+	    (!is_again && memcmp(session.data, peer->route + 1, SESSION_SIZE) != 0))
 		return peer_refuse(state, peer, XC_EPROTO, "session and routing id differ") - 1;
 	return 0;
 }
@@ -144,6 +153,8 @@ static int engines_add(struct state *state, struct agent *agent)
 		engine->id = state->engine_count;
 		engine->agent = agent;
 		engine->slot = i;
+		if (agent->is_remote)
+			memcpy(engine->log_host, agent->log_host, LOG_HOST_SIZE);
 		engine->level = -1;
 		engine->speed = 1;
 		state->engines[state->engine_count++] = engine;
@@ -176,7 +187,7 @@ static void engine_up(struct state *state, struct engine *engine)
 	engine->last_slice = engine->last_record = engine->acked_record = 0;
 	state->engines_up++;
 	engine_changed(state, engine);
-	SEND_PEER(state, engine->peer, welcome_engine, .engine = (uint64_t)engine->id);
+	SEND_PEER(state, engine->peer, welcome_engine, .engine = (uint64_t)engine->id, .ack = 0);
 	if (!engine->has_log) {
 		engine->has_log = true;
 		everywhere_replay(state, engine);
@@ -265,6 +276,21 @@ static struct agent *agent_find(struct state *state, struct span session)
 	return NULL;
 }
 
+/* One that is up has lost its connection, and comes by another. */
+static int engine_again(struct state *state, struct peer *peer, struct engine *engine,
+			uint64_t slice)
+{
+	log_line("engine %d is connected again", engine->id);
+	peer_remove(state, engine->peer);
+	engine->peer = peer;
+	peer->role = ROLE_ENGINE;
+	peer->is.engine = engine;
+	SEND_PEER(state, peer, welcome_engine, .engine = (uint64_t)engine->id,
+		  .ack = engine->last_record);
+	slices_send_again(state, engine, slice);
+	return 0;
+}
+
 int on_hello_engine(struct state *state, struct peer *peer, struct message *m)
 {
 	struct msg_hello_engine hello;
@@ -275,11 +301,14 @@ int on_hello_engine(struct state *state, struct peer *peer, struct message *m)
 
 	if (r < 0)
 		return r;
-	if (peer_check_hello(state, peer, m, hello.protocol, hello.session, &pid) < 0)
+	if (peer_check_hello(state, peer, m, hello.protocol, hello.session, false, &pid) < 0)
 		return 0;
 	agent = agent_find(state, hello.agent);
 	if (agent)
 		engine = engine_at(state, agent, hello.slot);
+	if (peer->role == ROLE_NEW && hello.again && engine && engine->peer &&
+	    engine->epoch == hello.epoch && peer->is_remote == engine->peer->is_remote)
+		return engine_again(state, peer, engine, hello.slice);
 	if (peer->role != ROLE_NEW || !engine || engine->next_peer ||
 	    hello.epoch <= engine->epoch || !engine_has_future(engine))
 		return peer_refuse(state, peer, XC_EPROTO, "no agent expects this engine");
@@ -308,7 +337,9 @@ void agent_remove(struct state *state, struct agent *agent, const char *why)
 	}
 	source_unwatch(state, &agent->pidfd);
 	peer_remove(state, agent->peer);
+	ledger_fini(&agent->ledger);
 	DL_DELETE(state->agents, agent);
+	tracker_forget_agent(state, agent);
 	free(agent);
 	state->agents_version++;
 	peers_send(state);
@@ -320,6 +351,28 @@ static void on_agent_death(struct state *state, struct source *source)
 		     "its agent has ended");
 }
 
+static int welcome_agent(struct state *state, struct agent *agent)
+{
+	return SEND_PEER(
+		state, agent->peer, welcome_agent, .controller = { state->session, SESSION_SIZE },
+		.first_engine = agent->first_engine, .heartbeat_timeout = state->heartbeat_timeout,
+		.taken = agent->ledger.taken);
+}
+
+/* One that is known has lost its connection, and comes by another. */
+static int agent_again(struct state *state, struct peer *peer, struct agent *agent, uint64_t taken)
+{
+	log_line("agent %d on %s is connected again", agent->index, agent->host);
+	peer_remove(state, agent->peer);
+	agent->peer = peer;
+	agent->heard_ns = now_ns();
+	peer->role = ROLE_AGENT;
+	peer->is.agent = agent;
+	welcome_agent(state, agent);
+	ledger_resume(&agent->ledger, state->router, peer->route, taken);
+	return 0;
+}
+
 int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 {
 	struct msg_hello_agent hello;
@@ -329,8 +382,14 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 
 	if (r < 0)
 		return r;
-	if (peer_check_hello(state, peer, m, hello.protocol, hello.session, &pid) < 0)
+	if (peer_check_hello(state, peer, m, hello.protocol, hello.session, peer->is_remote, &pid) <
+	    0)
 		return 0;
+	agent = peer->role == ROLE_NEW && peer->is_remote ? agent_find(state, hello.session) : NULL;
+	if (agent)
+		return agent_again(state, peer, agent, hello.taken);
+	if (peer->role == ROLE_NEW && hello.again)
+		return SEND_PEER(state, peer, stale, .id = 0);
 	if (peer->role != ROLE_NEW || hello.slots < 1 || hello.slots > 100000 ||
 	    hello.store.size >= PATH_MAX || hello.log.size >= PATH_MAX)
 		return peer_refuse(state, peer, XC_EPROTO, "the agent's hello is not valid");
@@ -350,6 +409,8 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	span_copy(agent->log, sizeof agent->log, hello.log);
 	span_copy(agent->launch, sizeof agent->launch, hello.launch);
 	text_trim(agent->launch);
+	agent->is_remote = agent->ledger.is_kept = peer->is_remote;
+	log_host(agent->log_host, sizeof agent->log_host, agent->host);
 	if (engines_add(state, agent) < 0) {
 		free(agent);
 		return peer_refuse(state, peer, -ENOMEM, "the controller is out of memory");
@@ -361,9 +422,7 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	state->agents_version++;
 	log_line("agent %d on %s (pid %d) brings %llu engines", agent->index, agent->host,
 		 (int)agent->pid, (unsigned long long)agent->slots);
-	r = SEND_PEER(state, peer, welcome_agent, .controller = { state->session, SESSION_SIZE },
-		      .first_engine = agent->first_engine,
-		      .heartbeat_timeout = state->heartbeat_timeout);
+	r = welcome_agent(state, agent);
 	if (state->stop_ns)
 		SEND_PEER(state, peer, stop, .id = 0);
 	peers_send(state);
@@ -380,8 +439,11 @@ int on_beat(struct state *state, struct peer *peer, struct message *m)
 	if (r < 0)
 		return r;
 	peer->is.agent->heard_ns = now_ns();
+	peer->is.agent->beats_ns[1] = peer->is.agent->beats_ns[0];
+	peer->is.agent->beats_ns[0] = peer->is.agent->heard_ns;
 	peer->is.agent->store_used = beat.store_used;
-	return SEND_PEER(state, peer, beat, .store_used = 0);
+	ledger_had(&peer->is.agent->ledger, beat.taken);
+	return SEND_PEER(state, peer, beat, .store_used = 0, .taken = peer->is.agent->ledger.taken);
 }
 
 int on_bye(struct state *state, struct peer *peer, struct message *m)
@@ -460,6 +522,7 @@ void peers_tick(struct state *state)
 		lose_jobs(state, state->clients, true, JOB_NO_VIEW_ENGINE);
 		lose_jobs(state, state->departed, true, JOB_NO_VIEW_ENGINE);
 	}
+	tracker_tick(state);
 	clients_bury(state, now);
 	clients_sweep(state);
 }
@@ -489,6 +552,7 @@ void peers_free(struct state *state)
 	while (state->agents)
 		agent_remove(state, state->agents, "the cluster ends");
 	free_jobs(state);
+	tracker_free(state);
 	HASH_ITER (hh, state->peers, peer, next) {
 		peer_remove(state, peer);
 	}

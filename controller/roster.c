@@ -135,7 +135,7 @@ void peers_send(struct state *state)
 		}
 		frame_copy(&frame, bytes, w.used);
 		free(bytes);
-		message_send(state->router, to->peer->route, header,
-			     msg_peers_pack(header, sizeof header, &peers), &frame, 1);
+		peer_send(state, to->peer, header, msg_peers_pack(header, sizeof header, &peers),
+			  &frame, 1);
 	}
 }

@@ -130,13 +130,30 @@ static struct slice *slice_new(struct state *state)
 	return calloc(1, sizeof *slice);
 }
 
+static void post(struct state *state, const struct slice *slice)
+{
+	struct engine *engine = slice->engine;
+	struct msg_slice message = { .slice = slice->number,
+				     .ack = engine->last_record,
+				     .first = slice->first,
+				     .count = slice->size,
+				     .attempt = (uint64_t)slice->attempt };
+	unsigned char header[HEADER_MAX];
+	zmq_msg_t frames[3];
+
+	engine->acked_record = engine->last_record;
+	zmq_msg_init(&frames[0]);
+	zmq_msg_copy(&frames[0], &slice->job->task);
+	if (input_frames(slice->job, slice->first, slice->size, &frames[1], &frames[2]) < 0)
+		log_line("out of memory for a slice's inputs");
+	message_send(state->router, engine->peer->route, header,
+		     msg_slice_pack(header, sizeof header, &message), frames, 3);
+}
+
 void slice_send(struct state *state, struct engine *engine, struct job *job, int64_t first,
 		int64_t count, int attempt)
 {
 	struct slice *slice = slice_new(state);
-	unsigned char header[HEADER_MAX];
-	struct msg_slice message;
-	zmq_msg_t frames[3];
 
 	if (!slice) {
 		job_end_items(state, job, first, count, XC_LOST, 0, attempt - 1, engine->id,
@@ -147,7 +164,7 @@ void slice_send(struct state *state, struct engine *engine, struct job *job, int
 	slice->job = job;
 	slice->engine = engine;
 	slice->first = first;
-	slice->count = count;
+	slice->count = slice->size = count;
 	slice->attempt = attempt;
 	slice->sent_ns = now_ns();
 	slice->next = NULL;
@@ -158,18 +175,17 @@ void slice_send(struct state *state, struct engine *engine, struct job *job, int
 		job->started_ns = slice->sent_ns;
 	engine_set_level(state, engine, engine->slice_count);
 
-	message = (struct msg_slice){ .slice = slice->number,
-				      .ack = engine->last_record,
-				      .first = first,
-				      .count = count,
-				      .attempt = (uint64_t)attempt };
-	engine->acked_record = engine->last_record;
-	zmq_msg_init(&frames[0]);
-	zmq_msg_copy(&frames[0], &job->task);
-	if (input_frames(job, first, count, &frames[1], &frames[2]) < 0)
-		log_line("out of memory for a slice's inputs");
-	message_send(state->router, engine->peer->route, header,
-		     msg_slice_pack(header, sizeof header, &message), frames, 3);
+	post(state, slice);
+}
+
+void slices_send_again(struct state *state, struct engine *engine, uint64_t had)
+{
+	struct slice *slice;
+
+	DL_FOREACH (engine->slices, slice) {
+		if (slice->number > had)
+			post(state, slice);
+	}
 }
 
 /* ---- Their end -------------------------------------------------------------------- */
@@ -301,6 +317,8 @@ int on_done(struct state *state, struct peer *peer, struct message *m)
 	engine = engine_of(state, peer, &done);
 	if (!engine || done.epoch != engine->epoch || done.record <= engine->last_record)
 		return 0; /* of a dead process, or sent again by its agent */
+	if (peer->role == ROLE_ENGINE && done.record > engine->last_record + 1)
+		return 0; /* one before it was lost with a connection: both will come again */
 	slice = slice_find(engine, done.slice);
 	if (!slice || done.first != slice->done || done.count < 0 ||
 	    done.count > slice->count - slice->done)

@@ -10,6 +10,7 @@
 #include "controller/certificates.h"
 #include "controller/controller.h"
 #include "controller/intervals.h"
+#include "libcluster/ledger.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
 #include "proto/job.h"
@@ -20,6 +21,8 @@
 #define WINDOW_BYTES   (UINT64_C(4) << 20) /* results sent, not acknowledged */
 #define HELD_BYTES_MAX (UINT64_C(8) << 20) /* results kept; above, no new slices */
 #define FRAME_COPY_MAX 2048		   /* see frame_keep */
+
+#define LOG_HOST_SIZE 64
 
 struct state;
 struct client;
@@ -131,6 +134,7 @@ struct slice {
 	struct job *job;
 	struct engine *engine;
 	int64_t first, count;
+	int64_t size;  /* count when it was sent */
 	int64_t done;  /* items reported, from the first */
 	bool finished; /* the engine has said its last word on it */
 	bool take_pending;
@@ -173,6 +177,7 @@ struct engine {
 	double speed;	 /* 1: as the mean */
 	int64_t items_run;
 	int restarts;
+	char log_host[LOG_HOST_SIZE]; /* in the names of logs; empty: it is on our host */
 	char reason[256];
 	uint64_t version;			    /* of the roster, when it changed last */
 	struct engine *prev, *next;		    /* of its level */
@@ -182,12 +187,20 @@ struct engine {
 struct agent {
 	struct source pidfd;
 	struct peer *peer;
+	struct ledger ledger;
 	unsigned char session[SESSION_SIZE];
 	int index;
-	char host[256], store[PATH_MAX], log[PATH_MAX], launch[256];
+	char host[256], store[PATH_MAX], log[PATH_MAX];
+	bool is_remote; /* on another host */
+	char log_host[LOG_HOST_SIZE];
+	bool log_failed;  /* it could not be written of late */
+	char launch[256]; /* what has started it, for people */
 	pid_t pid;
 	uint64_t slots, first_engine, cores, store_limit, store_used;
 	uint64_t heard_ns;
+	uint64_t beats_ns[2];		       /* when its last BEAT came, and the one before */
+	char data_endpoint[256], data_key[41]; /* its data port; empty: it has none */
+	char near[64];			       /* our address for it; empty: not over a network */
 	uint64_t ends_ns;    /* when its time is up; 0: not known, or it was */
 	double drain_margin; /* s before: it drains */
 	bool is_draining;
@@ -224,6 +237,7 @@ struct client {
 	struct job *jobs;		/* that have not ended, by id */
 	int records;			/* its jobs that have ended */
 	struct attachment *attachments; /* by number */
+	struct offer *offers;		/* objects that it has given, or wants to */
 	struct job *runnable;
 	bool in_ring;
 	double weight; /* of its share of the engines */
@@ -286,6 +300,8 @@ struct state {
 	zmq_msg_t task; /* frame of the job that came last */
 	bool has_task;
 	struct hold *holds;
+	struct tracked *tracked; /* objects, by id */
+	int wants;		 /* LOCATEs that wait */
 	struct agent *agents;
 	struct engine **engines; /* by id */
 	int engine_count, engine_room, engines_up;
@@ -310,8 +326,17 @@ struct state {
 	uint64_t stop_ns; /* stopping since; 0: not */
 };
 
+/* To a peer; what an agent must not lose is kept until it has it. Frames are consumed. */
+int peer_send(struct state *state, struct peer *peer, const void *header, size_t size,
+	      zmq_msg_t *frames, int count);
+
 #define SEND_PEER(state, to, lower, ...)                                                           \
-	SEND_SIMPLE((state)->router, (to)->route, lower, __VA_ARGS__)
+	({                                                                                         \
+		unsigned char header_[HEADER_MAX];                                                 \
+		size_t size_ = msg_##lower##_pack(header_, sizeof header_,                         \
+						  &(struct msg_##lower){ __VA_ARGS__ });           \
+		peer_send(state, to, header_, size_, NULL, 0);                                     \
+	})
 
 /* controller.c */
 int state_watch(struct state *state, struct source *source);
@@ -342,9 +367,10 @@ int on_bye(struct state *state, struct peer *peer, struct message *m);
 int on_beat(struct state *state, struct peer *peer, struct message *m);
 int on_down(struct state *state, struct peer *peer, struct message *m);
 /* Is a hello as it must be? Else REFUSED is sent, or it needs no answer: negative. `pid`:
- * of the process as the unix connection tells it; 0 of one on another host. */
+ * of the process as the unix connection tells it; 0 of one on another host. `is_again`: the
+ * session may be one that had another routing id. */
 int peer_check_hello(struct state *state, struct peer *peer, struct message *m, uint64_t protocol,
-		     struct span session, pid_t *pid);
+		     struct span session, bool is_again, pid_t *pid);
 int peer_refuse(struct state *state, struct peer *peer, int code, const char *text);
 void peer_remove(struct state *state, struct peer *peer);
 /* False if the process has ended already. */
@@ -359,6 +385,14 @@ struct engine *engine_at(struct state *state, const struct agent *agent, uint64_
 bool engine_has_future(const struct engine *engine);
 /* The end for good: no new slices, and what has not begun goes to others. */
 void engine_shut(struct state *state, struct engine *engine, uint64_t how);
+
+/* logs.c: logs of agents and engines on other hosts */
+int on_log(struct state *state, struct peer *peer, struct message *m);
+/* A host's name as it stands in names of files. */
+void log_host(char *to, size_t size, const char *host);
+/* Where the log of an engine, or of the agent itself (NULL), is. */
+void log_path(const struct state *state, const struct agent *agent, const struct engine *engine,
+	      char *path, size_t size);
 
 /* The end for pinned items that have not begun. */
 void engine_fail_pinned(struct state *state, struct engine *engine);
@@ -449,6 +483,8 @@ struct job *job_internal(struct state *state, const char *name, zmq_msg_t *task,
 			 zmq_msg_t *payload);
 
 /* slices.c: slices in the hands of engines */
+/* Those after number `had` once more: they may be lost with a connection. */
+void slices_send_again(struct state *state, struct engine *engine, uint64_t had);
 int on_done(struct state *state, struct peer *peer, struct message *m);
 int on_taken(struct state *state, struct peer *peer, struct message *m);
 void slice_send(struct state *state, struct engine *engine, struct job *job, int64_t first,
@@ -510,7 +546,31 @@ int answer_send(struct state *state, struct peer *peer, const struct msg_answer 
 /* holds.c: objects that must not go with the client that brought them */
 void hold_add(struct state *state, const unsigned char *object);
 void hold_drop(struct state *state, const unsigned char *object);
+bool hold_is_held(const struct state *state, const unsigned char *object);
 void holds_free(struct state *state);
+
+/* tracker.c: which agents have which objects, and from whom others fetch them */
+struct tracked;
+int on_stored(struct state *state, struct peer *peer, struct message *m);
+int on_freed(struct state *state, struct peer *peer, struct message *m);
+int on_locate(struct state *state, struct peer *peer, struct message *m);
+int on_dataport(struct state *state, struct peer *peer, struct message *m);
+/* It has gone, or has nothing of what it had. */
+void tracker_forget_agent(struct state *state, const struct agent *agent);
+/* The client does not give the object any more. */
+void tracker_forget_source(struct state *state, struct tracked *tracked,
+			   const struct client *client);
+void tracker_tick(struct state *state);
+void tracker_free(struct state *state);
+
+/* offers.c: objects that clients without a store give */
+int on_offer(struct state *state, struct peer *peer, struct message *m);
+int on_release(struct state *state, struct peer *peer, struct message *m);
+void offers_forget_client(struct state *state, struct client *client);
+
+/* relay.c: pieces of objects on their way through us */
+int on_fetch(struct state *state, struct peer *peer, struct message *m);
+int on_piece(struct state *state, struct peer *peer, struct message *m);
 
 /* outbox.c: results on their way to clients */
 /* NULL when memory is out. Frames are consumed. */

@@ -79,7 +79,7 @@ static json_t *engine_json(const struct state *state, const struct engine *engin
 	bool is_alive = engine->peer != NULL;
 	char log[PATH_MAX + 64];
 
-	snprintf(log, sizeof log, "%s/engine-%d.log", state->connection.dir, engine->id);
+	log_path(state, engine->agent, engine, log, sizeof log);
 	return json_pack(
 		"{s:i,s:s,s:o,s:i,s:i,s:I,s:i,s:f,s:i,s:I,s:o,s:o,s:o,s:I,s:I,s:i,s:I,s:I}", "id",
 		engine->id, "state", engine_word(engine), "host",
@@ -126,21 +126,28 @@ static json_t *launcher_json(const struct state *state)
 			 (json_int_t)state->note.coming, "jobs", jobs ? jobs : json_array());
 }
 
+static json_t *agent_json(const struct state *state, const struct agent *agent)
+{
+	char log[PATH_MAX + 64], session[2 * SESSION_SIZE + 1];
+
+	log_path(state, agent, NULL, log, sizeof log);
+	for (int i = 0; i < SESSION_SIZE; i++)
+		snprintf(session + 2 * i, 3, "%02x", agent->session[i]);
+	return json_pack("{s:i,s:o,s:i,s:s,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "id", agent->index, "host",
+			 text_json(agent->host), "pid", (int)agent->pid, "session", session,
+			 "engines", (json_int_t)agent->slots, "cores", (json_int_t)agent->cores,
+			 "store_used", (json_int_t)agent->store_used, "store_limit",
+			 (json_int_t)agent->store_limit, "log", text_json(log), "launch",
+			 text_json(agent->launch), "ends_in", ends_json(agent));
+}
+
 static json_t *agents_json(const struct state *state)
 {
 	json_t *list = json_array();
 	struct agent *agent;
 
 	DL_FOREACH (state->agents, agent) {
-		json_array_append_new(list, json_pack("{s:i,s:o,s:i,s:I,s:I,s:I,s:o,s:o,s:o}", "id",
-						      agent->index, "host", text_json(agent->host),
-						      "pid", (int)agent->pid, "engines",
-						      (json_int_t)agent->slots, "store_used",
-						      (json_int_t)agent->store_used, "store_limit",
-						      (json_int_t)agent->store_limit, "log",
-						      text_json(agent->log), "ends_in",
-						      ends_json(agent), "launch",
-						      text_json(agent->launch)));
+		json_array_append_new(list, agent_json(state, agent));
 	}
 	return list;
 }

@@ -12,12 +12,12 @@
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
-#include <gnu/libc-version.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "engine/host.h"
+#include "engine/transfer.h"
 #include "proto/cluster_dir.h"
 #include "proto/error.h"
 #include "proto/log.h"
@@ -52,8 +52,13 @@ static int on_welcome(struct agent *agent, struct message *m)
 	struct msg_welcome_agent welcome;
 	int r = msg_welcome_agent_get(&m->fields, &welcome);
 
-	if (r < 0 || agent->welcomed)
+	if (r < 0)
 		return r;
+	uplink_welcome(agent, welcome.taken);
+	if (agent->welcomed) {
+		drain_tell(agent); /* it may have been lost */
+		return 0;
+	}
 	agent->welcomed = true;
 	agent->first_engine = welcome.first_engine;
 	agent->heartbeat_timeout = welcome.heartbeat_timeout;
@@ -62,6 +67,8 @@ static int on_welcome(struct agent *agent, struct message *m)
 	drain_tell(agent);
 	log_line("starting %d engines, from number %llu", agent->options->n,
 		 (unsigned long long)agent->first_engine);
+	dataport_open(agent, m);
+	objects_tell(agent);
 	slots_start(agent);
 	return 0;
 }
@@ -80,7 +87,12 @@ static int on_refused(struct agent *agent, struct message *m)
 
 static int on_beat(struct agent *agent, struct message *m)
 {
-	(void)m;
+	struct msg_beat beat;
+	int r = msg_beat_get(&m->fields, &beat);
+
+	if (r < 0)
+		return r;
+	ledger_had(&agent->ledger, beat.taken);
 	agent->beats_heard++;
 	service_answer_deferred(agent);
 	return 0;
@@ -97,9 +109,8 @@ static int on_take(struct agent *agent, struct message *m)
 	slot = slot_find(agent, take.slot, take.epoch);
 	if (!slot || take.count < 1 || take.count > SLICE_ITEMS_MAX)
 		return 0;
-	return SEND_SIMPLE(agent->dealer, NULL, taken, .slot = take.slot, .epoch = take.epoch,
-			   .slice = take.slice,
-			   .end = claim_take(slot->page, take.slice, take.count, take.all));
+	return AGENT_SEND(agent, taken, .slot = take.slot, .epoch = take.epoch, .slice = take.slice,
+			  .end = claim_take(slot->page, take.slice, take.count, take.all));
 }
 
 static int interrupt_items(struct slot *slot, const struct msg_interrupt *m)
@@ -171,26 +182,6 @@ static int on_retire(struct agent *agent, struct message *m)
 	return 0;
 }
 
-static int on_hold(struct agent *agent, struct message *m)
-{
-	struct msg_hold hold;
-	int r = msg_hold_get(&m->fields, &hold);
-
-	if (r == 0)
-		hold_object(agent, hold.object);
-	return r;
-}
-
-static int on_drop(struct agent *agent, struct message *m)
-{
-	struct msg_drop drop;
-	int r = msg_drop_get(&m->fields, &drop);
-
-	if (r == 0)
-		drop_object(agent, drop.object);
-	return r;
-}
-
 static void peers_clear(struct agent *agent)
 {
 	for (int i = 0; i < agent->peer_count; i++)
@@ -252,13 +243,16 @@ static const struct route {
 	{ MSG_BEAT, on_beat },
 	{ MSG_TAKE, on_take },
 	{ MSG_INTERRUPT, on_interrupt },
-	{ MSG_HOLD, on_hold },
-	{ MSG_DROP, on_drop },
+	{ MSG_HOLD, objects_on_hold },
+	{ MSG_DROP, objects_on_drop },
 	{ MSG_PEERS, on_peers },
 	{ MSG_STOP, on_stop },
 	{ MSG_KILL, on_kill },
 	{ MSG_RETIRE, on_retire },
 	{ MSG_STALE, on_stale },
+	{ MSG_LOCATED, objects_on_located },
+	{ MSG_FETCH, objects_on_fetch },
+	{ MSG_PIECE, objects_on_piece },
 };
 
 static void dispatch(struct agent *agent, struct message *m)
@@ -349,14 +343,15 @@ void agent_beat(struct agent *agent)
 {
 	agent->last_beat_ns = now_ns();
 	agent->beats_sent++;
-	SEND_SIMPLE(agent->dealer, NULL, beat, .store_used = agent->store.used);
+	SEND_SIMPLE(agent->dealer, NULL, beat, .store_used = agent->store.used,
+		    .taken = agent->ledger.taken);
 }
 
 static void beat(struct agent *agent)
 {
 	uint64_t now = now_ns();
 
-	if (!agent->welcomed ||
+	if (!agent->welcomed || agent->ledger.is_broken ||
 	    now - agent->last_beat_ns < (uint64_t)(agent->heartbeat_timeout / 5 * 1e9))
 		return;
 	agent_beat(agent);
@@ -367,9 +362,55 @@ static void take_messages(struct agent *agent)
 	struct message m;
 
 	message_init(&m);
-	while (message_receive(agent->dealer, &m, false, false) > 0)
+	while (message_receive(agent->dealer, &m, false, false) > 0) {
+		agent->heard_ns = now_ns();
+		ledger_take(&agent->ledger, m.type);
 		dispatch(agent, &m);
+	}
 	message_fini(&m);
+}
+
+/* All that the loop waits for; to be given to free(). */
+static zmq_pollitem_t *poll_items(const struct agent *agent, int *count)
+{
+	zmq_pollitem_t *items;
+	struct link *link;
+	int n = 0, links;
+
+	DL_COUNT(agent->links, link, links);
+	items = calloc((size_t)links + 5, sizeof *items);
+	if (!items)
+		return NULL;
+	items[n++] = (zmq_pollitem_t){ .fd = agent->epoll, .events = ZMQ_POLLIN };
+	if (agent->dealer)
+		items[n++] = (zmq_pollitem_t){ .socket = agent->dealer, .events = ZMQ_POLLIN };
+	if (agent->dial.monitor)
+		items[n++] =
+			(zmq_pollitem_t){ .socket = agent->dial.monitor, .events = ZMQ_POLLIN };
+	if (agent->port) {
+		items[n++] = (zmq_pollitem_t){ .socket = agent->port, .events = ZMQ_POLLIN };
+		items[n++] = (zmq_pollitem_t){ .socket = agent->zap, .events = ZMQ_POLLIN };
+	}
+	DL_FOREACH (agent->links, link) {
+		if (link->socket)
+			items[n++] =
+				(zmq_pollitem_t){ .socket = link->socket, .events = ZMQ_POLLIN };
+	}
+	*count = n;
+	return items;
+}
+
+static void wait_for_events(struct agent *agent)
+{
+	zmq_pollitem_t few[2] = { { .socket = agent->dealer, .events = ZMQ_POLLIN },
+				  { .fd = agent->epoll, .events = ZMQ_POLLIN } };
+	zmq_pollitem_t *items = NULL;
+	int count = 2;
+
+	if (agent->is_remote || agent->port || agent->links)
+		items = poll_items(agent, &count);
+	zmq_poll(items ? items : few, items ? count : 2, TICK_MS);
+	free(items);
 }
 
 static void loop(struct agent *agent)
@@ -377,12 +418,14 @@ static void loop(struct agent *agent)
 	struct epoll_event events[64];
 
 	while (!(agent->stopping && !slots_any_alive(agent))) {
-		zmq_pollitem_t items[2] = { { .socket = agent->dealer, .events = ZMQ_POLLIN },
-					    { .fd = agent->epoll, .events = ZMQ_POLLIN } };
 		int n;
 
-		zmq_poll(items, 2, TICK_MS);
-		take_messages(agent);
+		wait_for_events(agent);
+		uplink_tick(agent);
+		if (agent->dealer)
+			take_messages(agent);
+		dataport_receive(agent);
+		links_receive(agent);
 		n = epoll_wait(agent->epoll, events, 64, 0);
 		for (int i = 0; i < n; i++) {
 			struct source *source = events[i].data.ptr;
@@ -391,44 +434,15 @@ static void loop(struct agent *agent)
 		}
 		slots_tick(agent);
 		service_tick(agent, now_ns());
+		transfers_tick(agent, now_ns());
+		links_tick(agent, now_ns());
 		sinks_tick(agent);
+		forward_tick(agent);
 		beat(agent);
 	}
 }
 
 /* ---- Set-up ---------------------------------------------------------------- */
-
-static int say_hello(struct agent *agent)
-{
-	struct utsname host;
-
-	uname(&host);
-	return SEND_SIMPLE(agent->dealer, NULL, hello_agent, .protocol = PROTOCOL_VERSION,
-			   .session = { agent->session, SESSION_SIZE }, .pid = getpid(),
-			   .host = span_of(host.nodename), .slots = (uint64_t)agent->options->n,
-			   .cores = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
-			   .store = span_of(agent->store_path), .store_limit = agent->store.limit,
-			   .machine = span_of(host.machine),
-			   .libc = span_of(gnu_get_libc_version()),
-			   .log = span_of(agent->log_path),
-			   .launch = span_of(agent->options->launch_info ?
-						     agent->options->launch_info :
-						     ""));
-}
-
-static int dial(struct agent *agent, struct xc_error *err)
-{
-	unsigned char route[ROUTE_SIZE];
-	double limit = agent->options->connect_timeout > 0 ? agent->options->connect_timeout
-							   : DIAL_LIMIT_S;
-	int r;
-
-	randombytes_buf(agent->session, sizeof agent->session);
-	route_make(route, 'a', agent->session);
-	r = dial_controller(&agent->dial, agent->context, &agent->connection, route, limit, err);
-	agent->dealer = agent->dial.socket;
-	return r < 0 ? r : say_hello(agent);
-}
 
 static int watch_signals(struct agent *agent)
 {
@@ -541,6 +555,7 @@ static int open_all(struct agent *agent, struct xc_error *err)
 	if (r < 0)
 		return r;
 	own_environment(agent);
+	forward_open(agent);
 	agent->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (agent->epoll < 0 || watch_signals(agent) < 0 || watch_parent(agent) < 0 ||
 	    drain_open(agent) < 0)
@@ -554,15 +569,19 @@ static int open_all(struct agent *agent, struct xc_error *err)
 	if (slots_create(agent) < 0)
 		return error_set(err, -ENOMEM, "out of memory");
 	agent->context = zmq_ctx_new();
-	return dial(agent, err);
+	return uplink_open(agent, err);
 }
 
 static void close_all(struct agent *agent)
 {
-	if (agent->dealer) {
+	transfers_free(agent);
+	links_free(agent);
+	dataport_close(agent);
+	forward_tick(agent);
+	if (agent->dealer)
 		SEND_SIMPLE(agent->dealer, NULL, bye, .id = 0);
-		dial_close(&agent->dial, BYE_LINGER_MS);
-	}
+	forward_close(agent);
+	uplink_close(agent, BYE_LINGER_MS);
 	slots_destroy(agent);
 	service_fini(agent);
 	store_fini(&agent->store);
@@ -581,12 +600,13 @@ static int begin_anew(struct agent *agent, struct xc_error *err)
 {
 	agent->stale = agent->stopping = agent->welcomed = false;
 	agent->beats_sent = agent->beats_heard = 0;
+	transfers_free(agent);
+	dataport_close(agent);
 	slots_destroy(agent);
-	dial_close(&agent->dial, 0);
-	agent->dealer = NULL;
+	uplink_close(agent, 0);
 	if (slots_create(agent) < 0)
 		return error_set(err, -ENOMEM, "out of memory");
-	return dial(agent, err);
+	return uplink_open(agent, err);
 }
 
 int agent_run(const struct agent_options *options, struct xc_error *err)
@@ -608,6 +628,7 @@ int agent_run(const struct agent_options *options, struct xc_error *err)
 	raise_descriptor_limit();
 	store_init(&agent.store,
 		   options->store_limit ? options->store_limit : default_store_limit());
+	objects_init(&agent);
 	r = open_all(&agent, err);
 	while (r == 0) {
 		loop(&agent);

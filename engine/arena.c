@@ -144,15 +144,33 @@ bool piece_is_full(const struct engine *e)
 	       now_ns() - e->piece_start_ns > PIECE_MAX_NS;
 }
 
+static void record_send(struct engine *e, const struct record *record)
+{
+	struct msg_done done = { .slot = e->slot,
+				 .epoch = e->epoch,
+				 .record = record->record,
+				 .slice = record->slice,
+				 .first = record->first,
+				 .count = record->count,
+				 .busy_ns = record->busy_ns,
+				 .waited_ns = record->waited_ns,
+				 .last = record->last };
+	unsigned char header[HEADER_MAX];
+	zmq_msg_t frames[2];
+
+	zmq_msg_init_data(&frames[0], e->arena + record->failures, record->failures_size, NULL,
+			  NULL);
+	zmq_msg_init_data(&frames[1], e->arena + record->payload, record->payload_size, NULL, NULL);
+	message_send(e->dealer, NULL, header, msg_done_pack(header, sizeof header, &done), frames,
+		     2);
+}
+
 void piece_send(struct engine *e, bool last)
 {
 	struct page *page = e->page;
 	struct piece *piece = &page->piece;
 	uint64_t number = page->written + 1;
 	struct record *record = &page->records[number % PAGE_RECORDS];
-	unsigned char header[HEADER_MAX];
-	zmq_msg_t frames[2];
-	struct msg_done done;
 
 	*record = (struct record){ .record = number,
 				   .slice = piece->slice,
@@ -173,20 +191,17 @@ void piece_send(struct engine *e, bool last)
 	piece->slice = 0;
 	e->arena_next = align_up(record_end(record));
 
-	done = (struct msg_done){ .slot = e->slot,
-				  .epoch = e->epoch,
-				  .record = number,
-				  .slice = record->slice,
-				  .first = record->first,
-				  .count = record->count,
-				  .busy_ns = record->busy_ns,
-				  .waited_ns = record->waited_ns,
-				  .last = record->last };
-	zmq_msg_init_data(&frames[0], e->arena + record->failures, record->failures_size, NULL,
-			  NULL);
-	zmq_msg_init_data(&frames[1], e->arena + record->payload, record->payload_size, NULL, NULL);
-	message_send(e->dealer, NULL, header, msg_done_pack(header, sizeof header, &done), frames,
-		     2);
+	record_send(e, record);
+}
+
+void pieces_send_again(struct engine *e, uint64_t had)
+{
+	struct page *page = e->page;
+
+	if (had > page->acked && had <= page->written)
+		page->acked = had;
+	for (uint64_t i = page->acked + 1; i <= page->written; i++)
+		record_send(e, &page->records[i % PAGE_RECORDS]);
 }
 
 static void add_failure(struct engine *e, int64_t item, int64_t count, enum xc_state state,

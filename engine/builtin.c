@@ -23,35 +23,77 @@ static int run_push(struct xc_task *task, const void *in, void *out)
 	return r < 0 ? fail(task, r, &err) : 0;
 }
 
-/* The result is an array frame with the elements in it. */
-static int run_pull(struct xc_task *task, const void *in, void *out)
+/* The variable as a result: an array frame, with its elements or (is_look) without. */
+static int give(struct xc_task *task, const char *name, const struct entry *entry, bool is_look)
 {
 	struct engine *e = task->runner;
-	const struct xc_array *array;
-	char name[256], header[ARRAY_HEADER_SIZE];
-	uint64_t size;
-	char *room;
+	uint64_t bytes = is_look ? 0 : entry->size, size = ARRAY_HEADER_SIZE + bytes;
+	char *room = piece_reserve(e, size + sizeof size);
 
-	(void)in;
-	(void)out;
-	span_copy(name, sizeof name, e->now.task.name);
-	array = xc_task_array(task, name);
-	if (!array)
-		return XC_ENOVAR;
-	array_header_write(header, array, NULL);
-	size = ARRAY_HEADER_SIZE + (uint64_t)xc_array_size(array);
-	room = piece_reserve(e, size + sizeof size);
 	if (!room) {
 		xc_task_fail(task, TASK_NO_PULL, (unsigned long long)size, name);
 		return -ENOMEM;
 	}
 	memcpy(room, &size, sizeof size);
-	memcpy(room + sizeof size, header, ARRAY_HEADER_SIZE);
-	if (size > ARRAY_HEADER_SIZE)
-		memcpy(room + sizeof size + ARRAY_HEADER_SIZE, array->data,
-		       size - ARRAY_HEADER_SIZE);
+	array_header_write(room + sizeof size, &entry->array, is_look ? entry->value : NULL);
+	if (bytes)
+		memcpy(room + sizeof size + ARRAY_HEADER_SIZE, entry->array.data, bytes);
 	e->given = size + sizeof size;
 	e->piece_gave = true;
+	return 0;
+}
+
+/* NULL, with the failure's text. */
+static const struct entry *find(struct xc_task *task, char name[256])
+{
+	struct engine *e = task->runner;
+
+	span_copy(name, 256, e->now.task.name);
+	return xc_task_array(task, name) ? names_entry(e, name) : NULL;
+}
+
+static int run_pull(struct xc_task *task, const void *in, void *out)
+{
+	char name[256];
+	const struct entry *entry = find(task, name);
+
+	(void)in;
+	(void)out;
+	return entry ? give(task, name, entry, false) : XC_ENOVAR;
+}
+
+static int run_look(struct xc_task *task, const void *in, void *out)
+{
+	char name[256];
+	const struct entry *entry = find(task, name);
+	uint64_t limit = 0;
+
+	(void)out;
+	if (task->in_size == sizeof limit)
+		memcpy(&limit, in, sizeof limit);
+	return entry ? give(task, name, entry, entry->size > limit) : XC_ENOVAR;
+}
+
+static int run_part(struct xc_task *task, const void *in, void *out)
+{
+	struct engine *e = task->runner;
+	uint64_t size = e->now.task.out_size;
+	const struct entry *entry;
+	char name[256];
+	int64_t offset;
+
+	span_copy(name, sizeof name, e->now.task.name);
+	entry = names_entry(e, name);
+	if (e->now.task.object.size != OBJECT_SIZE || task->in_size != sizeof offset)
+		return XC_EPROTO;
+	if (!entry || memcmp(entry->value, e->now.task.object.data, OBJECT_SIZE) != 0) {
+		xc_task_fail(task, TASK_CHANGED, name);
+		return -ESTALE;
+	}
+	memcpy(&offset, in, sizeof offset);
+	if (offset < 0 || (uint64_t)offset > entry->size || size > entry->size - (uint64_t)offset)
+		return XC_EPROTO;
+	memcpy(out, (const char *)entry->array.data + offset, size);
 	return 0;
 }
 
@@ -96,7 +138,8 @@ xc_task_fn *builtin_find(uint64_t number)
 	static xc_task_fn *const tasks[] = {
 		[BUILTIN_PUSH] = run_push,     [BUILTIN_PULL] = run_pull,
 		[BUILTIN_CLEAR] = run_clear,   [BUILTIN_LOAD] = run_load,
-		[BUILTIN_UNLOAD] = run_unload,
+		[BUILTIN_UNLOAD] = run_unload, [BUILTIN_LOOK] = run_look,
+		[BUILTIN_PART] = run_part,
 	};
 
 	return number < sizeof tasks / sizeof tasks[0] ? tasks[number] : NULL;

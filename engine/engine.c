@@ -23,9 +23,13 @@ static int on_welcome(struct engine *e, struct message *m)
 	struct msg_welcome_engine welcome;
 	int r = msg_welcome_engine_get(&m->fields, &welcome);
 
-	if (r == 0)
-		e->id = (int)welcome.engine;
-	return r;
+	if (r < 0)
+		return r;
+	e->id = (int)welcome.engine;
+	if (e->is_resuming)
+		pieces_send_again(e, welcome.ack);
+	e->is_resuming = false;
+	return 0;
 }
 
 static int on_refused(struct engine *e, struct message *m)
@@ -50,8 +54,15 @@ static int on_slice(struct engine *e, struct message *m)
 
 	if (!p)
 		return -ENOMEM;
-	if (msg_slice_get(&fields, &header) == 0 && header.ack > e->page->acked)
-		e->page->acked = header.ack;
+	if (msg_slice_get(&fields, &header) == 0) {
+		if (header.slice <= e->last_slice) { /* sent again after a break */
+			free(p);
+			return 0;
+		}
+		e->last_slice = header.slice;
+		if (header.ack > e->page->acked)
+			e->page->acked = header.ack;
+	}
 	message_move(&p->message, m);
 	DL_APPEND(e->pending, p);
 	return 0;
@@ -79,6 +90,69 @@ static const struct route {
 	{ MSG_REFUSED, on_refused },
 };
 
+static int say_hello(struct engine *e, const void *session)
+{
+	return SEND_SIMPLE(e->dealer, NULL, hello_engine, .protocol = PROTOCOL_VERSION,
+			   .session = { session, SESSION_SIZE },
+			   .agent = { e->agent, SESSION_SIZE }, .slot = e->slot, .epoch = e->epoch,
+			   .pid = getpid(), .started = e->started, .again = e->id >= 0,
+			   .slice = e->last_slice);
+}
+
+static int dial(struct engine *e, const char *endpoint, struct xc_error *err)
+{
+	unsigned char session[SESSION_SIZE], route[ROUTE_SIZE];
+	int r;
+
+	randombytes_buf(session, sizeof session);
+	route_make(route, 'e', session);
+	r = dial_endpoint(&e->dial, e->context, &e->keys, endpoint, route, err);
+	e->dealer = e->dial.socket;
+	return r < 0 ? r : say_hello(e, session);
+}
+
+/* Another connection takes the place of one that broke: what is in it is in order and
+ * whole. ZeroMQ goes on dialling until somebody answers. */
+static int dial_again(struct engine *e)
+{
+	char endpoint[CONNECTION_ADDRESS_MAX];
+	struct xc_error err = XC_ERROR_INIT;
+
+	log_line("the connection to the controller broke; dialling %s again", e->dial.endpoint);
+	strcpy(endpoint, e->dial.endpoint);
+	dial_close(&e->dial, 0);
+	e->is_resuming = e->id >= 0;
+	return dial(e, endpoint, &err);
+}
+
+/* Over the network, where a break is news, too. */
+static int receive_remote(struct engine *e, struct message *m)
+{
+	for (;;) {
+		zmq_pollitem_t items[2] = { { .socket = e->dealer, .events = ZMQ_POLLIN },
+					    { .socket = e->dial.monitor, .events = ZMQ_POLLIN } };
+		enum dial_event event = dial_event(&e->dial);
+		int r = event == DIAL_DOWN ? dial_again(e) : 0;
+
+		if (r < 0)
+			return r;
+		if (event == DIAL_REFUSED)
+			return -EACCES;
+		if (event != DIAL_NOTHING)
+			continue; /* nothing is taken from a connection before its news are */
+		r = message_receive(e->dealer, m, false, false);
+		if (r != 0)
+			return r;
+		if (zmq_poll(items, 2, -1) < 0 && errno == EINTR)
+			return -EINTR;
+	}
+}
+
+static int receive(struct engine *e, struct message *m)
+{
+	return e->dial.monitor ? receive_remote(e, m) : message_receive(e->dealer, m, false, true);
+}
+
 int engine_receive(struct engine *e)
 {
 	struct message m;
@@ -86,7 +160,7 @@ int engine_receive(struct engine *e)
 
 	message_init(&m);
 	do
-		r = message_receive(e->dealer, &m, false, true);
+		r = receive(e, &m);
 	while (r == 0 || (r == -EINTR && e->page->ending == ENDING_NOT));
 	if (r == -EINTR)
 		r = 0;
@@ -117,25 +191,6 @@ static int loop(struct engine *e)
 		free(p);
 	}
 	return 0;
-}
-
-static int dial(struct engine *e, const char *endpoint, const struct connection *keys,
-		const void *agent, struct xc_error *err)
-{
-	unsigned char session[SESSION_SIZE], route[ROUTE_SIZE];
-	int r;
-
-	randombytes_buf(session, sizeof session);
-	route_make(route, 'e', session);
-	e->context = zmq_ctx_new();
-	r = dial_endpoint(&e->dial, e->context, keys, endpoint, route, err);
-	e->dealer = e->dial.socket;
-	if (r < 0)
-		return r;
-	return SEND_SIMPLE(e->dealer, NULL, hello_engine, .protocol = PROTOCOL_VERSION,
-			   .session = { session, SESSION_SIZE }, .agent = { agent, SESSION_SIZE },
-			   .slot = e->slot, .epoch = e->epoch, .pid = getpid(),
-			   .started = e->started);
 }
 
 /* For the network; empty for a unix socket. */
@@ -175,9 +230,7 @@ static int map_shared(struct engine *e, struct xc_error *err)
 static int configure(struct engine *e, struct xc_error *err)
 {
 	struct channel_packet request = { .code = OP_CONFIG, .fd = -1 }, reply;
-	unsigned char agent[SESSION_SIZE];
 	char buffer[CHANNEL_MAX], endpoint[512], slot[32];
-	struct connection keys = { .heartbeat_timeout = 5 };
 	int r;
 
 	signals_catch(e);
@@ -185,15 +238,16 @@ static int configure(struct engine *e, struct xc_error *err)
 
 	if (r < 0)
 		return r;
-	if (reply.object.size != SESSION_SIZE || take_keys(&keys, reply.data) < 0)
+	if (reply.object.size != SESSION_SIZE || take_keys(&e->keys, reply.data) < 0)
 		return error_set(err, XC_EPROTO, "the agent's configuration is not valid");
-	memcpy(agent, reply.object.data, SESSION_SIZE);
+	memcpy(e->agent, reply.object.data, SESSION_SIZE);
 	span_copy(endpoint, sizeof endpoint, reply.name);
 	span_copy(slot, sizeof slot, reply.text);
 	e->slot = strtoull(slot, NULL, 10);
 	e->epoch = reply.number;
 	r = names_load(e, err);
-	return r < 0 ? r : dial(e, endpoint, &keys, agent, err);
+	e->context = r < 0 ? NULL : zmq_ctx_new();
+	return r < 0 ? r : dial(e, endpoint, err);
 }
 
 static double clock_seconds(void)

@@ -1,7 +1,9 @@
-/* host.h: the agent's state, shared by its parts: agent.c (loop, controller), place.c (its files),
+/* host.h: the agent's state, shared by its parts: agent.c (loop, controller), uplink.c (its
+ * connection), forward.c (logs that are sent), place.c (its files),
  * slot.c (engine processes), sink.c (what they print), cancel.c (items of theirs to
  * be stopped), retire.c (their end in order), rescue.c (what a dead one left),
- * service.c (store connections). */
+ * service.c (store connections), transfer.c and others (objects of other hosts: see
+ * transfer.h). */
 #ifndef ENGINE_HOST_H
 #define ENGINE_HOST_H
 
@@ -13,6 +15,7 @@
 #include "engine/store.h"
 #include "libcluster/channel.h"
 #include "libcluster/dial.h"
+#include "libcluster/ledger.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
 #include "proto/task.h"
@@ -78,16 +81,25 @@ struct slot {
 	bool retired;	     /* no process after this one */
 	bool retire_now;     /* whatever it runs */
 	uint64_t retired_ns; /* since when it runs nothing more; 0: it may */
+	int64_t forwarded;   /* bytes of its log that the controller was sent */
 };
 
 struct visitor;
 struct lingering;
+struct transfer;
+struct link;
 
 /* A RESERVE that there was no room for. */
 struct deferred {
 	int fd; /* borrowed: of the channel */
 	uint64_t size, beat;
 	struct deferred *next;
+};
+
+/* Lines of the agent's log that the controller is still to get. */
+struct forward {
+	char *text; /* owned */
+	size_t size;
 };
 
 struct agent {
@@ -97,6 +109,9 @@ struct agent {
 	bool is_remote;		/* not on the controller's host */
 	void *context, *dealer; /* dealer: of `dial` */
 	struct dial dial;
+	struct ledger ledger;
+	uint64_t heard_ns; /* of the controller */
+	struct forward forward;
 	int epoll, lock;
 	struct source signals, listener, controller; /* controller: its pidfd */
 	char dir[PATH_MAX];			     /* of what it keeps in files */
@@ -112,6 +127,11 @@ struct agent {
 	uint64_t last_beat_ns, beats_sent, beats_heard;
 	uint64_t sunk_ns; /* when what engines print was looked after */
 	struct deferred *deferred;
+	struct transfer *transfers; /* objects on their way here, by id */
+	struct link *links;	    /* to data ports of others */
+	void *port, *zap;	    /* our data port, and who may come; NULL: there is none */
+	/* of all agents: who has these may come to data ports; empty: there are none */
+	char engine_public[CONNECTION_KEY_SIZE], engine_secret[CONNECTION_KEY_SIZE];
 	char **peers; /* other stores of this host, owned */
 	int peer_count;
 	bool stopping;
@@ -129,6 +149,29 @@ int agent_watch(struct agent *agent, struct source *source);
 void agent_stop(struct agent *agent);
 /* Sends a BEAT; the controller answers each. */
 void agent_beat(struct agent *agent);
+
+/* uplink.c: the connection to the controller */
+int uplink_open(struct agent *agent, struct xc_error *err);
+/* The controller knows us, and has taken so many of our messages. */
+void uplink_welcome(struct agent *agent, uint64_t taken);
+/* Sees to breaks, and to a controller that is silent for too long. */
+void uplink_tick(struct agent *agent);
+void uplink_close(struct agent *agent, int linger_ms);
+/* A message that must not be lost with a connection, or any other; frames are consumed. */
+int agent_send(struct agent *agent, const void *header, size_t size, zmq_msg_t *frames, int count);
+
+#define AGENT_SEND(agent, lower, ...)                                                              \
+	({                                                                                         \
+		unsigned char header_[HEADER_MAX];                                                 \
+		size_t size_ = msg_##lower##_pack(header_, sizeof header_,                         \
+						  &(struct msg_##lower){ __VA_ARGS__ });           \
+		agent_send(agent, header_, size_, NULL, 0);                                        \
+	})
+
+/* forward.c: logs, to the controller */
+void forward_open(struct agent *agent);
+void forward_tick(struct agent *agent);
+void forward_close(struct agent *agent);
 
 /* place.c: its files */
 int place_take(struct agent *agent, struct xc_error *err);
@@ -196,6 +239,9 @@ bool service_engine(struct slot *slot);
 /* Requests that waited for a BEAT; forgets those of a channel that closes. */
 void service_answer_deferred(struct agent *agent);
 void service_forget(struct agent *agent, int fd);
+/* Answers an OP_FETCH: 0, the object is in the store; else the code. */
+void service_answer_fetch(struct agent *agent, struct slot *slot, int fd, const void *id, int code,
+			  const char *text);
 void hold_object(struct agent *agent, struct span id);
 void drop_object(struct agent *agent, struct span id);
 void refs_clear(struct store *store, struct connection_refs **refs);

@@ -20,12 +20,28 @@ static void entry_free(struct entry *entry)
 	free(entry);
 }
 
-const struct xc_array *names_get(struct engine *e, const char *name)
+const struct entry *names_entry(struct engine *e, const char *name)
 {
 	struct entry *entry;
 
 	HASH_FIND_STR(e->names, name, entry);
+	return entry;
+}
+
+const struct xc_array *names_get(struct engine *e, const char *name)
+{
+	const struct entry *entry = names_entry(e, name);
+
 	return entry ? &entry->array : NULL;
+}
+
+/* Random at first, then counted: no other engine, nor an earlier process, has had it. */
+static void next_value(struct engine *e, unsigned char *value)
+{
+	if (sodium_is_zero(e->value, OBJECT_SIZE))
+		randombytes_buf(e->value, OBJECT_SIZE);
+	sodium_increment(e->value, OBJECT_SIZE);
+	memcpy(value, e->value, OBJECT_SIZE);
 }
 
 void names_list(struct engine *e, char *text, size_t size)
@@ -47,7 +63,7 @@ static int call(struct engine *e, const struct channel_packet *request,
 	return channel_call(e->channel, request, reply, buffer, err);
 }
 
-/* Asks the other agents of this host; tells ours what was found. */
+/* Asks the other agents of this host; tells ours what was found. -ENOENT: none has it. */
 static int fetch_from_peers(struct engine *e, const void *id, uint64_t *size, struct xc_error *err)
 {
 	struct channel_packet get = { .code = OP_GET, .object = { id, OBJECT_SIZE }, .fd = -1 };
@@ -59,7 +75,7 @@ static int fetch_from_peers(struct engine *e, const void *id, uint64_t *size, st
 		int peer;
 
 		if (call(e, &ask, &reply, buffer, NULL) < 0)
-			break;
+			return -ENOENT;
 		span_copy(path, sizeof path, reply.text);
 		peer = channel_connect(path, NULL, NULL);
 		if (peer < 0)
@@ -80,22 +96,29 @@ static int fetch_from_peers(struct engine *e, const void *id, uint64_t *size, st
 		}
 		return share.fd;
 	}
-	return error_set(err, -ENOENT,
-			 "an object that the task needs is no longer in the store of this host "
-			 "(has the client that put it there ended?)");
 }
 
 int object_fetch(struct engine *e, const void *id, uint64_t *size, bool *shared,
 		 struct xc_error *err)
 {
 	struct channel_packet get = { .code = OP_GET, .object = { id, OBJECT_SIZE }, .fd = -1 };
+	struct channel_packet fetch = { .code = OP_FETCH, .object = { id, OBJECT_SIZE }, .fd = -1 };
 	struct channel_packet reply;
 	char buffer[CHANNEL_MAX];
 	int r = call(e, &get, &reply, buffer, err);
 
 	*shared = r == -ENOENT;
-	if (r == -ENOENT)
-		return fetch_from_peers(e, id, size, err);
+	while (r == -ENOENT || r == FETCH_FROM_HOST) {
+		bool is_there = r == FETCH_FROM_HOST;
+
+		r = fetch_from_peers(e, id, size, err);
+		if (r != -ENOENT)
+			return r;
+		fetch.number = is_there; /* but we cannot get it there */
+		r = call(e, &fetch, &reply, buffer, err);
+		if (r == -ENOENT)
+			return r;
+	}
 	if (r < 0)
 		return r;
 	*size = reply.number;
@@ -144,6 +167,7 @@ static int enter(struct engine *e, struct span name, const struct array_frame *f
 			memcpy(data, frame->array.data, (size_t)size);
 	}
 	entry->array.data = data;
+	next_value(e, entry->value);
 	HASH_FIND_STR(e->names, entry->name, old);
 	if (old) {
 		HASH_DEL(e->names, old);

@@ -98,8 +98,7 @@ static void send_record(struct slot *slot, const struct record *record, uint64_t
 	}
 	if (output)
 		add_output(&frames[0], output);
-	message_send(slot->agent->dealer, NULL, header, msg_done_pack(header, sizeof header, &done),
-		     frames, 2);
+	agent_send(slot->agent, header, msg_done_pack(header, sizeof header, &done), frames, 2);
 }
 
 static void send_records(struct slot *slot, const struct page *page)
@@ -212,7 +211,7 @@ void slot_rescue(struct slot *slot, int status, bool restarting)
 	log_line("engine %llu (pid %d): %s; %s",
 		 (unsigned long long)slot->agent->first_engine + (unsigned)slot->index,
 		 (int)slot->pid, text, restarting ? "starting it again" : "it stays down");
-	SEND_SIMPLE(slot->agent->dealer, NULL, down, .slot = (uint64_t)slot->index,
-		    .epoch = slot->epoch, .cause = cause, .code = code, .slice = page.piece.slice,
-		    .item = page.item, .restarting = restarting, .text = span_of(text));
+	AGENT_SEND(slot->agent, down, .slot = (uint64_t)slot->index, .epoch = slot->epoch,
+		   .cause = cause, .code = code, .slice = page.piece.slice, .item = page.item,
+		   .restarting = restarting, .text = span_of(text));
 }

@@ -24,6 +24,7 @@ struct entry {
 	struct xc_array array;
 	void *mapping; /* of an object; NULL: array.data is heap memory */
 	size_t size;
+	unsigned char value[OBJECT_SIZE]; /* another one each time that it is set */
 	UT_hash_handle hh;
 };
 
@@ -68,6 +69,10 @@ struct output {
 struct engine {
 	void *context, *dealer; /* dealer: of `dial` */
 	struct dial dial;
+	struct connection keys;		   /* for dialling */
+	unsigned char agent[SESSION_SIZE]; /* its session */
+	bool is_resuming;		   /* the controller is to say what it has */
+	uint64_t last_slice;		   /* that has come */
 	int channel;
 	int arena_fd;
 	struct output output;
@@ -80,6 +85,7 @@ struct engine {
 	double started; /* Unix time */
 	int id;		/* engine number; -1 before the welcome */
 	struct entry *names;
+	unsigned char value[OBJECT_SIZE]; /* of the variable set last */
 	struct loaded *programs;
 	struct resolved now;
 	struct pending *pending; /* slices that came while we waited for room */
@@ -132,6 +138,8 @@ void output_skip(struct engine *e);
 void arena_trim(struct engine *e);
 int piece_begin(struct engine *e, uint64_t slice, int64_t base, int64_t first, int64_t items,
 		uint64_t room);
+/* After a break: those that the controller lacks, `had` being the last that it has. */
+void pieces_send_again(struct engine *e, uint64_t had);
 void piece_send(struct engine *e, bool last);
 void piece_fail(struct engine *e, int64_t item, int64_t count, int code, int attempt,
 		const char *text);
@@ -151,6 +159,8 @@ int engine_receive(struct engine *e);
 
 /* namespace.c */
 const struct xc_array *names_get(struct engine *e, const char *name);
+/* The same with what tells this value of it from any other; NULL: there is none. */
+const struct entry *names_entry(struct engine *e, const char *name);
 /* `frame`: array frame; a copy is kept. */
 int names_set(struct engine *e, struct span name, struct span frame, struct xc_error *err);
 int names_set_array(struct engine *e, const char *name, const struct xc_array *array,

@@ -12,6 +12,7 @@
 #include <utlist.h>
 
 #include "engine/host.h"
+#include "engine/transfer.h"
 #include "proto/error.h"
 #include "proto/log.h"
 #include "proto/task.h"
@@ -181,6 +182,7 @@ void service_forget(struct agent *agent, int fd)
 		LL_DELETE(agent->deferred, deferred);
 		free(deferred);
 	}
+	transfer_forget(agent, fd);
 }
 
 static int put(struct call *c, bool borrowed)
@@ -290,6 +292,44 @@ static int on_linger(struct call *c)
 	return 0;
 }
 
+static int on_fetch_request(struct call *c)
+{
+	struct object *object = find(c);
+	int r;
+
+	if (c->in->object.size != OBJECT_SIZE)
+		return XC_EPROTO;
+	if (object) { /* it has come meanwhile */
+		r = on_have(c);
+		return r < 0 ? r : on_get(c);
+	}
+	if (c->agent->stopping || !c->agent->welcomed)
+		return error_set(&c->err, -ENOENT, "the agent is ending");
+	r = transfer_fetch(c->agent, c->slot, c->channel, c->in->object.data, c->in->number != 0);
+	c->later = r == 0;
+	return r;
+}
+
+void service_answer_fetch(struct agent *agent, struct slot *slot, int fd, const void *id, int code,
+			  const char *text)
+{
+	struct object *object = code < 0 ? NULL : store_find(&agent->store, id);
+	struct channel_packet out = { .fd = -1 };
+	struct xc_error err = XC_ERROR_INIT;
+
+	if (!object) {
+		code = code < 0 ? code : -ENOENT;
+		error_set(&err, code, "%s", text);
+	} else if (refs_add(&slot->refs, object) < 0) {
+		code = error_set(&err, -ENOMEM, "the agent is out of memory");
+	} else {
+		object_ref(object);
+		out.fd = object->fd;
+		out.number = object->size;
+	}
+	answer(fd, &out, code, &err);
+}
+
 static int on_peers(struct call *c)
 {
 	if (c->in->number >= (uint64_t)c->agent->peer_count)
@@ -308,7 +348,7 @@ static const struct {
 	[OP_CONFIG] = { on_config, true },    [OP_NEXT] = { on_next, true },
 	[OP_SET] = { on_set, true },	      [OP_UNSET] = { on_unset, true },
 	[OP_SHARE] = { on_share, true },      [OP_PEERS] = { on_peers, true },
-	[OP_LINGER] = { on_linger, false },
+	[OP_LINGER] = { on_linger, false },   [OP_FETCH] = { on_fetch_request, true },
 };
 
 /* Takes and answers one request; false at the end of the stream. */
@@ -466,12 +506,16 @@ void hold_object(struct agent *agent, struct span id)
 		HASH_FIND(hh, agent->holds, object->id, OBJECT_SIZE, held);
 	if (object && !held && refs_add(&agent->holds, object) == 0)
 		object_ref(object);
+	if (!object && id.size == OBJECT_SIZE)
+		transfer_hold(agent, id.data, true);
 }
 
 void drop_object(struct agent *agent, struct span id)
 {
-	if (id.size == OBJECT_SIZE)
-		refs_remove(&agent->store, &agent->holds, id.data);
+	if (id.size != OBJECT_SIZE)
+		return;
+	refs_remove(&agent->store, &agent->holds, id.data);
+	transfer_hold(agent, id.data, false);
 }
 
 void service_fini(struct agent *agent)

@@ -175,8 +175,7 @@ static void tell(struct slot *slot, uint64_t at)
 				 .slice = slice,
 				 .item = item,
 				 .offset = (int64_t)(sink->told - from) };
-	message_send(slot->agent->dealer, NULL, header, msg_output_pack(header, sizeof header, &m),
-		     &text, 1);
+	agent_send(slot->agent, header, msg_output_pack(header, sizeof header, &m), &text, 1);
 	sink->told = end;
 }
 

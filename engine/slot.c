@@ -274,8 +274,8 @@ void slots_start(struct agent *agent)
 			 r == -EMFILE	? " (see ulimit -n)"
 			 : r == -EAGAIN ? " (see ulimit -u)"
 					: "");
-		SEND_SIMPLE(agent->dealer, NULL, down, .slot = (uint64_t)i, .epoch = slot->epoch,
-			    .cause = DOWN_EXIT, .item = -1, .text = span_of(text));
+		AGENT_SEND(agent, down, .slot = (uint64_t)i, .epoch = slot->epoch,
+			   .cause = DOWN_EXIT, .item = -1, .text = span_of(text));
 	}
 }
 

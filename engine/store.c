@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/body.h"
 #include "proto/error.h"
 #include "proto/task.h"
 
@@ -18,14 +19,20 @@ void store_init(struct store *store, uint64_t limit)
 	*store = (struct store){ .limit = limit };
 }
 
+static void object_free(struct store *store, struct object *object)
+{
+	HASH_DEL(store->objects, object);
+	body_unref(object->body);
+	close(object->fd);
+	free(object);
+}
+
 void store_fini(struct store *store)
 {
 	struct object *object, *next;
 
 	HASH_ITER (hh, store->objects, object, next) {
-		HASH_DEL(store->objects, object);
-		close(object->fd);
-		free(object);
+		object_free(store, object);
 	}
 }
 
@@ -87,6 +94,8 @@ int store_put(struct store *store, const void *id, int fd, uint64_t size, bool b
 	HASH_ADD(hh, store->objects, id, OBJECT_SIZE, object);
 	if (!borrowed)
 		store->used += size;
+	if (store->on_change)
+		store->on_change(store, object, true);
 	*out = object;
 	return 0;
 }
@@ -100,11 +109,11 @@ void object_unref(struct store *store, struct object *object)
 {
 	if (!object || --object->refs > 0)
 		return;
-	HASH_DEL(store->objects, object);
+	if (store->on_change)
+		store->on_change(store, object, false);
 	if (!object->borrowed)
 		store->used -= object->size;
-	close(object->fd);
-	free(object);
+	object_free(store, object);
 }
 
 static void variable_free(struct store *store, struct variable *variable)

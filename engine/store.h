@@ -14,13 +14,16 @@ struct object {
 	uint64_t size;
 	bool borrowed; /* another agent of this host counts its bytes */
 	int refs;
+	struct body *body; /* for other hosts; owned, NULL: none has asked */
 	UT_hash_handle hh;
 };
 
 struct store {
 	uint64_t limit;
-	uint64_t used; /* bytes of objects that are not borrowed */
+	uint64_t used; /* bytes of objects that are not borrowed, and of those to come */
 	struct object *objects;
+	/* Called when an object has come, or before it goes; NULL: nobody listens. */
+	void (*on_change)(struct store *store, const struct object *object, bool is_there);
 };
 
 void store_init(struct store *store, uint64_t limit);

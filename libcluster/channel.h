@@ -5,6 +5,8 @@
 #ifndef LIBCLUSTER_CHANNEL_H
 #define LIBCLUSTER_CHANNEL_H
 
+#include <errno.h>
+
 #include "proto/message.h"
 #include "xcluster.h"
 
@@ -26,7 +28,14 @@ enum channel_op {
 	OP_PEERS = 12, /* number: i. reply: text = i-th other store of this host; -ENOENT */
 	/* all: */
 	OP_LINGER = 13, /* the connection's references outlive it by half a minute */
+	/* engines only: */
+	OP_FETCH = 14, /* object, which no store of this host has (number 1: that cannot be told).
+			  reply, when it has come: as OP_GET, and the connection holds a
+			  reference; FETCH_FROM_HOST; or why it does not come */
 };
+
+/* A reply's code: another store of this host has it now. */
+#define FETCH_FROM_HOST (-EEXIST)
 
 #define CHANNEL_MAX	   65536
 #define CHANNEL_INLINE_MAX 16384 /* larger arrays are objects */

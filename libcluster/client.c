@@ -119,7 +119,8 @@ static const struct route {
 	{ MSG_WELCOME_CLIENT, on_welcome }, { MSG_REFUSED, on_refused },
 	{ MSG_REPORT, on_report },	    { MSG_PONG, on_pong },
 	{ MSG_RESEND, on_resend },	    { MSG_ATTACHED, xci_on_attached },
-	{ MSG_ANSWER, xci_on_answer },	    { MSG_NOTE, xci_on_note },
+	{ MSG_ANSWER, xci_on_answer },	    { MSG_FETCH, xci_on_fetch },
+	{ MSG_NOTE, xci_on_note },
 };
 
 static int dispatch(struct xc_client *client, struct message *m)

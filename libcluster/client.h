@@ -1,10 +1,10 @@
 /* client.h: the client's state, shared by the library's parts: client.c
  * (pump, sending), session.c (opening, closing), query.c (questions), roster.c, view.c, ship.c
- * (functions and objects), library.c (functions by name), source.c (source text), submit.c,
- * batch.c, result.c, incoming.c (results arriving), ended.c (which items have
- * ended), output.c and printing.c (what items print), stream.c, data.c, progress.c,
- * loop.c (event loops of others), attach.c and jobs.c (jobs by id), control.c (orders
- * for engines), inline*.c (no cluster at all). */
+ * (functions and objects), offer.c (objects without a store on this host), library.c (functions by
+ * name), source.c (source text), submit.c, batch.c, result.c, incoming.c (results arriving),
+ * ended.c (which items have ended), output.c and printing.c (what items print), stream.c, data.c,
+ * pull.c, progress.c, loop.c (event loops of others), attach.c and jobs.c (jobs by id), control.c
+ * (orders for engines), inline*.c (no cluster at all). */
 #ifndef LIBCLUSTER_CLIENT_H
 #define LIBCLUSTER_CLIENT_H
 
@@ -58,6 +58,7 @@ struct xci_shipped {
 	char *path;    /* that was given for it last; owned, or NULL */
 	struct xci_image *image;
 	bool is_put;
+	bool is_offered; /* to the controller: this host has no store */
 	struct xci_shipped *prev, *next;
 };
 
@@ -263,6 +264,9 @@ struct xc_client {
 	uint64_t store_looked_ns;
 	bool store_lingers; /* what it holds outlives it by a while */
 	unsigned char store_session[SESSION_SIZE];
+	struct xci_offer *offer;     /* that is being given; borrowed, NULL: none */
+	struct xci_offered *offered; /* objects that the controller holds for us */
+	bool offer_progress;	     /* whoever waits wants to see how far it is */
 	struct xci_shipped *shipped;
 	struct {
 		char function[256];
@@ -373,6 +377,8 @@ struct xci_shipped *xci_ship_find(struct xc_client *client, const char *path, bo
 /* Names are looked up in this library first from now on. */
 void xci_ship_last(struct xc_client *client, struct xci_shipped *shipped);
 void xci_ship_forget(struct xc_client *client, struct xci_shipped *shipped);
+/* Connection to the store of an agent on this host; -ENOENT without an error: there is
+ * none, so objects are offered. */
 int xci_store(struct xc_client *client, struct xc_error *err);
 /* Puts bytes under a new id. */
 int xci_object_put(struct xc_client *client, const void *data, uint64_t size, unsigned char *id,
@@ -384,11 +390,35 @@ int xci_store_linger(struct xc_client *client, struct xc_error *err);
 void xci_objects_release(struct xc_result *result);
 void xci_ship_free(struct xc_client *client);
 
+/* offer.c */
+/* Returns when an agent has all of it, and the controller holds it for us. */
+int xci_offer(struct xc_client *client, const unsigned char *object, const void *data,
+	      uint64_t size, bool progress, struct xc_error *err);
+/* False: it was not offered. */
+bool xci_offer_release(struct xc_client *client, const unsigned char *object);
+/* Agents have gone. */
+void xci_offers_doubt(struct xc_client *client);
+void xci_offers_free(struct xc_client *client);
+int xci_on_fetch(struct xc_client *client, struct message *m);
+
 /* library.c: the library, or source, that `function` is of: the one named `library`, else
  * the one loaded last that defines it. */
 struct xci_shipped *xci_library_find(struct xc_client *client, const char *function,
 				     const char *library, struct xc_error *err);
 
+/* data.c */
+/* May the call be made, of a variable of this name (NULL: of none)? */
+int xci_data_check(const struct xc_view *view, const char *call, const char *name,
+		   struct xc_error *err);
+/* An item of a built-in task for each engine of the view. */
+struct xci_submission;
+struct xci_submission xci_builtin(const struct xc_view *view, enum builtin number,
+				  const char *name);
+/* The arrays that the items of a result are, in place. */
+int xci_result_frames(struct xc_result *result, struct array_frame *frames, struct xc_error *err);
+/* pull.c: an array with room for all of these, one behind the other. */
+int xci_gather_room(const char *what, const struct array_frame *frames, int64_t n,
+		    struct xc_array *array, struct xc_error *err);
 /* data.c: has the engines of a direct view load the image, which is taken. */
 int xci_load(const struct xc_view *view, const char *call, const char *path,
 	     struct xci_image *image, struct xc_error *err);

@@ -9,8 +9,8 @@
 
 static const struct xc_map_options no_options = XC_MAP_OPTIONS_INIT;
 
-static int check(const struct xc_view *view, const char *call, const char *name,
-		 struct xc_error *err)
+int xci_data_check(const struct xc_view *view, const char *call, const char *name,
+		   struct xc_error *err)
 {
 	if (!view)
 		return error_set(err, -EINVAL, "%s: view is NULL", call);
@@ -38,8 +38,7 @@ static int check_array(const char *call, const struct xc_array *array, struct xc
 	return 0;
 }
 
-static struct xci_submission builtin(const struct xc_view *view, enum builtin number,
-				     const char *name)
+struct xci_submission xci_builtin(const struct xc_view *view, enum builtin number, const char *name)
 {
 	struct xci_submission s = { .view = view, .options = &no_options, .name = name };
 
@@ -103,7 +102,7 @@ struct xc_result *xc_push_async(const struct xc_view *view, const char *name,
 	struct xc_result *result;
 	bool is_object;
 
-	if (check(view, "xc_push", name ? name : "", err) < 0 ||
+	if (xci_data_check(view, "xc_push", name ? name : "", err) < 0 ||
 	    check_array("xc_push", array, err) < 0)
 		return NULL;
 	object = malloc(sizeof *object);
@@ -111,7 +110,7 @@ struct xc_result *xc_push_async(const struct xc_view *view, const char *name,
 		error_set(err, -ENOMEM, "xc_push: out of memory");
 		return NULL;
 	}
-	s = builtin(view, BUILTIN_PUSH, name);
+	s = xci_builtin(view, BUILTIN_PUSH, name);
 	if (array_payload(view->client, array, &s.payload, *object, &is_object, err) < 0) {
 		free(object);
 		return NULL;
@@ -215,7 +214,7 @@ static void hand_over(struct xc_client *client, struct xc_result *result, struct
 static struct xc_result *scatter(const struct xc_view *view, const char *name,
 				 const struct xc_array *array, int k, struct xc_error *err)
 {
-	struct xci_submission s = builtin(view, BUILTIN_PUSH, name);
+	struct xci_submission s = xci_builtin(view, BUILTIN_PUSH, name);
 	struct part *parts = calloc((size_t)k, sizeof *parts);
 	unsigned char(*objects)[OBJECT_SIZE] = malloc((size_t)k * sizeof *objects);
 	struct xc_result *result = NULL;
@@ -250,7 +249,7 @@ struct xc_result *xc_scatter_async(const struct xc_view *view, const char *name,
 {
 	int k;
 
-	if (check(view, "xc_scatter", name ? name : "", err) < 0 ||
+	if (xci_data_check(view, "xc_scatter", name ? name : "", err) < 0 ||
 	    check_array("xc_scatter", array, err) < 0)
 		return NULL;
 	if (array->ndim < 1) {
@@ -274,15 +273,15 @@ int xc_scatter(const struct xc_view *view, const char *name, const struct xc_arr
 	return xci_finish(xc_scatter_async(view, name, array, e), e);
 }
 
-/* ---- Pull and gather ------------------------------------------------------------------- */
+/* ---- Results of pulls ------------------------------------------------------------------- */
 
 struct xc_result *xc_pull_async(const struct xc_view *view, const char *name, struct xc_error *err)
 {
 	struct xci_submission s;
 
-	if (check(view, "xc_pull", name ? name : "", err) < 0)
+	if (xci_data_check(view, "xc_pull", name ? name : "", err) < 0)
 		return NULL;
-	s = builtin(view, BUILTIN_PULL, name);
+	s = xci_builtin(view, BUILTIN_PULL, name);
 	return submit(&s, err);
 }
 
@@ -298,7 +297,7 @@ static int frame_of(struct xc_result *result, int64_t i, struct array_frame *fra
 			"part %lld of this result is no array: it is not of xc_pull_async, "
 			"not ready, or has failed",
 			(long long)i);
-	if (array_frame_parse(frame, bytes, size) < 0 || frame->is_object)
+	if (array_frame_parse(frame, bytes, size) < 0)
 		return error_set(err, XC_EPROTO, "engine %lld sent an array that cannot be read",
 				 (long long)i);
 	return 0;
@@ -315,6 +314,8 @@ int xc_result_array(struct xc_result *result, int64_t i, struct xc_array *array,
 
 	if (r < 0)
 		return r;
+	if (frame.is_object)
+		return error_set(err, XC_EPROTO, "engine %lld sent no elements", (long long)i);
 	size = xc_array_size(&frame.array);
 	data = malloc((size_t)size + 1);
 	if (!data)
@@ -325,124 +326,40 @@ int xc_result_array(struct xc_result *result, int64_t i, struct xc_array *array,
 	return 0;
 }
 
-/* Waits for the result of a pull; NULL after a failure, with *r. */
-static struct xc_result *pulled(const struct xc_view *view, const char *name, int *r,
-				struct xc_error *err)
+int xci_result_frames(struct xc_result *result, struct array_frame *frames, struct xc_error *err)
 {
-	struct xc_result *result = xc_pull_async(view, name, err);
-
-	*r = result ? xc_wait(result, -1, err) : err->code;
-	if (*r == 0)
-		return result;
-	xc_result_destroy(result);
-	return NULL;
-}
-
-int xc_pull(const struct xc_view *view, const char *name, struct xc_array *arrays,
-	    struct xc_error *err)
-{
-	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
-	struct xc_array *out;
-	struct xc_result *result;
-	int64_t n;
-	int r;
-
-	if (!arrays)
-		return error_set(e, -EINVAL, "xc_pull: arrays is NULL");
-	result = pulled(view, name, &r, e);
-	if (!result)
-		return r;
-	n = result->items;
-	out = calloc((size_t)n, sizeof *out);
-	if (!out)
-		r = error_set(e, -ENOMEM, "out of memory");
-	for (int64_t i = 0; r == 0 && i < n; i++)
-		r = xc_result_array(result, i, &out[i], e);
-	if (r == 0)
-		memcpy(arrays, out, (size_t)n * sizeof *out);
-	for (int64_t i = 0; r < 0 && out && i < n; i++)
-		xc_array_free(&out[i]);
-	free(out);
-	xc_result_destroy(result);
-	return r;
-}
-
-static int same_rows(const struct xc_array *a, const struct xc_array *b)
-{
-	if (a->dtype != b->dtype || a->ndim != b->ndim || a->ndim < 1)
-		return 0;
-	for (int i = 1; i < a->ndim; i++)
-		if (a->shape[i] != b->shape[i])
-			return 0;
-	return 1;
-}
-
-/* `what`: for messages. */
-static int join(struct xc_result *result, const char *what, struct xc_array *array,
-		struct xc_error *err)
-{
-	struct array_frame first, part;
-	struct xc_array whole;
-	int64_t rows = 0, size;
-	char *data, *at;
-	int r;
-
-	if (!result || !array)
-		return error_set(err, -EINVAL, "xc_result_gather: result or array is NULL");
-	r = frame_of(result, 0, &first, err);
-	for (int64_t i = 0; r == 0 && i < result->items; i++) {
-		r = frame_of(result, i, &part, err);
-		if (r < 0)
-			break;
-		if (!same_rows(&first.array, &part.array))
-			return error_set(err, -EINVAL,
-					 "%s: part %lld differs from the first in dtype or in a "
-					 "dimension other than the first, or is a scalar",
-					 what, (long long)i);
-		if (__builtin_add_overflow(rows, part.array.shape[0], &rows))
-			return error_set(err, XC_EPROTO, "%s: too many rows", what);
-	}
-	if (r < 0)
-		return r;
-	whole = first.array;
-	whole.shape[0] = rows;
-	size = xc_array_size(&whole);
-	data = at = size < 0 ? NULL : malloc((size_t)size + 1);
-	if (!data)
-		return error_set(err, -ENOMEM, "no memory for the gathered array");
 	for (int64_t i = 0; i < result->items; i++) {
-		if (frame_of(result, i, &part, err) < 0)
-			continue; /* it could be read above */
-		size = xc_array_size(&part.array);
-		memcpy(at, part.array.data, (size_t)size);
-		at += size;
+		int r = frame_of(result, i, &frames[i], err);
+
+		if (r < 0)
+			return r;
 	}
-	whole.data = data;
-	*array = whole;
 	return 0;
 }
 
 int xc_result_gather(struct xc_result *result, struct xc_array *array, struct xc_error *err)
 {
-	return join(result, "xc_result_gather", array, err);
-}
-
-int xc_gather(const struct xc_view *view, const char *name, struct xc_array *array,
-	      struct xc_error *err)
-{
-	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
-	struct xc_result *result;
-	char what[300];
+	struct array_frame *frames;
+	char *data;
 	int r;
 
-	if (!array)
-		return error_set(e, -EINVAL, "xc_gather: array is NULL");
-	result = pulled(view, name, &r, e);
-	if (!result)
-		return r;
-	snprintf(what, sizeof what, "xc_gather \"%s\"", name);
-	r = join(result, what, array, e);
-	xc_result_destroy(result);
+	if (!result || !array)
+		return error_set(err, -EINVAL, "xc_result_gather: result or array is NULL");
+	frames = calloc((size_t)result->items + 1, sizeof *frames);
+	if (!frames)
+		return error_set(err, -ENOMEM, "out of memory");
+	r = result->items > 0 ? xci_result_frames(result, frames, err)
+			      : frame_of(result, 0, frames, err);
+	if (r == 0)
+		r = xci_gather_room("xc_result_gather", frames, result->items, array, err);
+	data = r == 0 ? (char *)(uintptr_t)array->data : NULL;
+	for (int64_t i = 0; r == 0 && i < result->items; i++) {
+		int64_t size = xc_array_size(&frames[i].array);
+
+		memcpy(data, frames[i].array.data, (size_t)size);
+		data += size;
+	}
+	free(frames);
 	return r;
 }
 
@@ -453,9 +370,9 @@ int xc_clear(const struct xc_view *view, const char *name, struct xc_error *err)
 	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
 	struct xci_submission s;
 
-	if (check(view, "xc_clear", name, e) < 0)
+	if (xci_data_check(view, "xc_clear", name, e) < 0)
 		return e->code;
-	s = builtin(view, BUILTIN_CLEAR, name ? name : "");
+	s = xci_builtin(view, BUILTIN_CLEAR, name ? name : "");
 	if (view->kind == VIEW_ALL)
 		s.flags = JOB_FORGET | JOB_VARIABLE;
 	return xci_finish(submit(&s, e), e);
@@ -467,7 +384,7 @@ int xci_load(const struct xc_view *view, const char *call, const char *path,
 	struct xci_shipped *shipped;
 	struct xci_submission s;
 	bool is_new;
-	int r = check(view, call, NULL, err);
+	int r = xci_data_check(view, call, NULL, err);
 
 	if (r < 0) {
 		xci_image_destroy(image);
@@ -476,7 +393,7 @@ int xci_load(const struct xc_view *view, const char *call, const char *path,
 	shipped = xci_ship_library(view->client, image, path, &is_new, err);
 	if (!shipped)
 		return err->code;
-	s = builtin(view, BUILTIN_LOAD, shipped->image->name);
+	s = xci_builtin(view, BUILTIN_LOAD, shipped->image->name);
 	s.task.object = (struct span){ shipped->image->hash, OBJECT_SIZE };
 	s.task.program = span_of(shipped->image->name);
 	if (view->kind == VIEW_ALL) {
@@ -496,7 +413,7 @@ int xc_load(const struct xc_view *view, const char *path, struct xc_error *err)
 	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
 	struct xci_image *image;
 
-	if (check(view, "xc_load", NULL, e) < 0)
+	if (xci_data_check(view, "xc_load", NULL, e) < 0)
 		return e->code;
 	if (!path || !*path)
 		return error_set(e, -EINVAL, "xc_load: path is NULL or empty");
@@ -513,14 +430,14 @@ int xc_unload(const struct xc_view *view, const char *path, struct xc_error *err
 	bool is_new;
 	int r;
 
-	if (check(view, "xc_unload", NULL, e) < 0)
+	if (xci_data_check(view, "xc_unload", NULL, e) < 0)
 		return e->code;
 	if (!path || !*path)
 		return error_set(e, -EINVAL, "xc_unload: path is NULL or empty");
 	shipped = xci_ship_find(view->client, path, &is_new, e);
 	if (!shipped)
 		return e->code;
-	s = builtin(view, BUILTIN_UNLOAD, shipped->image->name);
+	s = xci_builtin(view, BUILTIN_UNLOAD, shipped->image->name);
 	s.task.object = (struct span){ shipped->image->hash, OBJECT_SIZE };
 	s.task.program = span_of(shipped->image->name);
 	if (view->kind == VIEW_ALL)

@@ -263,7 +263,7 @@ static void resolve(struct xci_inline *in, struct inline_job *job,
 	static xc_task_fn *const builtins[] = {
 		[BUILTIN_PUSH] = run_push,     [BUILTIN_PULL] = run_pull,
 		[BUILTIN_CLEAR] = run_clear,   [BUILTIN_LOAD] = run_load,
-		[BUILTIN_UNLOAD] = run_unload,
+		[BUILTIN_UNLOAD] = run_unload, [BUILTIN_LOOK] = run_pull, /* it is here */
 	};
 	bool by_name = job->task.kind == FUNCTION_SYMBOL;
 

@@ -77,11 +77,12 @@ static void say_facts(struct line *line, const struct xc_client *client,
 {
 	double elapsed = (double)(now - s->start_ns) / 1e9;
 	double rate = elapsed > 0 ? (double)s->done / elapsed : 0;
+	const char *unit = s->unit ? s->unit : "items";
 
 	if (s->items < 0)
-		say(line, "%lld items", (long long)s->done);
+		say(line, "%lld %s", (long long)s->done, unit);
 	else
-		say(line, "%lld/%lld items", (long long)s->done, (long long)s->items);
+		say(line, "%lld/%lld %s", (long long)s->done, (long long)s->items, unit);
 	if (s->failed)
 		say(line, "  %lld failed", (long long)s->failed);
 	say(line, rate < 100 ? "  %.3g/s" : "  %.0f/s", rate);
@@ -89,7 +90,7 @@ static void say_facts(struct line *line, const struct xc_client *client,
 		say_duration(line, elapsed, "");
 	else if (s->items >= 0 && rate > 0)
 		say_duration(line, (double)(s->items - s->done) / rate, " left");
-	if (!last && client)
+	if (!last && client && !s->unit)
 		say(line, "  %lld/%d engines busy", (long long)busy_engines(client, s, now),
 		    client->up);
 }

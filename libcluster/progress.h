@@ -16,7 +16,8 @@ struct xci_meter {
 
 /* Where work stands. */
 struct xci_standing {
-	int64_t items; /* -1: nobody knows how many there will be */
+	const char *unit; /* NULL: items, which engines run */
+	int64_t items;	  /* -1: nobody knows how many there will be */
 	int64_t done, failed;
 	int64_t left;  /* that engines may be running */
 	double item_s; /* what one takes, as far as is known */

@@ -125,14 +125,25 @@ static void check_store(struct xc_client *client)
 	close(client->store);
 	client->store = -1;
 	DL_FOREACH (client->shipped, shipped) {
-		shipped->is_put = false;
+		if (!shipped->is_offered)
+			shipped->is_put = false;
 	}
+}
+
+static uint64_t sum_of_agents(const struct xc_client *client)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < client->agent_count; i++)
+		sum += (uint64_t)client->agents[i].index + 1;
+	return sum;
 }
 
 int xci_on_roster(struct xc_client *client, struct message *m)
 {
 	struct msg_roster roster;
 	struct reader r;
+	uint64_t agents;
 	int code = msg_roster_get(&m->fields, &roster);
 
 	if (code < 0)
@@ -144,8 +155,11 @@ int xci_on_roster(struct xc_client *client, struct message *m)
 		if (code < 0)
 			return code;
 	}
+	agents = sum_of_agents(client);
 	code = take_agents(client, &m->frames[1]);
 	check_store(client);
+	if (sum_of_agents(client) != agents)
+		xci_offers_doubt(client);
 	return code < 0 ? code : name_hosts(client);
 }
 

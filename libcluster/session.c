@@ -189,6 +189,7 @@ void xc_close(struct xc_client *client)
 	}
 	detach_results(client);
 	xci_ship_free(client);
+	xci_offers_free(client);
 	xci_roster_free(client);
 	xci_sent_free(client, UINT64_MAX);
 	while (client->views) {

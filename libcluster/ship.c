@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -18,7 +19,8 @@ static void forget_store(struct xc_client *client)
 	client->store = -1;
 	client->store_lingers = false;
 	DL_FOREACH (client->shipped, shipped) {
-		shipped->is_put = false;
+		if (!shipped->is_offered)
+			shipped->is_put = false;
 	}
 }
 
@@ -71,11 +73,11 @@ int xci_store(struct xc_client *client, struct xc_error *err)
 	xci_pump(client, 0);
 	if (client->is_lost)
 		return xci_lost(client, err);
-	return error_set(err, XC_ENOENGINE, "no agent with engines is up on this host%s%s",
-			 last.text[0] ? ": "
-				      : ": call xc_wait_for_engines first, or add some with "
-					"`xcluster engines`",
-			 last.text);
+	if (client->agent_count == 0)
+		return error_set(err, XC_ENOENGINE,
+				 "no agent with engines is up: call xc_wait_for_engines first, or "
+				 "add some with `xcluster engines`");
+	return -ENOENT;
 }
 
 int xci_object_put(struct xc_client *client, const void *data, uint64_t size, unsigned char *id,
@@ -84,11 +86,13 @@ int xci_object_put(struct xc_client *client, const void *data, uint64_t size, un
 	uint64_t number = ++client->last_object;
 	int fd = xci_store(client, err);
 
-	if (fd < 0)
+	if (fd < 0 && fd != -ENOENT)
 		return fd;
 	memset(id, 0, OBJECT_SIZE);
 	memcpy(id, client->session, SESSION_SIZE);
 	memcpy(id + SESSION_SIZE, &number, sizeof number);
+	if (fd < 0)
+		return xci_offer(client, id, data, size, false, err);
 	return store_failed(client, channel_put_bytes(fd, id, data, size, err), err);
 }
 
@@ -100,7 +104,7 @@ void xci_object_release(struct xc_client *client, const unsigned char *id)
 	struct channel_packet reply;
 	char buffer[CHANNEL_MAX];
 
-	if (client->store >= 0)
+	if (!xci_offer_release(client, id) && client->store >= 0)
 		store_failed(client, channel_call(client->store, &request, &reply, buffer, NULL),
 			     NULL);
 }
@@ -128,8 +132,23 @@ void xci_objects_release(struct xc_result *result)
 	result->object_count = 0;
 }
 
+static int offer_image(struct xc_client *client, const struct xci_image *image,
+		       struct xc_error *err)
+{
+	void *bytes = mmap(NULL, image->size, PROT_READ, MAP_PRIVATE, image->fd, 0);
+	int r;
+
+	if (bytes == MAP_FAILED)
+		return error_set(err, -errno, "cannot map the copy of %s: %s", image->name,
+				 strerror(errno));
+	r = xci_offer(client, image->hash, bytes, image->size, client->offer_progress, err);
+	munmap(bytes, image->size);
+	return r;
+}
+
 /* Under its hash, unless another client has put it there. */
-int xci_image_put(struct xc_client *client, const struct xci_image *image, struct xc_error *err)
+static int store_image(struct xc_client *client, int fd, const struct xci_image *image,
+		       struct xc_error *err)
 {
 	struct channel_packet have = { .code = OP_HAVE,
 				       .object = { image->hash, OBJECT_SIZE },
@@ -137,19 +156,33 @@ int xci_image_put(struct xc_client *client, const struct xci_image *image, struc
 	struct xc_error local = XC_ERROR_INIT;
 	struct channel_packet reply;
 	char buffer[CHANNEL_MAX];
-	int fd, r;
+	int r = channel_call(fd, &have, &reply, buffer, &local);
 
-	if (client->inside)
-		return xci_inline_image(client->inside, image, NULL, err);
-	fd = xci_store(client, err);
-	if (fd < 0)
-		return fd;
-	r = channel_call(fd, &have, &reply, buffer, &local);
 	if (r < 0 && r != -ENOENT)
 		error_set(err, r, "%s", local.text);
 	if (r == -ENOENT)
 		r = channel_put_file(fd, image->hash, image->fd, image->size, err);
 	return store_failed(client, r, err);
+}
+
+static int put_somewhere(struct xc_client *client, const struct xci_image *image, bool *is_offered,
+			 struct xc_error *err)
+{
+	int fd = xci_store(client, err);
+
+	*is_offered = fd == -ENOENT;
+	if (fd == -ENOENT)
+		return offer_image(client, image, err);
+	return fd < 0 ? fd : store_image(client, fd, image, err);
+}
+
+int xci_image_put(struct xc_client *client, const struct xci_image *image, struct xc_error *err)
+{
+	bool is_offered;
+
+	if (client->inside)
+		return xci_inline_image(client->inside, image, NULL, err);
+	return put_somewhere(client, image, &is_offered, err);
 }
 
 static int put_image(struct xc_client *client, struct xci_shipped *shipped, struct xc_error *err)
@@ -159,11 +192,11 @@ static int put_image(struct xc_client *client, struct xci_shipped *shipped, stru
 	if (client->inside)
 		return xci_inline_image(client->inside, shipped->image, shipped->path, err);
 	r = xci_store(client, err); /* finds out whether it is there */
-	if (r < 0)
+	if (r < 0 && r != -ENOENT)
 		return r;
 	if (shipped->is_put)
 		return 0;
-	r = xci_image_put(client, shipped->image, err);
+	r = put_somewhere(client, shipped->image, &shipped->is_offered, err);
 	shipped->is_put = r == 0;
 	return r;
 }
@@ -248,7 +281,7 @@ void xci_ship_forget(struct xc_client *client, struct xci_shipped *shipped)
 {
 	DL_DELETE(client->shipped, shipped);
 	client->named.of = NULL;
-	if (shipped->is_put)
+	if (shipped->is_put || shipped->is_offered)
 		xci_object_release(client, shipped->image->hash);
 	free(shipped->path);
 	xci_image_destroy(shipped->image);
@@ -315,7 +348,9 @@ int xci_ship(struct xc_client *client, xc_task_fn *fn, const struct xc_map_optio
 		task->kind = FUNCTION_SYMBOL;
 		task->symbol = span_of(function);
 	}
+	client->offer_progress = options->progress;
 	r = put_image(client, shipped, err);
+	client->offer_progress = false;
 	task->object = (struct span){ shipped->image->hash, OBJECT_SIZE };
 	task->program = span_of(shipped->image->name);
 	return r;

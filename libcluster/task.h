@@ -11,6 +11,7 @@
 #define TASK_NOT_SET	 "xc_task_set \"%s\": %s"
 #define TASK_FIXED_SIZE	 "xc_task_return: this job's results have a fixed size, %llu"
 #define TASK_NO_ROOM	 "xc_task_return: no room for %zu bytes"
+#define TASK_CHANGED	 "\"%s\" was set or cleared while it was pulled"
 #define TASK_NO_PULL	 "no room for %llu bytes of \"%s\""
 #define TASK_NO_CLEANUP	 "xc_task_cleanup: out of memory"
 #define TASK_OVER_TIME	 "ran past its time limit of %g s"

@@ -1,8 +1,12 @@
 /* wire.c: whole messages over ZeroMQ sockets. */
 #include "libcluster/wire.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #define INTERRUPTIONS_MAX 100
@@ -142,6 +146,38 @@ int message_send(void *socket, const void *route, const void *header, size_t hea
 	for (; sent < count; sent++)
 		zmq_msg_close(&frames[sent]);
 	return r;
+}
+
+bool message_address(struct message *m, char *host, size_t size)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} address;
+	const struct in6_addr *v6 = &address.v6.sin6_addr;
+	socklen_t length = sizeof address;
+	char text[INET6_ADDRSTRLEN];
+	int fd = zmq_msg_get(&m->header, ZMQ_SRCFD);
+
+	if (fd < 0 || getsockname(fd, &address.any, &length) < 0)
+		return false;
+	if (address.any.sa_family == AF_INET) {
+		inet_ntop(AF_INET, &address.v4.sin_addr, text, sizeof text);
+		snprintf(host, size, "%s", text);
+		return strncmp(text, "127.", 4) != 0;
+	}
+	if (address.any.sa_family != AF_INET6 || IN6_IS_ADDR_LOOPBACK(v6) ||
+	    IN6_IS_ADDR_LINKLOCAL(v6))
+		return false;
+	if (IN6_IS_ADDR_V4MAPPED(v6)) { /* of a socket that takes both */
+		inet_ntop(AF_INET, v6->s6_addr + 12, text, sizeof text);
+		snprintf(host, size, "%s", text);
+		return v6->s6_addr[12] != 127;
+	}
+	inet_ntop(AF_INET6, v6, text, sizeof text);
+	snprintf(host, size, "[%s]", text);
+	return true;
 }
 
 int frame_copy(zmq_msg_t *frame, const void *data, size_t size)

@@ -32,6 +32,10 @@ int message_receive(void *socket, struct message *m, bool routed, bool wait);
 int message_send(void *socket, const void *route, const void *header, size_t header_size,
 		 zmq_msg_t *frames, int count);
 
+/* Our address, as in tcp://ADDRESS:PORT, of the connection by which a message came. False: it
+ * came by no network, or by the loopback interface. */
+bool message_address(struct message *m, char *host, size_t size);
+
 /* A frame with a copy of the bytes; -ENOMEM and an empty frame when memory is
  * out. */
 int frame_copy(zmq_msg_t *frame, const void *data, size_t size);

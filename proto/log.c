@@ -10,6 +10,8 @@
 
 static const char *name; /* NULL: nothing is logged, as in a program of others */
 static int descriptor = STDERR_FILENO;
+static void (*copy_to)(void *argument, const char *line, size_t size);
+static void *copy_argument;
 
 void log_open(const char *who)
 {
@@ -19,6 +21,12 @@ void log_open(const char *who)
 void log_redirect(int fd)
 {
 	descriptor = fd;
+}
+
+void log_copy(void (*copy)(void *argument, const char *line, size_t size), void *argument)
+{
+	copy_to = copy;
+	copy_argument = argument;
 }
 
 static size_t put_prefix(char *line, size_t size)
@@ -55,5 +63,7 @@ void log_line(const char *format, ...)
 	line[n++] = '\n';
 	while (write(descriptor, line, n) < 0 && errno == EINTR)
 		;
+	if (copy_to)
+		copy_to(copy_argument, line, n);
 	errno = saved;
 }

@@ -2,6 +2,8 @@
 #ifndef PROTO_LOG_H
 #define PROTO_LOG_H
 
+#include <stddef.h>
+
 #include "xcluster.h"
 
 /* Sets the name that stands on each line; `who` is borrowed. Without it nothing is
@@ -9,6 +11,9 @@
 void log_open(const char *who);
 /* Lines go to this descriptor, not to stderr, from now on. */
 void log_redirect(int fd);
+
+/* Each line, with its line end, is given to `copy` as well. NULL: no more. */
+void log_copy(void (*copy)(void *argument, const char *line, size_t size), void *argument);
 
 /* Writes "2026-11-22T14:30:00.123 controller: text" in one write(2), so that
  * lines of processes that share a file do not mix. Cut at 2000 bytes; line ends

@@ -24,6 +24,31 @@ const struct message_info *message_info(uint64_t type)
 	return &infos[type];
 }
 
+bool message_is_counted(uint64_t type)
+{
+	switch (type) {
+	case MSG_DONE:
+	case MSG_TAKE:
+	case MSG_TAKEN:
+	case MSG_INTERRUPT:
+	case MSG_DOWN:
+	case MSG_STOP:
+	case MSG_HOLD:
+	case MSG_DROP:
+	case MSG_PEERS:
+	case MSG_KILL:
+	case MSG_RETIRE:
+	case MSG_LOCATE:
+	case MSG_LOCATED:
+	case MSG_STORED:
+	case MSG_FREED:
+	case MSG_DATAPORT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 uint64_t message_type(struct reader *r, const void *header, size_t size)
 {
 	uint64_t type;

@@ -35,14 +35,16 @@ enum role {
 #define FIELDS_HELLO_AGENT(F)                                                                      \
 	F(u64, protocol)                                                                           \
 	F(bin, session) F(i64, pid) F(str, host) F(u64, slots) F(u64, cores) F(str, store)         \
-		F(u64, store_limit) F(str, machine) F(str, libc) F(str, log)           \
-		F(str, launch)
+		F(u64, store_limit) F(str, machine) F(str, libc) F(str, log)       \
+		F(str, launch) F(u64, again) F(u64, taken)
 #define FIELDS_HELLO_ENGINE(F)                                                                     \
 	F(u64, protocol)                                                                           \
-	F(bin, session) F(bin, agent) F(u64, slot) F(u64, epoch) F(i64, pid) F(f64, started)
+	F(bin, session) F(bin, agent) F(u64, slot) F(u64, epoch) F(i64, pid) F(f64, started)       \
+		F(u64, again) F(u64, slice)
 #define FIELDS_WELCOME_CLIENT(F) F(bin, controller) F(u64, received) F(u64, credit)
-#define FIELDS_WELCOME_AGENT(F)	 F(bin, controller) F(u64, first_engine) F(f64, heartbeat_timeout)
-#define FIELDS_WELCOME_ENGINE(F) F(u64, engine)
+#define FIELDS_WELCOME_AGENT(F)	 F(bin, controller) F(u64, first_engine)                   \
+	F(f64, heartbeat_timeout) F(u64, taken)
+#define FIELDS_WELCOME_ENGINE(F) F(u64, engine) F(u64, ack)
 #define FIELDS_REFUSED(F)	 F(i64, code) F(str, text)
 #define FIELDS_ROSTER(F)	 F(u64, starting)
 #define FIELDS_SUBMIT(F)                                                                           \
@@ -79,7 +81,7 @@ enum role {
 	F(u64, slot)                                                                               \
 	F(u64, epoch)                                                                              \
 	F(u64, cause) F(i64, code) F(u64, slice) F(i64, item) F(u64, restarting) F(str, text)
-#define FIELDS_BEAT(F)	F(u64, store_used)
+#define FIELDS_BEAT(F)	F(u64, store_used) F(u64, taken)
 #define FIELDS_STALE(F) F(u64, id)
 #define FIELDS_STOP(F)	F(u64, id)
 #define FIELDS_HOLD(F)	F(bin, object)
@@ -104,6 +106,22 @@ enum role {
 #define FIELDS_RETIRE(F) F(u64, slot) F(u64, how)
 #define FIELDS_OUTPUT(F)                                                                           \
 	F(u64, slot) F(u64, epoch) F(u64, record) F(u64, slice) F(i64, item) F(i64, offset)
+#define FIELDS_OFFER(F)	  F(u64, id) F(bin, object) F(u64, size)
+#define FIELDS_RELEASE(F) F(u64, seq) F(bin, object)
+#define FIELDS_LOCATE(F)  F(bin, object) F(i64, avoid) F(u64, apart)
+#define FIELDS_LOCATED(F)                                                                          \
+	F(bin, object)                                                                             \
+	F(u64, size) F(u64, kind) F(i64, holder) F(str, host) F(str, endpoint) F(str, key)         \
+		F(i64, code) F(str, text)
+#define FIELDS_FETCH(F) F(bin, object) F(u64, offset) F(i64, peer)
+#define FIELDS_PIECE(F)                                                                            \
+	F(bin, object)                                                                             \
+	F(u64, offset) F(u64, size) F(bin, hash) F(i64, peer) F(i64, code) F(str, text)
+#define FIELDS_STORED(F)   F(bin, object) F(u64, size)
+#define FIELDS_FREED(F)	   F(bin, object) F(i64, code) F(str, text)
+#define FIELDS_DATAPORT(F) F(str, endpoint) F(str, key)
+
+#define FIELDS_LOG(F) F(i64, slot)
 #define FIELDS_NOTE(F)	F(str, text) F(u64, coming)
 #define FIELDS_DRAIN(F) F(f64, left) F(f64, margin)
 
@@ -151,6 +169,16 @@ enum role {
 	X(KILL, 40, ROLE_CONTROLLER, 0)                                                            \
 	X(RETIRE, 41, ROLE_CONTROLLER, 0)                                                          \
 	X(OUTPUT, 42, ROLE_AGENT, 1)                                                               \
+	X(LOG, 43, ROLE_AGENT, 1)                                                                   \
+	X(OFFER, 50, ROLE_CLIENT, 0)                                                               \
+	X(RELEASE, 51, ROLE_CLIENT, 0)                                                             \
+	X(LOCATE, 52, ROLE_AGENT, 0)                                                               \
+	X(LOCATED, 53, ROLE_CONTROLLER, 0)                                                         \
+	X(FETCH, 54, ROLE_AGENT | ROLE_CONTROLLER, 0)                                              \
+	X(PIECE, 55, ROLE_CLIENT | ROLE_AGENT | ROLE_CONTROLLER, 1)                                \
+	X(STORED, 56, ROLE_AGENT, 0)                                                               \
+	X(FREED, 57, ROLE_AGENT, 0)                                                                \
+	X(DATAPORT, 58, ROLE_AGENT, 0)                                                           \
 	X(NOTE, 60, ROLE_CLIENT | ROLE_CONTROLLER, 1)                                              \
 	X(DRAIN, 61, ROLE_AGENT, 0)
 /* clang-format on */
@@ -170,6 +198,10 @@ struct message_info {
 	int frames;
 };
 const struct message_info *message_info(uint64_t type);
+
+/* Is it one that a break between agent and controller must not lose? Both count them:
+ * docs/protocol.md, 2.10. */
+bool message_is_counted(uint64_t type);
 
 /* Type of a header; 0 if it is not one. Leaves the reader at the first field. */
 uint64_t message_type(struct reader *r, const void *header, size_t size);
@@ -234,6 +266,16 @@ typedef struct span field_bin;
 	X(KILL, kill)                                                                              \
 	X(RETIRE, retire)                                                                          \
 	X(OUTPUT, output)                                                                          \
+	X(LOG, log)                                                                                 \
+	X(OFFER, offer)                                                                            \
+	X(RELEASE, release)                                                                        \
+	X(LOCATE, locate)                                                                          \
+	X(LOCATED, located)                                                                        \
+	X(FETCH, fetch)                                                                            \
+	X(PIECE, piece)                                                                            \
+	X(STORED, stored)                                                                          \
+	X(FREED, freed)                                                                            \
+	X(DATAPORT, dataport)                                                                    \
 	X(NOTE, note)                                                                              \
 	X(DRAIN, drain)
 
@@ -277,6 +319,33 @@ enum interrupt {
 	INTERRUPT_ASK,	      /* it may ask xc_task_is_cancelled */
 	INTERRUPT_KILL,	      /* its engine is killed */
 	INTERRUPT_KILL_LATER, /* after a second, if it runs still */
+};
+
+/* Objects cross hosts in pieces: each but the last has this many bytes, and begins at a
+ * multiple of it. A hash goes along with each, made where the object came from. */
+#define PIECE_SIZE (UINT64_C(1) << 18)
+#define HASH_SIZE  32
+#define OBJECT_MAX (UINT64_C(1) << 38)
+
+static inline uint64_t piece_count(uint64_t size)
+{
+	return (size + PIECE_SIZE - 1) / PIECE_SIZE;
+}
+
+/* Bytes of the piece at `offset`; 0: there is none. */
+static inline uint64_t piece_size(uint64_t size, uint64_t offset)
+{
+	if (offset >= size || offset % PIECE_SIZE != 0)
+		return 0;
+	return size - offset < PIECE_SIZE ? size - offset : PIECE_SIZE;
+}
+
+/* LOCATED.kind */
+enum holder_kind {
+	HOLDER_NONE,   /* code and text say why */
+	HOLDER_CLIENT, /* a client that offers it */
+	HOLDER_AGENT,
+	HOLDER_HOST, /* another agent of the same host: by the stores' sockets */
 };
 
 /* CANCEL.how, SHUT.how, RETIRE.how */

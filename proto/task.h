@@ -18,6 +18,9 @@ enum builtin {
 	BUILTIN_CLEAR,	/* name, or all */
 	BUILTIN_LOAD,	/* opens the object */
 	BUILTIN_UNLOAD, /* closes it */
+	BUILTIN_LOOK,	/* as pull, but of what has more bytes than `in` says (u64) the header
+			   alone: its object is this value of the variable, for part */
+	BUILTIN_PART,	/* out_size bytes from offset `in` of that value, `object`; name */
 };
 
 /* clang-format off */

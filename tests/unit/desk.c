@@ -137,18 +137,28 @@ struct desk_peer *desk_client(void)
 	return peer;
 }
 
-struct desk_peer *desk_agent(uint64_t slots)
+static struct desk_peer *join_agent(uint64_t slots, const char *host, uint64_t store_limit)
 {
 	struct desk_peer *peer = desk_join('a');
 	struct msg_welcome_agent welcome;
 
 	DESK_SEND(peer, hello_agent, .protocol = PROTOCOL_VERSION,
-		  .session = { peer->session, SESSION_SIZE }, .pid = 2, .host = span_of("here"),
-		  .slots = slots, .store = span_of("/run/store"), .store_limit = 1000);
+		  .session = { peer->session, SESSION_SIZE }, .pid = 2, .host = span_of(host),
+		  .slots = slots, .store = span_of("/run/store"), .store_limit = store_limit);
 	ck_assert_uint_eq(desk_receive(peer), MSG_WELCOME_AGENT);
 	ck_assert_int_eq(msg_welcome_agent_get(&peer->m.fields, &welcome), 0);
 	peer->first_engine = welcome.first_engine;
 	return peer;
+}
+
+struct desk_peer *desk_agent(uint64_t slots)
+{
+	return join_agent(slots, "here", 1000);
+}
+
+struct desk_peer *desk_agent_on(const char *host, uint64_t store_limit)
+{
+	return join_agent(1, host, store_limit);
 }
 
 struct desk_peer *desk_engine(const struct desk_peer *agent, uint64_t slot, uint64_t epoch)

@@ -23,6 +23,7 @@ struct desk_peer *desk_join(char letter);
 /* Those that are welcome already. */
 struct desk_peer *desk_client(void);
 struct desk_peer *desk_agent(uint64_t slots);
+struct desk_peer *desk_agent_on(const char *host, uint64_t store_limit);
 struct desk_peer *desk_engine(const struct desk_peer *agent, uint64_t slot, uint64_t epoch);
 
 /* Takes in what was sent, hands out work, tells the roster. */
