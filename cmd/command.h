@@ -35,6 +35,7 @@ int command_version(int argc, char **argv);
 int command_signal(int argc, char **argv);
 int command_interrupt(int argc, char **argv);
 int command_scale(int argc, char **argv);
+int command_wait(int argc, char **argv);
 int command_supervise(int argc, char **argv);
 
 /* Prints "xcluster: text" and a line end on stderr. */

@@ -24,6 +24,7 @@ static const struct command {
 	{ "logs", command_logs, "show the logs of a cluster" },
 	{ "engines", command_engines, "add engines to a running cluster" },
 	{ "scale", command_scale, "bring a cluster to another number of engines" },
+	{ "wait", command_wait, "wait until a cluster is there and has engines" },
 	{ "exec", command_exec, "run C statements on the engines of a cluster" },
 	{ "signal", command_signal, "send a signal to engines" },
 	{ "interrupt", command_interrupt, "interrupt what runs on engines" },

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -161,6 +162,9 @@ static void describe(const struct launch_job *job, char *text, size_t size)
 		snprintf(why, sizeof why, " (%s)", job->word);
 	else if (job->reason[0])
 		snprintf(why, sizeof why, " (%s)", job->reason);
+	else if (job->state == LAUNCH_PENDING && job->word[0] &&
+		 strncasecmp(job->word, "pend", 4) != 0)
+		snprintf(why, sizeof why, " (%s)", job->word);
 	snprintf(text, size, "job %s %s%s", job->id[0] ? job->id : "(no id)",
 		 job->state == LAUNCH_PENDING	? "is pending"
 		 : job->state == LAUNCH_RUNNING ? "is running"
