@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "cmd/launched.h"
-#include "launch/template.h"
+#include "launch/launcher.h"
 #include "launch/walltime.h"
 #include "proto/cluster_dir.h"
 
@@ -156,6 +156,23 @@ static int usage(const char *format, int a, int b)
 	return STATUS_USAGE;
 }
 
+/* Before anything is started. */
+static int check_launcher(const struct launch_request *request)
+{
+	struct xc_error err = XC_ERROR_INIT;
+	struct text script = TEXT_INIT, command = TEXT_INIT;
+	struct launch launch;
+	int r = launch_open(&launch, request, "check", "/", &err);
+
+	if (r < 0)
+		return fail(&err);
+	r = launch_render(&launch, 1, request->n, &script, &command, &err);
+	text_fini(&script);
+	text_fini(&command);
+	launch_fini(&launch);
+	return r < 0 ? fail(&err) : STATUS_OK;
+}
+
 int launcher_complete(struct launcher_options *o, struct engine_options *engines,
 		      struct network_options *network)
 {
@@ -168,16 +185,19 @@ int launcher_complete(struct launcher_options *o, struct engine_options *engines
 	if (engines->n == 0 && request->min > 0)
 		engines->n = request->min;
 	if (engines->n == 0) {
-		complain("-n is missing: a launcher does not know how many engines are wanted");
+		complain("-n is missing: a launcher does not know how many engines are wanted; "
+			 "see `xcluster start --help`");
 		return STATUS_USAGE;
 	}
 	if (request->max > 0 && (engines->n < request->min || engines->n > request->max)) {
-		complain("-n %d is not between --min %d and --max %d", engines->n, request->min,
-			 request->max);
+		complain("-n %d is not between --min %d and --max %d; see `xcluster start "
+			 "--help`",
+			 engines->n, request->min, request->max);
 		return STATUS_USAGE;
 	}
 	if (request->jobs > engines->n)
-		return usage("--jobs %d is more than the %d engines", request->jobs, engines->n);
+		return usage("--jobs %d is more than the %d engines; see `xcluster start --help`",
+			     request->jobs, engines->n);
 	request->n = engines->n;
 	request->threads = engines->threads;
 	request->bind = engines->bind;
@@ -186,5 +206,5 @@ int launcher_complete(struct launcher_options *o, struct engine_options *engines
 		snprintf(request->launcher, sizeof request->launcher, "local");
 	else if (!network->ip && !(network->ip = strdup("*"))) /* they come from other hosts */
 		return STATUS_FAILED;
-	return STATUS_OK;
+	return launcher_is_local(o) ? STATUS_OK : check_launcher(request);
 }
