@@ -104,6 +104,8 @@ static const struct route {
 	{ MSG_STORED, on_stored },
 	{ MSG_FREED, on_freed },
 	{ MSG_DATAPORT, on_dataport },
+	{ MSG_NOTE, on_note },
+	{ MSG_DRAIN, on_drain },
 };
 
 static const struct route *route_of(uint64_t type)
@@ -351,6 +353,15 @@ static bool sleep_until_event(struct state *state, int socket_fd)
 	return fds[1].revents != 0;
 }
 
+static void name_left(const struct state *state)
+{
+	for (const struct agent *agent = state->agents; agent; agent = agent->next)
+		if (agent->is_remote)
+			log_line(CONTROLLER_LEFT "%s; agent %d (pid %d there)%s%s", agent->host,
+				 agent->index, (int)agent->pid, agent->launch[0] ? ", " : "",
+				 agent->launch);
+}
+
 static void loop(struct state *state)
 {
 	struct message m;
@@ -374,6 +385,7 @@ static void loop(struct state *state)
 			hand_out(state);
 	}
 	message_fini(&m);
+	name_left(state);
 }
 
 /* ---- Start and end -------------------------------------------------------------------- */

@@ -120,6 +120,7 @@ static const struct route {
 	{ MSG_REPORT, on_report },	    { MSG_PONG, on_pong },
 	{ MSG_RESEND, on_resend },	    { MSG_ATTACHED, xci_on_attached },
 	{ MSG_ANSWER, xci_on_answer },	    { MSG_FETCH, xci_on_fetch },
+	{ MSG_NOTE, xci_on_note },
 };
 
 static int dispatch(struct xc_client *client, struct message *m)
@@ -293,8 +294,10 @@ static void check_connection(struct xc_client *client, uint64_t now)
 	while ((event = dial_event(&client->dial)) != DIAL_NOTHING) {
 		if (event == DIAL_DOWN && !client->down_ns)
 			client->down_ns = now;
-		if (event == DIAL_UP || event == DIAL_AGAIN)
+		if (event == DIAL_UP || event == DIAL_AGAIN) {
 			client->down_ns = 0;
+			client->refusals = 0;
+		}
 		if (event == DIAL_AGAIN)
 			xci_say_hello(client);
 		client->is_lost |= event == DIAL_REFUSED;

@@ -18,8 +18,9 @@
 #define RETRY_MIN_MS	   100 /* between two rounds over all addresses */
 #define RETRY_MAX_MS	   500
 #define REFUSAL_LIMIT_NS   UINT64_C(200000000)
-#define RECONNECT_MS	   50 /* doubled up to RECONNECT_MAX_MS */
+#define RECONNECT_MS	   50 /* doubled again and again */
 #define RECONNECT_MAX_MS   2000
+#define TRY_MIN_MS	   500 /* for one connection */
 
 bool dial_is_local(const struct connection *connection)
 {
@@ -97,7 +98,10 @@ static int open_monitor(struct dial *dial, void *context)
 int dial_endpoint(struct dial *dial, void *context, const struct connection *connection,
 		  const char *endpoint, const void *route, struct xc_error *err)
 {
-	int none = 0, linger = 0, yes = 1, first = RECONNECT_MS, most = RECONNECT_MAX_MS, r = 0;
+	/* Often enough to be back before one is taken for lost. */
+	int first = RECONNECT_MS, most = (int)(connection->heartbeat_timeout * 1000 / 4);
+	int try = most < TRY_MIN_MS / 2 ? TRY_MIN_MS : 2 * most;
+	int none = 0, linger = 0, yes = 1, r = 0;
 	bool is_tcp = strncmp(endpoint, "tcp://", strlen("tcp://")) == 0;
 
 	*dial = (struct dial)DIAL_INIT;
@@ -109,10 +113,12 @@ int dial_endpoint(struct dial *dial, void *context, const struct connection *con
 	zmq_setsockopt(dial->socket, ZMQ_SNDHWM, &none, sizeof none);
 	zmq_setsockopt(dial->socket, ZMQ_RCVHWM, &none, sizeof none);
 	zmq_setsockopt(dial->socket, ZMQ_LINGER, &linger, sizeof linger);
+	most = most < first ? first : most > RECONNECT_MAX_MS ? RECONNECT_MAX_MS : most;
 	if (is_tcp) {
 		zmq_setsockopt(dial->socket, ZMQ_IPV6, &yes, sizeof yes);
 		zmq_setsockopt(dial->socket, ZMQ_RECONNECT_IVL, &first, sizeof first);
 		zmq_setsockopt(dial->socket, ZMQ_RECONNECT_IVL_MAX, &most, sizeof most);
+		zmq_setsockopt(dial->socket, ZMQ_CONNECT_TIMEOUT, &try, sizeof try);
 		dial_watch_for_breaks(dial->socket, connection->heartbeat_timeout);
 		r = set_keys(dial->socket, connection);
 		if (r == 0)
