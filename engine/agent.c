@@ -52,8 +52,10 @@ static int on_welcome(struct agent *agent, struct message *m)
 	if (r < 0)
 		return r;
 	uplink_welcome(agent, welcome.taken);
-	if (agent->welcomed)
+	if (agent->welcomed) {
+		transfers_resume(agent);
 		return 0;
+	}
 	agent->welcomed = true;
 	agent->first_engine = welcome.first_engine;
 	agent->heartbeat_timeout = welcome.heartbeat_timeout;
@@ -69,11 +71,13 @@ static int on_welcome(struct agent *agent, struct message *m)
 static int on_refused(struct agent *agent, struct message *m)
 {
 	struct msg_refused refused;
+	char text[200];
 	int r = msg_refused_get(&m->fields, &refused);
 
 	if (r < 0)
 		return r;
-	span_copy(agent->gone, sizeof agent->gone, refused.text);
+	span_copy(text, sizeof text, refused.text);
+	snprintf(agent->gone, sizeof agent->gone, "the controller refused this agent: %s", text);
 	agent_stop(agent);
 	return 0;
 }
@@ -591,7 +595,7 @@ int agent_run(const struct agent_options *options, struct xc_error *err)
 		r = begin_anew(&agent, err);
 	}
 	if (r == 0 && agent.gone[0])
-		r = error_set(err, XC_EPROTO, "the controller refused this agent: %s", agent.gone);
+		r = error_set(err, XC_EPROTO, "%s", agent.gone);
 	close_all(&agent);
 	return r;
 }

@@ -110,7 +110,9 @@ struct agent {
 	void *context, *dealer; /* dealer: of `dial` */
 	struct dial dial;
 	struct ledger ledger;
-	uint64_t heard_ns; /* of the controller */
+	uint64_t heard_ns;   /* of the controller */
+	uint64_t probed_ns;  /* when its port was tried last, */
+	uint64_t refused_ns; /* and since when nobody listens there; 0: somebody does */
 	struct forward forward;
 	int epoll, lock;
 	struct source signals, listener, controller; /* controller: its pidfd */
@@ -173,6 +175,8 @@ int agent_send(struct agent *agent, const void *header, size_t size, zmq_msg_t *
 /* forward.c: logs, to the controller */
 void forward_open(struct agent *agent);
 void forward_tick(struct agent *agent);
+/* Of an engine that has died, whose log is complete. */
+void forward_rest(struct slot *slot);
 void forward_close(struct agent *agent);
 
 /* place.c: its files */
