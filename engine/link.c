@@ -25,6 +25,7 @@ static void *dial(const struct agent *agent, const char *endpoint, const char *k
 	zmq_setsockopt(socket, ZMQ_SNDHWM, &none, sizeof none);
 	zmq_setsockopt(socket, ZMQ_RCVHWM, &none, sizeof none);
 	zmq_setsockopt(socket, ZMQ_LINGER, &none, sizeof none);
+	zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &(int64_t){ PIECE_SIZE }, sizeof(int64_t));
 	zmq_setsockopt(socket, ZMQ_IPV6, &(int){ 1 }, sizeof(int));
 	if (dataport_dial(agent, socket, key) == 0 && zmq_connect(socket, endpoint) == 0)
 		return socket;

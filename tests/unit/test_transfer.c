@@ -34,7 +34,7 @@ static void end(void)
 {
 	transfers_free(&rig.agent);
 	links_free(&rig.agent);
-	dataport_close(&rig.agent);
+	dataport_fini(&rig.agent);
 	rig_close();
 }
 
