@@ -34,6 +34,8 @@ int command_engine(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_signal(int argc, char **argv);
 int command_interrupt(int argc, char **argv);
+int command_settle(int argc, char **argv);
+int command_tunnels(int argc, char **argv);
 
 /* Prints "xcluster: text" and a line end on stderr. */
 void complain(const char *format, ...) XC_PRINTF(1, 2);
@@ -76,6 +78,15 @@ enum {
 	OPTION_STATE,
 	OPTION_SINCE,
 	OPTION_RUNNING,
+	OPTION_LAUNCHER_FD,
+	OPTION_STAY,
+	OPTION_HOSTS,
+	OPTION_HOSTFILE,
+	OPTION_REQUIRE,
+	OPTION_TUNNEL,
+	OPTION_REMOTE_COMMAND,
+	OPTION_DEPLOY,
+	OPTION_SSH,
 	OPTION_IP,
 	OPTION_PORT,
 	OPTION_LOCATION,
@@ -116,6 +127,10 @@ struct engine_options {
 	bool bind;
 	size_t store_limit;
 	double timeout;
+	const char *launch_info;   /* free text; NULL: none */
+	double controller_timeout; /* 0: not given */
+	/* What the remote half of a launcher gives its agent; 0: nothing. */
+	int launcher_fd, connection_fd, log_fd;
 };
 #define ENGINE_OPTIONS_INIT                                                                        \
 	{                                                                                          \

@@ -1,12 +1,15 @@
 /* engines.c: xcluster engines: an agent with its engines. */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cmd/await.h"
 #include "cmd/command.h"
 #include "cmd/daemon.h"
+#include "cmd/engines_stdin.h"
 #include "cmd/interrupt.h"
+#include "cmd/start_hosts.h"
 #include "engine/agent.h"
 #include "proto/cluster_dir.h"
 #include "proto/connection.h"
@@ -15,17 +18,19 @@
 
 struct engines {
 	struct engine_options engines;
-	const char *cluster_id, *connection, *launch_info;
-	double controller_timeout;
-	bool foreground;
+	struct host_options hosts;
+	const char *cluster_id, *connection;
+	bool foreground, stay;
 };
 
 static const struct argp_option options[] = {
 	CLUSTER_ID_OPTION,
 	{ "connection", OPTION_CONNECTION, "FILE", 0,
-	  "The cluster's connection file, instead of --cluster-id", 0 },
+	  "The cluster's connection file, instead of --cluster-id; -: it comes through stdin", 0 },
 	{ "foreground", OPTION_FOREGROUND, NULL, 0,
 	  "Stay here, log to stderr, and end the engines on Ctrl-C", 0 },
+	{ "stay", OPTION_STAY, NULL, 0, "With --connection=-: the engines end with stdin", 0 },
+	{ "launcher-fd", OPTION_LAUNCHER_FD, "FD", OPTION_HIDDEN, NULL, 0 },
 	{ "controller-timeout", OPTION_CONTROLLER_TIMEOUT, "S", 0,
 	  "On another host than the controller's: end when nothing was heard of it for so long "
 	  "(default: 60)",
@@ -42,6 +47,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &o->engines;
+		state->child_inputs[1] = &o->hosts;
 		return 0;
 	case OPTION_CLUSTER_ID:
 		o->cluster_id = option_cluster_id(state, arg);
@@ -54,15 +60,27 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPTION_FOREGROUND:
 		o->foreground = true;
 		return 0;
+	case OPTION_STAY:
+		o->stay = true;
+		return 0;
+	case OPTION_LAUNCHER_FD:
+		o->engines.launcher_fd = option_fd(state, "--launcher-fd", arg);
+		return 0;
 	case OPTION_CONTROLLER_TIMEOUT:
-		o->controller_timeout = option_seconds(state, "--controller-timeout", arg);
+		o->engines.controller_timeout = option_seconds(state, "--controller-timeout", arg);
 		return 0;
 	case OPTION_LAUNCH_INFO:
-		o->launch_info = arg;
+		o->engines.launch_info = arg;
 		return 0;
 	case ARGP_KEY_END:
+		if (o->stay && (!o->connection || strcmp(o->connection, "-") != 0))
+			argp_error(state, "--stay goes with --connection=- only");
 		if (o->cluster_id && o->connection)
 			argp_error(state, "--connection and --cluster-id: give one of them");
+		if (o->hosts.hosts.count && (o->foreground || o->connection))
+			argp_error(state, "--hosts and --hostfile go with neither --foreground nor "
+					  "--connection");
+		host_options_complete(state, &o->hosts, o->engines.n);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "\"%s\" is not expected", arg);
@@ -75,15 +93,21 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static int run_here(const struct engines *o, const char *path)
 {
 	struct agent_options agent = { .connection_path = path,
-				       .launch_info = o->launch_info,
-				       .controller_timeout = o->controller_timeout,
+				       .launch_info = o->engines.launch_info,
+				       .controller_timeout = o->engines.controller_timeout,
 				       .n = o->engines.n,
 				       .threads_per_engine = o->engines.threads,
 				       .bind = o->engines.bind,
-				       .store_limit = o->engines.store_limit };
+				       .store_limit = o->engines.store_limit,
+				       .launcher_fd = o->engines.launcher_fd };
 	struct xc_error err = XC_ERROR_INIT;
 
 	return agent_run(&agent, &err) < 0 ? fail(&err) : STATUS_OK;
+}
+
+static void say_added(int n, struct xc_client *client)
+{
+	printf("%d engine%s added: %d now\n", n, n == 1 ? "" : "s", xc_engine_count(client));
 }
 
 static int wait_for_them(struct await *await)
@@ -92,8 +116,7 @@ static int wait_for_them(struct await *await)
 	int r = await_engines(await, &err);
 
 	if (r == 0) {
-		printf("%d engine%s added: %d now\n", await->n, await->n == 1 ? "" : "s",
-		       xc_engine_count(await->client));
+		say_added(await->n, await->client);
 		return STATUS_OK;
 	}
 	if (r != -EINTR) {
@@ -126,20 +149,60 @@ static int run_in_background(const struct engines *o, const struct connection *c
 	return r;
 }
 
+static int run_on_hosts(const struct engines *o, const struct connection *connection)
+{
+	struct xc_error err = XC_ERROR_INIT;
+	char path[CLUSTER_PATH_MAX];
+	struct host_start start = { .options = &o->hosts,
+				    .engines = &o->engines,
+				    .dir = connection->dir,
+				    .connection = path,
+				    .controller = connection->pid };
+	int r;
+
+	if (cluster_file(connection->dir, path, sizeof path, CLUSTER_ENGINES) < 0) {
+		complain("%s: the path is too long", connection->dir);
+		return STATUS_FAILED;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	start.interrupt = interrupt_catch();
+	if (xc_open(&start.client, connection->path, &err) < 0)
+		return fail(&err);
+	r = host_start_run(&start);
+	if (r == STATUS_OK)
+		r = host_start_leave(&start);
+	if (r == STATUS_OK)
+		say_added(start.n, start.client);
+	else
+		host_start_undo(&start);
+	host_start_fini(&start);
+	xc_close(start.client);
+	if (interrupt_signal())
+		interrupt_die();
+	return r;
+}
+
 int command_engines(int argc, char **argv)
 {
-	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 }, { 0 } };
+	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 },
+						      { &host_options_argp, 0, NULL, 0 },
+						      { 0 } };
 	static const struct argp argp = {
-		options,  parse, NULL, "Add engines on this machine to a running cluster.",
-		children, NULL,	 NULL
+		options,  parse,
+		NULL,	  "Add engines, on this machine or on other hosts, to a running cluster.",
+		children, NULL,
+		NULL
 	};
 	static struct connection connection;
-	struct engines o = { .engines = ENGINE_OPTIONS_INIT };
+	struct engines o = { .engines = ENGINE_OPTIONS_INIT, .hosts = HOST_OPTIONS_INIT };
 	struct xc_error err = XC_ERROR_INIT;
 	char path[CLUSTER_PATH_MAX], file[CLUSTER_PATH_MAX + 2] = "";
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	engine_options_complete(&o.engines);
+	if (o.hosts.hosts.count == 0)
+		engine_options_complete(&o.engines);
+	if (o.connection && strcmp(o.connection, "-") == 0)
+		return engines_from_stdin(&o.engines, o.stay);
 	/* A path without '/' would be an id. */
 	if (o.connection)
 		snprintf(file, sizeof file, "%s%.4095s", strchr(o.connection, '/') ? "" : "./",
@@ -147,5 +210,7 @@ int command_engines(int argc, char **argv)
 	if (connection_find(o.connection ? file : o.cluster_id, path, sizeof path, &err) < 0 ||
 	    connection_read(path, &connection, &err) < 0)
 		return fail(&err);
+	if (o.hosts.hosts.count > 0)
+		return run_on_hosts(&o, &connection);
 	return o.foreground ? run_here(&o, path) : run_in_background(&o, &connection);
 }

@@ -28,6 +28,8 @@ static const struct command {
 	{ "interrupt", command_interrupt, "interrupt what runs on engines" },
 	{ "controller", command_controller, "run a controller in the foreground" },
 	{ "engine", command_engine, NULL },
+	{ "settle", command_settle, NULL },
+	{ "tunnels", command_tunnels, NULL },
 	{ "version", command_version, "print the version" },
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -15,7 +15,10 @@ struct agent_options {
 	int threads_per_engine;		     /* 0: leave the environment as it is */
 	bool bind;			     /* engine i to the i-th usable core */
 	size_t store_limit;		     /* bytes; 0: half of the host's memory */
-	const char *launch_info;	     /* free text on what has started it; NULL: none */
+	/* 0: none. Whoever started it: is told "FIRST N" when the controller knows the agent;
+	 * with its end, before a byte has come, the agent ends. Owned. */
+	int launcher_fd;
+	const char *launch_info;   /* free text on what has started it; NULL: none */
 	double controller_timeout; /* seconds of silence until it ends; 0: 60; elsewhere only */
 	double connect_timeout; /* for the search of an address of the controller that answers; 0:
 				   10 s */

@@ -13,18 +13,20 @@
 #define CLUSTER_PATH_MAX   CONNECTION_PATH_MAX
 
 /* Files of a cluster's directory. */
-#define CLUSTER_CONNECTION "connection.json"
-#define CLUSTER_ENGINES	   "engines.json" /* as connection.json, for agents */
-#define CLUSTER_KEYS	   "keys"	  /* folder: what `--reuse` keeps */
-#define CLUSTER_CERTS	   "certs"	  /* folder: who is let in */
-#define CLUSTER_LOCK	   "controller.lock"
-#define CLUSTER_SOCKET	   "controller.sock"
-#define CLUSTER_LOG	   "controller.log"
-#define CLUSTER_START_LOCK "start.lock" /* held by an `xcluster start` at work */
-#define CLUSTER_AGENT_LOCK "agent-%d.lock"
-#define CLUSTER_AGENT_SOCK "agent-%d.sock"
-#define CLUSTER_AGENT_LOG  "agent-%d.log"
-#define CLUSTER_ENGINE_LOG "engine-%d.log"
+#define CLUSTER_CONNECTION  "connection.json"
+#define CLUSTER_ENGINES	    "engines.json" /* as connection.json, for agents */
+#define CLUSTER_KEYS	    "keys"	   /* folder: what `--reuse` keeps */
+#define CLUSTER_CERTS	    "certs"	   /* folder: who is let in */
+#define CLUSTER_LOCK	    "controller.lock"
+#define CLUSTER_SOCKET	    "controller.sock"
+#define CLUSTER_LOG	    "controller.log"
+#define CLUSTER_START_LOCK  "start.lock" /* held by an `xcluster start` at work */
+#define CLUSTER_AGENT_LOCK  "agent-%d.lock"
+#define CLUSTER_AGENT_SOCK  "agent-%d.sock"
+#define CLUSTER_AGENT_LOG   "agent-%d.log"
+#define CLUSTER_ENGINE_LOG  "engine-%d.log"
+#define CLUSTER_TUNNEL_LOCK "tunnel-%d.lock" /* held by who keeps ssh connections */
+#define CLUSTER_TUNNEL_LOG  "tunnel-%d.log"
 
 /* 1 to 63 of [A-Za-z0-9._-], the first no '.' and no '-'. */
 bool cluster_id_is_valid(const char *id);
