@@ -175,7 +175,7 @@ static int listen_at(struct agent *agent, const char *host, const char *secret)
 	zmq_setsockopt(agent->port, ZMQ_SNDHWM, &none, sizeof none);
 	zmq_setsockopt(agent->port, ZMQ_RCVHWM, &none, sizeof none);
 	zmq_setsockopt(agent->port, ZMQ_IPV6, &yes, sizeof yes);
-	zmq_setsockopt(agent->port, ZMQ_MAXMSGSIZE, &(int64_t){ HEADER_MAX }, sizeof(int64_t));
+	zmq_setsockopt(agent->port, ZMQ_MAXMSGSIZE, &(int64_t){ 2 * HEADER_MAX }, sizeof(int64_t));
 	zmq_setsockopt(agent->port, ZMQ_CURVE_SERVER, &yes, sizeof yes);
 	zmq_setsockopt(agent->port, ZMQ_CURVE_SECRETKEY, secret, strlen(secret) + 1);
 	zmq_setsockopt(agent->port, ZMQ_ZAP_DOMAIN, "data", 4);
