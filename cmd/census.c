@@ -100,8 +100,7 @@ int census_choose(const struct census *census, int count, double idle_before, in
 	memcpy(sorted, census->engines, (size_t)census->count * sizeof *sorted);
 	qsort(sorted, (size_t)census->count, sizeof *sorted, by_use);
 	for (int i = 0; i < census->count && n < count; i++)
-		if (idle_before < 0 ||
-		    (sorted[i].is_idle && sorted[i].idle_since <= idle_before))
+		if (idle_before < 0 || (sorted[i].is_idle && sorted[i].idle_since <= idle_before))
 			ids[n++] = sorted[i].id;
 	free(sorted);
 	return n;

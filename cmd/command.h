@@ -34,6 +34,8 @@ int command_engine(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_signal(int argc, char **argv);
 int command_interrupt(int argc, char **argv);
+int command_settle(int argc, char **argv);
+int command_tunnels(int argc, char **argv);
 int command_scale(int argc, char **argv);
 int command_wait(int argc, char **argv);
 int command_supervise(int argc, char **argv);
@@ -79,6 +81,15 @@ enum {
 	OPTION_STATE,
 	OPTION_SINCE,
 	OPTION_RUNNING,
+	OPTION_LAUNCHER_FD,
+	OPTION_STAY,
+	OPTION_HOSTS,
+	OPTION_HOSTFILE,
+	OPTION_REQUIRE,
+	OPTION_TUNNEL,
+	OPTION_REMOTE_COMMAND,
+	OPTION_DEPLOY,
+	OPTION_SSH,
 	OPTION_IP,
 	OPTION_PORT,
 	OPTION_LOCATION,
@@ -136,8 +147,11 @@ struct engine_options {
 	int threads; /* 0: not given */
 	bool bind;
 	size_t store_limit;
-	const char *launch_info; /* of an agent that is started; NULL: none */
 	double timeout;
+	const char *launch_info;   /* free text; NULL: none */
+	double controller_timeout; /* 0: not given */
+	/* What the remote half of a launcher gives its agent; 0: nothing. */
+	int launcher_fd, connection_fd, log_fd;
 };
 #define ENGINE_OPTIONS_INIT                                                                        \
 	{                                                                                          \

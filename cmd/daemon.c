@@ -63,20 +63,15 @@ static void become(const char *const argv[], int log, const int *keep)
 	_exit(STATUS_FAILED);
 }
 
-int daemon_start(struct daemon *daemon, const char *const argv[], const char *log, const int *keep,
+static int start(struct daemon *daemon, const char *const argv[], int log, const int *keep,
 		 struct xc_error *err)
 {
 	struct daemon started = DAEMON_INIT;
-	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-	if (fd < 0)
-		return error_set(err, -errno, "cannot write the log %s: %s", log, strerror(errno));
-	snprintf(started.log, sizeof started.log, "%s", log);
 	fflush(NULL);
 	started.pid = fork();
 	if (started.pid == 0)
-		become(argv, fd, keep);
-	close(fd);
+		become(argv, log, keep);
 	if (started.pid < 0)
 		return error_set(err, -errno, "cannot start `xcluster %s`: %s", argv[1],
 				 strerror(errno));
@@ -93,6 +88,20 @@ int daemon_start(struct daemon *daemon, const char *const argv[], const char *lo
 	return 0;
 }
 
+int daemon_start(struct daemon *daemon, const char *const argv[], const char *log, const int *keep,
+		 struct xc_error *err)
+{
+	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600), r;
+
+	if (fd < 0)
+		return error_set(err, -errno, "cannot write the log %s: %s", log, strerror(errno));
+	r = start(daemon, argv, fd, keep, err);
+	close(fd);
+	if (r == 0)
+		snprintf(daemon->log, sizeof daemon->log, "%s", log);
+	return r;
+}
+
 /* The log of the agent that will take the first free number. */
 static int agent_log(const char *dir, char *path, size_t size, struct xc_error *err)
 {
@@ -107,17 +116,23 @@ static int agent_log(const char *dir, char *path, size_t size, struct xc_error *
 int daemon_start_agent(struct daemon *daemon, const struct connection *connection,
 		       const struct engine_options *options, struct xc_error *err)
 {
-	char n[16], threads[16], store[32], path[CLUSTER_PATH_MAX], log[CLUSTER_PATH_MAX];
+	char n[16], threads[16], store[32], fd[16], silence[32], path[CLUSTER_PATH_MAX],
+		log[CLUSTER_PATH_MAX];
 	const char *argv[24] = {
 		"xcluster", "engines", "--foreground",	       "--connection", path,
-		"-n",	    n,	       "--threads-per-engine", threads,
-		"--no-ranks"
+		"-n",	    n,	       "--threads-per-engine", threads,	       "--no-ranks"
 	};
-	int argc = 10, r = agent_log(connection->dir, log, sizeof log, err);
+	int keep[3] = { -1, -1, -1 }, argc = 10, kept = 0, r = 0;
 
+	if (!options->log_fd)
+		r = agent_log(connection->dir, log, sizeof log, err);
 	if (r < 0)
 		return r;
 	snprintf(path, sizeof path, "%s", connection->path);
+	if (options->connection_fd) {
+		snprintf(path, sizeof path, "/proc/self/fd/%d", options->connection_fd);
+		keep[kept++] = options->connection_fd;
+	}
 	snprintf(n, sizeof n, "%d", options->n);
 	snprintf(threads, sizeof threads, "%d", options->threads);
 	if (options->bind)
@@ -131,7 +146,19 @@ int daemon_start_agent(struct daemon *daemon, const struct connection *connectio
 		argv[argc++] = "--launch-info";
 		argv[argc++] = options->launch_info;
 	}
-	return daemon_start(daemon, argv, log, (const int[]){ -1 }, err);
+	if (options->controller_timeout > 0) {
+		snprintf(silence, sizeof silence, "%g", options->controller_timeout);
+		argv[argc++] = "--controller-timeout";
+		argv[argc++] = silence;
+	}
+	if (options->launcher_fd) {
+		snprintf(fd, sizeof fd, "%d", options->launcher_fd);
+		argv[argc++] = "--launcher-fd";
+		argv[argc++] = fd;
+		keep[kept++] = options->launcher_fd;
+	}
+	return options->log_fd ? start(daemon, argv, options->log_fd, keep, err)
+			       : daemon_start(daemon, argv, log, keep, err);
 }
 
 bool daemon_has_ended(struct daemon *daemon)

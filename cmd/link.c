@@ -81,8 +81,8 @@ static int take(struct link *link, uint64_t id, json_t **status)
 		if (m.type != MSG_REPORT || msg_report_get(&m.fields, &report) < 0 ||
 		    report.id != id)
 			continue;
-		*status = json_loadb(zmq_msg_data(&m.frames[0]), zmq_msg_size(&m.frames[0]), 0,
-				     NULL);
+		*status =
+			json_loadb(zmq_msg_data(&m.frames[0]), zmq_msg_size(&m.frames[0]), 0, NULL);
 		found = *status ? 1 : XC_EPROTO;
 	}
 	message_fini(&m);

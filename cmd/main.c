@@ -30,6 +30,8 @@ static const struct command {
 	{ "interrupt", command_interrupt, "interrupt what runs on engines" },
 	{ "controller", command_controller, "run a controller in the foreground" },
 	{ "engine", command_engine, NULL },
+	{ "settle", command_settle, NULL },
+	{ "tunnels", command_tunnels, NULL },
 	{ "supervise", command_supervise, NULL },
 	{ "version", command_version, "print the version" },
 };

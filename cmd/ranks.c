@@ -22,10 +22,10 @@
 #include "proto/error.h"
 #include "proto/log.h"
 
-#define CONNECT_MS   10	  /* between attempts at a socket that is not there yet */
-#define QUIET_TIME   0.5  /* where nobody knows how many there are: none has come for so long */
-#define QUIET_LIMIT  5.0  /* and at most this */
-#define SIGNAL_LIMIT 5.0  /* for the agent to end before us: it gives its engines 2 s */
+#define CONNECT_MS   10	 /* between attempts at a socket that is not there yet */
+#define QUIET_TIME   0.5 /* where nobody knows how many there are: none has come for so long */
+#define QUIET_LIMIT  5.0 /* and at most this */
+#define SIGNAL_LIMIT 5.0 /* for the agent to end before us: it gives its engines 2 s */
 #define HELLO_MAGIC  0x7863726bU
 
 struct hello {
@@ -60,8 +60,8 @@ static int find_place(struct ranks *ranks, char *lock, size_t size, struct xc_er
 				 "%s is not a directory of this user alone: not used; remove it",
 				 dir);
 	/* The name of a socket may have 107 bytes. */
-	snprintf(ranks->path, sizeof ranks->path, "%s/%.*s.sock", dir,
-		 (int)(100 - strlen(dir)), ranks->self->key);
+	snprintf(ranks->path, sizeof ranks->path, "%s/%.*s.sock", dir, (int)(100 - strlen(dir)),
+		 ranks->self->key);
 	snprintf(lock, size, "%s/%.*s.lock", dir, (int)(100 - strlen(dir)), ranks->self->key);
 	return 0;
 }

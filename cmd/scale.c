@@ -232,11 +232,15 @@ static int run(struct scale *s, struct xc_error *err)
 int command_scale(int argc, char **argv)
 {
 	static const struct argp argp = {
-		options, parse, "N",
+		options,
+		parse,
+		"N",
 		"Bring a running cluster to N engines: more are started as the first ones were, "
 		"by its launcher or on this machine; or some are shut down, idle ones first, "
 		"when what they run has ended.",
-		NULL,	 NULL,	NULL
+		NULL,
+		NULL,
+		NULL
 	};
 	static struct scale s = { .n = -1, .timeout = 60 };
 	struct xc_error err = XC_ERROR_INIT;

@@ -15,6 +15,7 @@
 #include "cmd/daemon.h"
 #include "cmd/interrupt.h"
 #include "cmd/launched.h"
+#include "cmd/start_hosts.h"
 #include "cmd/tail.h"
 #include "cmd/teardown.h"
 #include "proto/cluster_dir.h"
@@ -32,6 +33,7 @@
 struct start {
 	const char *id;
 	struct engine_options engines;
+	struct host_options hosts;
 	struct network_options network;
 	struct launcher_options launcher;
 	double heartbeat_timeout;
@@ -48,6 +50,8 @@ struct start {
 	int ready;	 /* the controller writes a byte */
 	int interrupt;	 /* readable once a signal has come */
 	struct daemon controller, agent, supervisor;
+	struct host_start remote;
+	struct xc_client *client; /* while engines start */
 };
 
 /* ---- Options ------------------------------------------------------------------ */
@@ -76,10 +80,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &s->engines;
 		state->child_inputs[1] = &s->network;
-		state->child_inputs[2] = &s->launcher;
+		state->child_inputs[2] = &s->hosts;
+		state->child_inputs[3] = &s->launcher;
 		return 0;
 	case ARGP_KEY_END:
 		network_options_complete(state, &s->network);
+		host_options_complete(state, &s->hosts, s->engines.n);
 		return 0;
 	case OPTION_CLUSTER_ID:
 		s->id = option_cluster_id(state, arg);
@@ -270,20 +276,38 @@ static int wait_for_controller(struct start *s)
 	return read(s->ready, &byte, 1) == 1 ? STATUS_OK : controller_failed(s);
 }
 
-static int start_engines(struct start *s)
+static int start_on_hosts(struct start *s)
+{
+	static char path[CLUSTER_PATH_MAX];
+	int r;
+
+	if (cluster_file(s->dir, path, sizeof path, CLUSTER_ENGINES) < 0)
+		return too_long(s);
+	s->remote = (struct host_start){ .options = &s->hosts,
+					 .engines = &s->engines,
+					 .dir = s->dir,
+					 .connection = path,
+					 .controller = s->connection.pid,
+					 .client = s->client,
+					 .interrupt = s->interrupt };
+	r = host_start_run(&s->remote);
+	if (r == STATUS_OK)
+		r = host_start_leave(&s->remote);
+	s->engines.n = s->remote.n;
+	if (r == STATUS_OK)
+		host_start_fini(&s->remote);
+	return r;
+}
+
+static int start_here(struct start *s)
 {
 	struct xc_error err = XC_ERROR_INIT;
 	struct await await = { .agent = &s->agent,
 			       .n = s->engines.n,
 			       .timeout = s->engines.timeout };
-	char path[CLUSTER_PATH_MAX];
 	int r;
 
-	if (cluster_file(s->dir, path, sizeof path, CLUSTER_CONNECTION) < 0 ||
-	    connection_read(path, &s->connection, &err) < 0 ||
-	    daemon_start_agent(&s->agent, &s->connection, &s->engines, &err) < 0 ||
-	    xc_open(&await.client, path, &err) < 0)
-		return fail(&err);
+	await.client = s->client;
 	r = await_engines(&await, &err);
 	if (r < 0 && r != -EINTR) {
 		complain("%s", err.text);
@@ -291,8 +315,24 @@ static int start_engines(struct start *s)
 		if (await_explain(&await) == 0 && r == -ETIMEDOUT)
 			r = 0;
 	}
-	xc_close(await.client);
 	return r < 0 ? STATUS_FAILED : STATUS_OK;
+}
+
+static int start_engines(struct start *s)
+{
+	struct xc_error err = XC_ERROR_INIT;
+	bool here = s->hosts.hosts.count == 0;
+	char path[CLUSTER_PATH_MAX];
+	int r = STATUS_OK;
+
+	if (cluster_file(s->dir, path, sizeof path, CLUSTER_CONNECTION) < 0 ||
+	    connection_read(path, &s->connection, &err) < 0 ||
+	    (here && daemon_start_agent(&s->agent, &s->connection, &s->engines, &err) < 0) ||
+	    xc_open(&s->client, path, &err) < 0)
+		return fail(&err);
+	r = here ? start_here(s) : start_on_hosts(s);
+	xc_close(s->client);
+	return r;
 }
 
 /* The launcher's supervisor; it brings the engines, unless they are of this machine. */
@@ -348,6 +388,8 @@ static void undo(struct start *s)
 	struct xc_error err = XC_ERROR_INIT;
 	bool keep_logs = !interrupt_signal();
 
+	host_start_undo(&s->remote);
+	host_start_fini(&s->remote);
 	daemon_end(&s->supervisor, LAUNCHER_TIMEOUT);
 	daemon_end(&s->agent, END_TIMEOUT);
 	daemon_end(&s->controller, END_TIMEOUT);
@@ -418,14 +460,16 @@ int command_start(int argc, char **argv)
 {
 	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 },
 						      { &network_options_argp, 0, NULL, 0 },
+						      { &host_options_argp, 0, NULL, 0 },
 						      { &launcher_options_argp, 0, NULL, 0 },
 						      { 0 } };
 	static const struct argp argp = {
 		options,
 		parse,
 		NULL,
-		"Start a cluster on this machine: a controller and N engines, in the background. "
-		"Returns when all engines can run a task, and prints the path of the connection "
+		"Start a cluster: a controller on this machine, and N engines here or on other "
+		"hosts, in the background. Returns when all engines can run a task, and prints the "
+		"path of the connection "
 		"file.",
 		children,
 		NULL,
@@ -433,6 +477,7 @@ int command_start(int argc, char **argv)
 	};
 	static struct start s = { .id = CLUSTER_DEFAULT_ID,
 				  .engines = ENGINE_OPTIONS_INIT,
+				  .hosts = HOST_OPTIONS_INIT,
 				  .heartbeat_timeout = 5,
 				  .history = HISTORY_JOBS,
 				  .parent_lifeline = -1,
@@ -445,12 +490,20 @@ int command_start(int argc, char **argv)
 
 	s.begin = now_seconds();
 	argp_parse(&argp, argc, argv, 0, NULL, &s);
+	if (s.hosts.hosts.count > 0 && launcher_is_wanted(&s.launcher)) {
+		complain("--hosts and --hostfile go with neither --launcher nor --max: give one of "
+			 "them");
+		return STATUS_USAGE;
+	}
+	if (s.hosts.hosts.count > 0 && !s.network.ip)
+		s.network.ip = strdup(s.hosts.tunnel ? "127.0.0.1" : "*");
 	r = launcher_complete(&s.launcher, &s.engines, &s.network);
 	if (r != STATUS_OK)
 		return r;
 	if (s.launcher.dry_run)
 		return launcher_dry_run(&s.launcher, s.id);
-	engine_options_complete(&s.engines);
+	if (s.hosts.hosts.count == 0)
+		engine_options_complete(&s.engines);
 	signal(SIGPIPE, SIG_IGN); /* the lifeline's other end may be gone */
 	s.interrupt = interrupt_catch();
 	return run(&s);

@@ -14,7 +14,7 @@
 #include "proto/cluster_dir.h"
 #include "proto/error.h"
 
-#define SLICE 0.1 /* seconds between looks at supervisor and signals: success does not wait */
+#define SLICE	       0.1 /* seconds between looks at supervisor and signals: success does not wait */
 #define SUBMIT_TIMEOUT 120.0
 
 /* The connection file for engines. */
@@ -100,8 +100,8 @@ int launcher_start(struct launcher_options *o, const char *id, const char *dir,
 		   struct daemon *supervisor, int interrupt, struct xc_error *err)
 {
 	char log[CLUSTER_PATH_MAX], ready[16];
-	const char *argv[] = { "xcluster", "supervise", "--cluster-id", id, "--ready-fd", ready,
-			       NULL };
+	const char *argv[] = { "xcluster", "supervise", "--cluster-id", id, "--ready-fd",
+			       ready,	   NULL };
 	int fds[2], r = name_connection(&o->request, dir, err);
 
 	if (r == 0)

@@ -94,9 +94,9 @@ static void print_engines(const json_t *status)
 static void print_launcher(const json_t *status)
 {
 	static const struct column jobs[] = {
-		{ "JOB", "id", NULL },	   { "STATE", "state", NULL },
+		{ "JOB", "id", NULL },		{ "STATE", "state", NULL },
 		{ "ENGINES", "engines", NULL }, { "SYSTEM", "word", NULL },
-		{ "REASON", "reason", NULL },   { NULL, NULL, NULL },
+		{ "REASON", "reason", NULL },	{ NULL, NULL, NULL },
 	};
 	const json_t *launcher = json_object_get(status, "launcher");
 	const json_t *list = json_object_get(launcher, "jobs");

@@ -82,8 +82,8 @@ static int run(const struct stay_options *o, struct agent_options *agent, double
 		if (r >= 0)
 			r = agent_run(agent, &err);
 		hear_signals();
-	} while (r < 0 && !welcomed && may_wait(r) && !interrupt_signal() &&
-		 now_seconds() < end && poll(NULL, 0, LOOK_MS) == 0);
+	} while (r < 0 && !welcomed && may_wait(r) && !interrupt_signal() && now_seconds() < end &&
+		 poll(NULL, 0, LOOK_MS) == 0);
 	if (r == 0 || (interrupt_signal() && !welcomed))
 		return STATUS_OK;
 	if (wait > 0 && !welcomed)
@@ -102,6 +102,7 @@ static void fill(struct agent_options *agent, const struct stay_options *o,
 					 .store_limit = engines->store_limit,
 					 .clock_fd = fd > 0 ? fd : 0,
 					 .launch_info = o->launch_info,
+					 .launcher_fd = engines->launcher_fd,
 					 .controller_timeout = o->controller_timeout,
 					 .drain = o->drain };
 	if (fd < 0)

@@ -6,12 +6,12 @@
 #include "cmd/command.h"
 
 struct stay_options {
-	const char *cluster;	 /* as of connection_find; borrowed */
-	const char *launch_info; /* borrowed; NULL: not given */
-	double wait;		 /* seconds for the controller; below 0: not given */
-	double ends_at;		 /* Unix time; 0: not given */
-	double walltime;	 /* seconds from now; 0: not given */
-	double drain;		 /* seconds before the end */
+	const char *cluster;	   /* as of connection_find; borrowed */
+	const char *launch_info;   /* borrowed; NULL: not given */
+	double wait;		   /* seconds for the controller; below 0: not given */
+	double ends_at;		   /* Unix time; 0: not given */
+	double walltime;	   /* seconds from now; 0: not given */
+	double drain;		   /* seconds before the end */
 	double controller_timeout; /* seconds of its silence; 0: not given */
 	bool no_ranks;
 };

@@ -21,8 +21,8 @@
 #define TICK_MS	       500
 #define REST_MS	       100
 #define STATUS_TIMEOUT 5.0
-#define POLL_FIRST     0.5   /* s between polls while something is new, */
-#define POLL_SLOW      5.0   /* and later */
+#define POLL_FIRST     0.5 /* s between polls while something is new, */
+#define POLL_SLOW      5.0 /* and later */
 #define NEW_TIME       15.0
 #define KEEP_ENDED     20    /* jobs that are told of after their end */
 #define NOTE_AGAIN     10.0  /* s: numbers in it may have changed */
@@ -124,8 +124,7 @@ static void poll_jobs(struct supervisor *s, double now)
 	enum launch_job_state *before;
 	struct xc_error err = XC_ERROR_INIT;
 
-	if (now < s->next_poll ||
-	    launch_count(&s->launch, LAUNCH_ENDED) == s->launch.count)
+	if (now < s->next_poll || launch_count(&s->launch, LAUNCH_ENDED) == s->launch.count)
 		return;
 	before = calloc((size_t)count + 1, sizeof *before);
 	if (!before)
@@ -357,9 +356,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int command_supervise(int argc, char **argv)
 {
-	static const struct argp argp = { options, parse, NULL,
-					  "The launcher of a cluster at work; for internal use.",
-					  NULL,	   NULL,  NULL };
+	static const struct argp argp = {
+		options, parse, NULL, "The launcher of a cluster at work; for internal use.",
+		NULL,	 NULL,	NULL
+	};
 	static struct supervisor s = { .id = CLUSTER_DEFAULT_ID,
 				       .request = LAUNCH_REQUEST_INIT,
 				       .link = LINK_INIT,

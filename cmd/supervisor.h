@@ -16,13 +16,13 @@ struct supervisor {
 	struct launch launch;
 	struct link link;
 	struct census census;
-	int ready;     /* whoever started us reads it; -1: nobody does */
-	int interrupt; /* readable once a signal has come */
-	int changes;   /* inotify of the directory; -1: none */
+	int ready;	   /* whoever started us reads it; -1: nobody does */
+	int interrupt;	   /* readable once a signal has come */
+	int changes;	   /* inotify of the directory; -1: none */
 	double scale_seen; /* of the file that asks for another number */
 	bool is_unhappy;   /* the batch system could not be asked */
 	double unhappy_since, next_poll, next_start, busy_since;
-	int quick_ends; /* of jobs, in a row: something is wrong with them */
+	int quick_ends;	   /* of jobs, in a row: something is wrong with them */
 	char trouble[400]; /* what could not be done last; empty: nothing */
 	char note[1024];
 	int coming; /* engines that jobs are to bring yet, as of the last look */

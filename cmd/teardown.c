@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cmd/command.h"
 #include "cmd/launched.h"
 #include "cmd/query.h"
+#include "controller/controller.h"
 #include "proto/cluster_dir.h"
 #include "proto/error.h"
 #include "proto/holders.h"
@@ -73,10 +76,43 @@ static double ask_to_end(const char *dir, const struct holders *holders, double 
 	return taken && now_seconds() < end ? end - now_seconds() : 0;
 }
 
+/* Where the log of now ends. */
+static off_t log_end(const char *dir)
+{
+	char path[CLUSTER_PATH_MAX];
+	struct stat st;
+
+	return cluster_file(dir, path, sizeof path, CLUSTER_LOG) == 0 && stat(path, &st) == 0
+		       ? st.st_size
+		       : 0;
+}
+
+/* Names the hosts whose agents have not told the controller that they end. */
+static void complain_of_left(const char *dir, off_t from)
+{
+	char path[CLUSTER_PATH_MAX], line[2048];
+	FILE *log;
+
+	if (cluster_file(dir, path, sizeof path, CLUSTER_LOG) < 0 || !(log = fopen(path, "re")))
+		return;
+	fseeko(log, from, SEEK_SET);
+	while (fgets(line, sizeof line, log)) {
+		const char *at = strstr(line, CONTROLLER_LEFT);
+
+		if (at)
+			complain("host %.*s could not be told to end: engines may run there until "
+				 "they miss the controller",
+				 (int)strcspn(at + strlen(CONTROLLER_LEFT), ";"),
+				 at + strlen(CONTROLLER_LEFT));
+	}
+	fclose(log);
+}
+
 int teardown(const char *dir, double timeout, bool keep_logs, struct xc_error *err)
 {
 	bool alive, was_starting = end_start(dir, timeout);
 	struct holders holders = HOLDERS_INIT;
+	off_t log = log_end(dir);
 	int r = holders_find(&holders, dir);
 
 	if (r < 0)
@@ -89,6 +125,7 @@ int teardown(const char *dir, double timeout, bool keep_logs, struct xc_error *e
 	/* Agents that have joined meanwhile. */
 	if (r == 0)
 		r = holders_end(dir, 0, err);
+	complain_of_left(dir, log);
 	if (r < 0)
 		return r;
 	r = launcher_leftover(dir, err);

@@ -131,6 +131,7 @@ int on_hello_client(struct state *state, struct peer *peer, struct message *m)
 			return 0;
 		}
 	} else {
+		log_line("client %s is connected again", client->name);
 		outbox_ack(state, client, hello.received);
 		outbox_resend(state, client, hello.received + 1);
 	}

@@ -188,6 +188,23 @@ static bool is_hello_of(uint64_t type, const char *role)
 	return !role || (type == MSG_HELLO_CLIENT) == (strcmp(role, "client") == 0);
 }
 
+/* Who has just come is told what the key is for; others have no business to know. */
+static void turn_away(struct state *state, struct message *m, const struct peer *peer,
+		      const char *role)
+{
+	const char *whose = !role			  ? "no key, on this host"
+			    : strcmp(role, "client") == 0 ? "the key of a client"
+							  : "the key of an engine";
+	char text[128];
+
+	log_ignored(state, "%s from a connection with %s", message_info(m->type)->name, whose);
+	if (peer || !role || !is_hello(m->type))
+		return;
+	snprintf(text, sizeof text, "the connection file has %s, which lets nobody else in", whose);
+	SEND_SIMPLE(state->router, zmq_msg_data(&m->route), refused, .code = -EACCES,
+		    .text = span_of(text));
+}
+
 static void dispatch(struct state *state, struct message *m)
 {
 	const struct route *route = route_of(m->type);
@@ -203,8 +220,7 @@ static void dispatch(struct state *state, struct message *m)
 	peer = peer_of(state, &m->route);
 	role = state->has_network ? zmq_msg_gets(&m->header, CERTIFICATE_ROLE) : NULL;
 	if (!is_allowed(m, role, peer) || (is_hello(m->type) && !is_hello_of(m->type, role))) {
-		log_ignored(state, "%s from a connection with the key of a %s",
-			    message_info(m->type)->name, role ? role : "local peer");
+		turn_away(state, m, peer, role);
 		return;
 	}
 	if (!peer) {
@@ -337,6 +353,15 @@ static bool sleep_until_event(struct state *state, int socket_fd)
 	return fds[1].revents != 0;
 }
 
+static void name_left(const struct state *state)
+{
+	for (const struct agent *agent = state->agents; agent; agent = agent->next)
+		if (agent->is_remote)
+			log_line(CONTROLLER_LEFT "%s; agent %d (pid %d there)%s%s", agent->host,
+				 agent->index, (int)agent->pid, agent->launch[0] ? ", " : "",
+				 agent->launch);
+}
+
 static void loop(struct state *state)
 {
 	struct message m;
@@ -360,6 +385,7 @@ static void loop(struct state *state)
 			hand_out(state);
 	}
 	message_fini(&m);
+	name_left(state);
 }
 
 /* ---- Start and end -------------------------------------------------------------------- */

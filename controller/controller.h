@@ -19,6 +19,10 @@ struct controller_options {
 	int ready_fd;		   /* gets one byte and is closed when all is ready; -1: none */
 };
 
+/* Begins what the log says of an agent on another host that has not said at the end that
+ * it ends; the host's name and a semicolon follow. */
+#define CONTROLLER_LEFT "not known to have ended: host "
+
 /* Makes the cluster directory and its connection file, serves until told to
  * stop (SHUTDOWN, SIGTERM, SIGINT, lifeline), removes the files. 0 after an
  * orderly end; -EEXIST when the cluster runs already. */

@@ -8,7 +8,7 @@
 #include "proto/error.h"
 #include "proto/log.h"
 
-#define LEFT_MAX 1e8 /* s: three years */
+#define LEFT_MAX 1e8  /* s: three years */
 #define CAUTION	 1.25 /* an item may take longer than the mean */
 
 /* Clients see its engines as being shut down, so views of all engines leave them out. */

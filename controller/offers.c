@@ -167,6 +167,9 @@ void offers_failed(struct state *state, struct tracked *tracked, struct agent *a
 {
 	struct offer *offer;
 
+	/* One of those that are to have it, too: its engines are told when they ask. */
+	if (is_taken(tracked))
+		return;
 	DL_FOREACH (tracked->offers, offer) {
 		if (!offer->asked)
 			continue;
@@ -205,6 +208,8 @@ int on_offer(struct state *state, struct peer *peer, struct message *m)
 	if (holder_complete(offer->of))
 		offers_answer(state, offer->of);
 	tracked_settle(state, offer->of);
+	if (said.everywhere)
+		tracked_spread(state, offer->of);
 	return 0;
 }
 

@@ -118,8 +118,7 @@ static void take_turn(struct state *state, struct client *client)
 	DL_APPEND2(state->ring, client, ring_prev, ring_next);
 }
 
-static void send_balanced(struct state *state, struct engine *engine, struct job *job,
-			  uint64_t now)
+static void send_balanced(struct state *state, struct engine *engine, struct job *job, uint64_t now)
 {
 	int64_t room = drain_room(engine, job, now);
 	int shares = job->only ? job->shares : state->engines_up;

@@ -201,8 +201,8 @@ struct agent {
 	uint64_t beats_ns[2];		       /* when its last BEAT came, and the one before */
 	char data_endpoint[256], data_key[41]; /* its data port; empty: it has none */
 	char near[64];			       /* our address for it; empty: not over a network */
-	uint64_t ends_ns;    /* when its time is up; 0: not known, or it was */
-	double drain_margin; /* s before: it drains */
+	uint64_t ends_ns;		       /* when its time is up; 0: not known, or it was */
+	double drain_margin;		       /* s before: it drains */
 	bool is_draining;
 	struct agent *prev, *next;
 };

@@ -133,8 +133,8 @@ static json_t *agent_json(const struct state *state, const struct agent *agent)
 	log_path(state, agent, NULL, log, sizeof log);
 	for (int i = 0; i < SESSION_SIZE; i++)
 		snprintf(session + 2 * i, 3, "%02x", agent->session[i]);
-	return json_pack("{s:i,s:o,s:i,s:s,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "id", agent->index, "host",
-			 text_json(agent->host), "pid", (int)agent->pid, "session", session,
+	return json_pack("{s:i,s:o,s:i,s:s,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "id", agent->index,
+			 "host", text_json(agent->host), "pid", (int)agent->pid, "session", session,
 			 "engines", (json_int_t)agent->slots, "cores", (json_int_t)agent->cores,
 			 "store_used", (json_int_t)agent->store_used, "store_limit",
 			 (json_int_t)agent->store_limit, "log", text_json(log), "launch",
@@ -226,9 +226,9 @@ static char *report(const struct state *state)
 		(double)(now_ns() - state->started_ns) / 1e9, "connection",
 		text_json(state->connection.path), "rss", (json_int_t)memory_resident_bytes(),
 		"engines", engines_json(state), "agents", agents_json(state), "launcher",
-		launcher_json(state), "clients", clients,
-		"jobs", jobs, "queue", "items", queue.items, "slices", queue.slices, "unassigned",
-		queue.unassigned, "memory", "inputs", inputs, "results", results, "history",
+		launcher_json(state), "clients", clients, "jobs", jobs, "queue", "items",
+		queue.items, "slices", queue.slices, "unassigned", queue.unassigned, "memory",
+		"inputs", inputs, "results", results, "history",
 		(json_int_t)(state->history.bytes + state->history.kept_bytes));
 	if (!root)
 		return NULL;

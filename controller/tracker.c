@@ -383,6 +383,31 @@ void tracked_settle(struct state *state, struct tracked *tracked)
 		tracked_free(state, tracked);
 }
 
+static bool has_holder_on(const struct tracked *tracked, const struct agent *agent)
+{
+	struct holder *holder;
+
+	DL_FOREACH (tracked->holders, holder) {
+		if (is_same_host(holder->agent, agent))
+			return true;
+	}
+	return false;
+}
+
+void tracked_spread(struct state *state, struct tracked *tracked)
+{
+	struct agent *agent;
+
+	DL_FOREACH (state->agents, agent) {
+		struct want want = { .agent = agent, .avoid = -1 };
+		struct holder *source =
+			has_holder_on(tracked, agent) ? NULL : choose(tracked, &want);
+
+		if (source)
+			assign(state, tracked, &want, source, NULL);
+	}
+}
+
 /* ---- What agents say ----------------------------------------------------------------- */
 
 int on_stored(struct state *state, struct peer *peer, struct message *m)

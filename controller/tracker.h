@@ -56,6 +56,8 @@ void holder_set_source(struct holder *holder, struct holder *source, struct clie
 bool holder_is_fed(const struct holder *holder);
 /* Answers what can be answered now, and forgets it if nobody has or wants it any more. */
 void tracked_settle(struct state *state, struct tracked *tracked);
+/* Has all hosts fetch it that do not have it: each an agent. */
+void tracked_spread(struct state *state, struct tracked *tracked);
 /* Tells the agent where its object is. */
 void located_send(struct state *state, const struct tracked *tracked, struct holder *holder);
 

@@ -56,6 +56,7 @@ static int on_welcome(struct agent *agent, struct message *m)
 		return r;
 	uplink_welcome(agent, welcome.taken);
 	if (agent->welcomed) {
+		transfers_resume(agent);
 		drain_tell(agent); /* it may have been lost */
 		return 0;
 	}
@@ -70,17 +71,20 @@ static int on_welcome(struct agent *agent, struct message *m)
 	dataport_open(agent, m);
 	objects_tell(agent);
 	slots_start(agent);
+	launcher_tell_welcome(agent);
 	return 0;
 }
 
 static int on_refused(struct agent *agent, struct message *m)
 {
 	struct msg_refused refused;
+	char text[200];
 	int r = msg_refused_get(&m->fields, &refused);
 
 	if (r < 0)
 		return r;
-	span_copy(agent->gone, sizeof agent->gone, refused.text);
+	span_copy(text, sizeof text, refused.text);
+	snprintf(agent->gone, sizeof agent->gone, "the controller refused this agent: %s", text);
 	agent_stop(agent);
 	return 0;
 }
@@ -563,6 +567,8 @@ static int open_all(struct agent *agent, struct xc_error *err)
 	r = watch_controller(agent, err);
 	if (r < 0)
 		return r;
+	if (launcher_watch(agent) < 0)
+		return error_set(err, -errno, "cannot watch for events: %s", strerror(errno));
 	r = service_listen(agent, err);
 	if (r < 0)
 		return r;
@@ -583,6 +589,7 @@ static void close_all(struct agent *agent)
 	forward_close(agent);
 	uplink_close(agent, BYE_LINGER_MS);
 	slots_destroy(agent);
+	launcher_fini(agent);
 	service_fini(agent);
 	store_fini(&agent->store);
 	peers_clear(agent);
@@ -615,6 +622,7 @@ int agent_run(const struct agent_options *options, struct xc_error *err)
 			       .epoll = -1,
 			       .lock = -1,
 			       .signals.fd = -1,
+			       .launcher.fd = -1,
 			       .listener.fd = -1,
 			       .controller.fd = -1 };
 	int r;
@@ -637,7 +645,7 @@ int agent_run(const struct agent_options *options, struct xc_error *err)
 		r = begin_anew(&agent, err);
 	}
 	if (r == 0 && agent.gone[0])
-		r = error_set(err, XC_EPROTO, "the controller refused this agent: %s", agent.gone);
+		r = error_set(err, XC_EPROTO, "%s", agent.gone);
 	close_all(&agent);
 	return r;
 }

@@ -12,9 +12,10 @@
 #include "engine/host.h"
 #include "proto/log.h"
 
-#define LOG_PART 65536	      /* of a log at a tick */
-#define KEPT_MAX (256 * 1024) /* of the agent's while there is no connection */
-#define OWN	 INT64_C(-1)  /* LOG.slot of the agent's */
+#define LOG_PART   65536	/* of a log at a tick */
+#define LAST_PARTS 16		/* when its engine has died */
+#define KEPT_MAX   (256 * 1024) /* of the agent's while there is no connection */
+#define OWN	   INT64_C(-1)	/* LOG.slot of the agent's */
 
 static void keep_line(void *argument, const char *line, size_t size)
 {
@@ -56,8 +57,9 @@ static void send_own(struct agent *agent)
 	f->size = 0;
 }
 
-/* What has come to an engine's log since; the file begins anew when it is too long. */
-static void send_engine(struct slot *slot)
+/* What has come to an engine's log since; the file begins anew when it is too long. True
+ * if there is more. */
+static bool send_engine(struct slot *slot)
 {
 	char path[PATH_MAX + 64], *text;
 	struct stat st;
@@ -65,11 +67,11 @@ static void send_engine(struct slot *slot)
 	int fd;
 
 	if (slot->sink.log < 0 || fstat(slot->sink.log, &st) < 0)
-		return;
+		return false;
 	if (st.st_size < slot->forwarded)
 		slot->forwarded = 0;
 	if (st.st_size == slot->forwarded)
-		return;
+		return false;
 	snprintf(path, sizeof path, "/proc/self/fd/%d", slot->sink.log);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	text = fd < 0 ? NULL : malloc(LOG_PART);
@@ -81,11 +83,23 @@ static void send_engine(struct slot *slot)
 	free(text);
 	if (fd >= 0)
 		close(fd);
+	return n > 0 && slot->forwarded < st.st_size;
+}
+
+static bool is_possible(const struct agent *agent)
+{
+	return agent->is_remote && agent->welcomed && !agent->ledger.is_broken;
+}
+
+void forward_rest(struct slot *slot)
+{
+	for (int i = 0; i < LAST_PARTS && is_possible(slot->agent) && send_engine(slot); i++)
+		;
 }
 
 void forward_tick(struct agent *agent)
 {
-	if (!agent->is_remote || !agent->welcomed || agent->ledger.is_broken)
+	if (!is_possible(agent))
 		return;
 	if (agent->forward.size > 0)
 		send_own(agent);

@@ -110,11 +110,14 @@ struct agent {
 	void *context, *dealer; /* dealer: of `dial` */
 	struct dial dial;
 	struct ledger ledger;
-	uint64_t heard_ns; /* of the controller */
+	uint64_t heard_ns;   /* of the controller */
+	uint64_t probed_ns;  /* when its port was tried last, */
+	uint64_t refused_ns; /* and since when nobody listens there; 0: somebody does */
 	struct forward forward;
 	int epoll, lock;
 	struct source signals, listener, controller; /* controller: its pidfd */
-	char dir[PATH_MAX];			     /* of what it keeps in files */
+	struct source launcher;
+	char dir[PATH_MAX]; /* of what it keeps in files */
 	char store_path[PATH_MAX], log_path[PATH_MAX], lock_path[PATH_MAX];
 	struct store store;
 	struct connection_refs *holds; /* of the controller */
@@ -137,7 +140,7 @@ struct agent {
 	bool stopping;
 	uint64_t kill_ns; /* when stopping: SIGKILL from then on */
 	bool done;
-	bool stale;	/* the controller has given us up: begin anew */
+	bool stale; /* the controller has given us up: begin anew */
 	struct source parent, clock;
 	double ends; /* Unix time at which our time is up; 0: not known */
 	double drain_margin;
@@ -150,6 +153,10 @@ void agent_stop(struct agent *agent);
 /* Sends a BEAT; the controller answers each. */
 void agent_beat(struct agent *agent);
 
+/* launcher.c: whoever started this agent, until it lets it go */
+int launcher_watch(struct agent *agent);
+void launcher_tell_welcome(struct agent *agent);
+void launcher_fini(struct agent *agent);
 /* uplink.c: the connection to the controller */
 int uplink_open(struct agent *agent, struct xc_error *err);
 /* The controller knows us, and has taken so many of our messages. */
@@ -171,6 +178,8 @@ int agent_send(struct agent *agent, const void *header, size_t size, zmq_msg_t *
 /* forward.c: logs, to the controller */
 void forward_open(struct agent *agent);
 void forward_tick(struct agent *agent);
+/* Of an engine that has died, whose log is complete. */
+void forward_rest(struct slot *slot);
 void forward_close(struct agent *agent);
 
 /* place.c: its files */

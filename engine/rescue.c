@@ -162,8 +162,7 @@ static bool is_plausible(const struct page *page)
  * kills what does not end: items are not to pay for that. */
 static bool is_of_a_job_that_ends(const struct slot *slot, int status)
 {
-	return slot->agent->stopping && slot->agent->options->launch_info &&
-	       WIFSIGNALED(status) &&
+	return slot->agent->stopping && slot->agent->options->launch_info && WIFSIGNALED(status) &&
 	       (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGKILL);
 }
 

@@ -262,6 +262,8 @@ void slots_start(struct agent *agent)
 	char text[256];
 	int r;
 
+	if (agent->ledger.is_broken)
+		return; /* perhaps the controller does not know us any more */
 	for (int i = 0; i < agent->options->n; i++) {
 		struct slot *slot = &agent->slots[i];
 
@@ -304,6 +306,7 @@ static void on_death(struct slot *slot, int status)
 	restarting =
 		!slot->agent->stopping && !slot->retired && slot->quick_deaths < QUICK_DEATHS_MAX;
 	sink_log(slot); /* first: who hears of the death may look there */
+	forward_rest(slot);
 	slot_rescue(slot, status, restarting);
 	slot_clear(slot);
 	slot->state = slot->retired			    ? SLOT_RETIRED

@@ -512,6 +512,18 @@ void transfers_welcome(struct agent *agent)
 	}
 }
 
+void transfers_resume(struct agent *agent)
+{
+	struct transfer *transfer, *next;
+
+	HASH_ITER (hh, agent->transfers, transfer, next) {
+		if (transfer->link || transfer->is_searching || !transfer->is_located)
+			continue;
+		unask(transfer);
+		ask_more(transfer);
+	}
+}
+
 void transfers_free(struct agent *agent)
 {
 	struct transfer *transfer, *next;

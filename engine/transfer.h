@@ -87,6 +87,8 @@ void transfer_forget(struct agent *agent, int fd);
 void transfers_tick(struct agent *agent, uint64_t now);
 /* The controller knows nothing of us yet, or any more: what is searched for is again. */
 void transfers_welcome(struct agent *agent);
+/* The connection to the controller broke, and with it what came by it. */
+void transfers_resume(struct agent *agent);
 void transfers_free(struct agent *agent);
 
 /* link.c: NULL when it is known not to be reachable */

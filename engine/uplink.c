@@ -11,6 +11,8 @@
 #include "proto/log.h"
 
 #define CONTROLLER_TIMEOUT 60.0
+#define PROBE_NS	   UINT64_C(2000000000)
+#define REFUSED_NS	   UINT64_C(10000000000)
 
 int agent_send(struct agent *agent, const void *header, size_t size, zmq_msg_t *frames, int count)
 {
@@ -80,6 +82,32 @@ void uplink_welcome(struct agent *agent, uint64_t taken)
 		return;
 	log_line("connected to the controller again");
 	ledger_resume(&agent->ledger, agent->dealer, NULL, taken);
+	slots_start(agent); /* those that have ended meanwhile */
+}
+
+/* Nobody listens any more where the controller did: it has ended, and not told us. */
+static bool is_abandoned(struct agent *agent, uint64_t now)
+{
+	if (!agent->ledger.is_broken) {
+		agent->refused_ns = 0;
+		return false;
+	}
+	if (now - agent->probed_ns < PROBE_NS)
+		return false;
+	agent->probed_ns = now;
+	if (!dial_is_refused(agent->dial.endpoint))
+		agent->refused_ns = 0;
+	else if (!agent->refused_ns)
+		agent->refused_ns = now;
+	return agent->refused_ns && now - agent->refused_ns >= REFUSED_NS;
+}
+
+static void give_up(struct agent *agent, const char *why)
+{
+	log_line("%s: ending", why);
+	snprintf(agent->gone, sizeof agent->gone, "%s", why);
+	agent->stale = false;
+	agent_stop(agent);
 }
 
 static double controller_timeout(const struct agent *agent)
@@ -89,32 +117,39 @@ static double controller_timeout(const struct agent *agent)
 	return s > 0 ? s : CONTROLLER_TIMEOUT;
 }
 
+/* The controller answers each BEAT, but not by this connection any more. */
+static bool is_silent(const struct agent *agent, uint64_t now)
+{
+	return agent->welcomed && !agent->ledger.is_broken && now > agent->heard_ns &&
+	       (double)(now - agent->heard_ns) > agent->heartbeat_timeout * 1e9;
+}
+
 void uplink_tick(struct agent *agent)
 {
 	uint64_t now = now_ns();
 	enum dial_event event;
+	char text[100];
 
 	if (!agent->is_remote)
 		return;
 	while ((event = dial_event(&agent->dial)) != DIAL_NOTHING) {
-		if (event == DIAL_REFUSED && !agent->stopping) {
-			snprintf(agent->gone, sizeof agent->gone,
-				 "its keys are not those of this cluster any more");
-			agent_stop(agent);
-		} else if (event == DIAL_DOWN) {
+		if (event == DIAL_REFUSED && !agent->stopping)
+			give_up(agent, "the keys are not those of this cluster any more");
+		else if (event == DIAL_DOWN)
 			open_again(agent);
-		}
 	}
-	if (!agent->dealer)
+	if (!agent->dealer || is_silent(agent, now))
 		open_again(agent);
-	if (agent->stopping || now < agent->heard_ns ||
-	    (double)(now - agent->heard_ns) < controller_timeout(agent) * 1e9)
+	if (agent->stopping)
 		return;
-	log_line("nothing heard of the controller for %g s: ending", controller_timeout(agent));
-	snprintf(agent->gone, sizeof agent->gone, "it has not been heard of for %g s",
-		 controller_timeout(agent));
-	agent->stale = false;
-	agent_stop(agent);
+	if (is_abandoned(agent, now)) {
+		give_up(agent, "nobody listens at the controller's port any more");
+	} else if (now > agent->heard_ns &&
+		   (double)(now - agent->heard_ns) > controller_timeout(agent) * 1e9) {
+		snprintf(text, sizeof text, "nothing heard of the controller for %g s",
+			 controller_timeout(agent));
+		give_up(agent, text);
+	}
 }
 
 void uplink_close(struct agent *agent, int linger_ms)

@@ -487,9 +487,11 @@ XC_API struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *
 /* ---- Variables on engines ---------------------------------------------- */
 
 /* Sets variable `name` (1 to 255 bytes) on each engine of the direct view to a
- * copy of `array`. One copy a host, shared by its engines. What is pushed to
- * xc_all is brought to engines that join later. Errors: XC_ESTORE when the
- * host's store is full (asked, used, limit), -EINVAL. */
+ * copy of `array`. One copy a host, shared by its engines; it leaves this process
+ * once, and goes on from host to host. Where this host has no engines the call, also
+ * the async one, waits until one host has all of it. What is pushed to xc_all is
+ * brought to engines that join later. Errors: XC_ESTORE when a host's store is full
+ * (asked, used, limit), -ETIMEDOUT when no host takes it, -EINVAL. */
 XC_API int xc_push(const struct xc_view *view, const char *name, const struct xc_array *array,
 		   struct xc_error *err);
 XC_API struct xc_result *xc_push_async(const struct xc_view *view, const char *name,
@@ -497,7 +499,9 @@ XC_API struct xc_result *xc_push_async(const struct xc_view *view, const char *n
 
 /* Fetches variable `name` from each engine of the direct view into
  * arrays[0..xc_view_size), in the view's order; each is owned by the caller
- * (xc_array_free). Errors: XC_EFAILED with the engine and the variable. */
+ * (xc_array_free). Large ones come in parts, straight to where they stay. Errors:
+ * XC_EFAILED with the engine and the variable; -ESTALE when it was set again and
+ * again meanwhile, as nobody gets parts of two values. */
 XC_API int xc_pull(const struct xc_view *view, const char *name, struct xc_array *arrays,
 		   struct xc_error *err);
 XC_API struct xc_result *xc_pull_async(const struct xc_view *view, const char *name,

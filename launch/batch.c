@@ -65,8 +65,7 @@ static int render(const struct launch *launch, const struct places *places, stru
 	if (t->keys[KEY_RUN])
 		return template_command(t, KEY_RUN, places->list, options, command, err);
 	r = template_script(t, places->list, options, script, err);
-	return r < 0 ? r
-		     : template_command(t, KEY_SUBMIT, places->list, options, command, err);
+	return r < 0 ? r : template_command(t, KEY_SUBMIT, places->list, options, command, err);
 }
 
 int launch_render(const struct launch *launch, int number, int engines, struct text *script,
@@ -232,7 +231,7 @@ static int batch_poll(struct launch *launch, struct xc_error *err)
 
 /* ---- Cancelling ------------------------------------------------------------------------ */
 
-static int delete(const struct launch *launch, const struct places *places, struct xc_error *err)
+static int delete (const struct launch *launch, const struct places *places, struct xc_error *err)
 {
 	struct text command = TEXT_INIT;
 	struct outcome outcome = { .status = 0 };
@@ -263,7 +262,7 @@ static int batch_cancel(struct launch *launch, struct launch_job *const *jobs, i
 		jobs[i]->is_cancelled = true;
 		add_id(&ids, jobs[i], " ");
 		places_add(&places, "job", jobs[i]->id);
-		if (each && delete(launch, &places, err) < 0)
+		if (each && delete (launch, &places, err) < 0)
 			failed++;
 		else
 			log_line("%s job %s is cancelled", launch->template.keys[KEY_TITLE],
@@ -272,7 +271,7 @@ static int batch_cancel(struct launch *launch, struct launch_job *const *jobs, i
 	places_add(&places, "job", NULL);
 	places_add(&places, "ids", ids.data);
 	if (r == 0 && !each && ids.size)
-		r = delete(launch, &places, err);
+		r = delete (launch, &places, err);
 	text_fini(&ids);
 	places_fini(&places);
 	return failed ? XC_EPROTO : r;

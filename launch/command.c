@@ -56,8 +56,7 @@ static bool take(int fd, struct text *text)
 /* Until both are at their end, or the time is up. */
 static void take_all(int out, int err, double end, struct outcome *outcome)
 {
-	struct pollfd fds[2] = { { .fd = out, .events = POLLIN },
-				 { .fd = err, .events = POLLIN } };
+	struct pollfd fds[2] = { { .fd = out, .events = POLLIN }, { .fd = err, .events = POLLIN } };
 	struct text *texts[2] = { &outcome->out, &outcome->err };
 
 	while (fds[0].fd >= 0 || fds[1].fd >= 0) {

@@ -44,8 +44,8 @@ static int folder(int i, char *path, size_t size)
 	if (i == 0 && config && config[0] == '/')
 		return snprintf(path, size, "%s/xcluster/launchers", config) < (int)size;
 	if (i == 0)
-		return home && snprintf(path, size, "%s/.config/xcluster/launchers", home) <
-				       (int)size;
+		return home &&
+		       snprintf(path, size, "%s/.config/xcluster/launchers", home) < (int)size;
 	if (i > 2)
 		return -1;
 	if (own_folder(own, sizeof own) < 0)
@@ -92,7 +92,8 @@ int template_find(const char *name, char *path, size_t size, struct xc_error *er
 		text_puts(&looked, dir);
 	}
 	r = error_set(err, -ENOENT, "there is no launcher \"%s\": there are %s (looked in %s)",
-		      name, known.size ? known.data : "none", looked.size ? looked.data : "nothing");
+		      name, known.size ? known.data : "none",
+		      looked.size ? looked.data : "nothing");
 	text_fini(&known);
 	text_fini(&looked);
 	return r;

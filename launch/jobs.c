@@ -146,9 +146,9 @@ int launch_share(int engines, int jobs, int i)
 
 /* ---- What there is to say ------------------------------------------------------------- */
 
-static const char *const words[] = { [LAUNCH_PENDING] = "pending",
-				     [LAUNCH_RUNNING] = "running",
-				     [LAUNCH_ENDED] = "ended" };
+static const char *const words[] = {
+	[LAUNCH_PENDING] = "pending", [LAUNCH_RUNNING] = "running", [LAUNCH_ENDED] = "ended"
+};
 
 static void describe(const struct launch_job *job, char *text, size_t size)
 {
@@ -254,8 +254,7 @@ static void load_job(struct launch *launch, const json_t *from)
 
 	if (!id || !id[0] || !state || strcmp(state, words[LAUNCH_ENDED]) == 0)
 		return;
-	job = launch_job_add(launch,
-			     (int)json_integer_value(json_object_get(from, "engines")));
+	job = launch_job_add(launch, (int)json_integer_value(json_object_get(from, "engines")));
 	if (!job)
 		return;
 	snprintf(job->id, sizeof job->id, "%s", id);

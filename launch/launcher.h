@@ -24,13 +24,13 @@ struct launch_job {
 	char id[128];
 	int engines; /* that it is to bring */
 	enum launch_job_state state;
-	char word[64];	  /* of its state, in the system's own words; may be empty */
-	char reason[200]; /* of its state; may be empty */
+	char word[64];		 /* of its state, in the system's own words; may be empty */
+	char reason[200];	 /* of its state; may be empty */
 	bool was_seen, is_heard; /* by the system: ever; in this poll */
-	bool is_cancelled; /* by us */
-	double since;	  /* monotonic: of the submission, or of the end */
-	pid_t pid;	  /* of a command that stays; 0: none */
-	int pidfd;	  /* of that; -1: none */
+	bool is_cancelled;	 /* by us */
+	double since;		 /* monotonic: of the submission, or of the end */
+	pid_t pid;		 /* of a command that stays; 0: none */
+	int pidfd;		 /* of that; -1: none */
 };
 
 struct launch;

@@ -115,8 +115,10 @@ int places_fill(struct places *p, const struct launch *launch, int number, int e
 	snprintf(p->name, sizeof p->name, "xcluster-%s", launch->cluster_id);
 	snprintf(p->number, sizeof p->number, "%d", number);
 	snprintf(p->n, sizeof p->n, "%d", engines);
-	if (cluster_file(launch->dir, p->script, sizeof p->script, CLUSTER_JOB_SCRIPT, number) < 0 ||
-	    cluster_file(launch->dir, p->runner, sizeof p->runner, CLUSTER_JOB_RUNNER, number) < 0 ||
+	if (cluster_file(launch->dir, p->script, sizeof p->script, CLUSTER_JOB_SCRIPT, number) <
+		    0 ||
+	    cluster_file(launch->dir, p->runner, sizeof p->runner, CLUSTER_JOB_RUNNER, number) <
+		    0 ||
 	    cluster_file(launch->dir, p->log, sizeof p->log, CLUSTER_JOB_LOG, number) < 0)
 		return error_set(err, -ENAMETOOLONG, "%s: the path is too long", launch->dir);
 	places_add(p, "name", p->name);

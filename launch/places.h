@@ -8,8 +8,8 @@
 
 struct places {
 	struct place list[PLACES_MAX];
-	char name[128], number[16], n[16], time[32], minutes[16], seconds[16], user[128],
-		host[256], script[4200], log[4200], runner[4200];
+	char name[128], number[16], n[16], time[32], minutes[16], seconds[16], user[128], host[256],
+		script[4200], log[4200], runner[4200];
 	struct text command;
 };
 

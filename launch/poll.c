@@ -75,7 +75,9 @@ struct said {
 
 static void say_state(struct said *said, enum launch_job_state state, const char *word)
 {
-	static const int rank[] = { [LAUNCH_ENDED] = 0, [LAUNCH_PENDING] = 1, [LAUNCH_RUNNING] = 2 };
+	static const int rank[] = {
+		[LAUNCH_ENDED] = 0, [LAUNCH_PENDING] = 1, [LAUNCH_RUNNING] = 2
+	};
 
 	if (said->any && rank[said->state] >= rank[state])
 		return;

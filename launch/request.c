@@ -28,11 +28,21 @@ static const struct row {
 	enum kind kind;
 	size_t offset, size;
 } rows[] = {
-	ROW(launcher, TEXT),  ROW(connection, TEXT), ROW(script_template, TEXT),
-	ROW(partition, TEXT), ROW(account, TEXT),    ROW(qos, TEXT),
-	ROW(n, INT),	      ROW(jobs, INT),	     ROW(min, INT),
-	ROW(max, INT),	      ROW(threads, INT),     ROW(idle_timeout, REAL),
-	ROW(walltime, REAL),  ROW(drain, REAL),	     ROW(bind, BOOL),
+	ROW(launcher, TEXT),
+	ROW(connection, TEXT),
+	ROW(script_template, TEXT),
+	ROW(partition, TEXT),
+	ROW(account, TEXT),
+	ROW(qos, TEXT),
+	ROW(n, INT),
+	ROW(jobs, INT),
+	ROW(min, INT),
+	ROW(max, INT),
+	ROW(threads, INT),
+	ROW(idle_timeout, REAL),
+	ROW(walltime, REAL),
+	ROW(drain, REAL),
+	ROW(bind, BOOL),
 	ROW(store_limit, SIZE),
 };
 #define ROWS (sizeof rows / sizeof rows[0])

@@ -12,19 +12,19 @@
 
 /* All texts are without control characters; empty: not given. */
 struct launch_request {
-	char launcher[64];	      /* "local": agents on this host */
-	char connection[4096];	      /* the file for engines */
-	char script_template[4096];   /* absolute */
+	char launcher[64];	    /* "local": agents on this host */
+	char connection[4096];	    /* the file for engines */
+	char script_template[4096]; /* absolute */
 	char partition[LAUNCH_WORD_MAX], account[LAUNCH_WORD_MAX], qos[LAUNCH_WORD_MAX];
 	char *options[LAUNCH_OPTIONS_MAX + 1]; /* owned; ends with NULL */
 	int option_count;
-	int n;	  /* engines */
-	int jobs; /* that they come in */
+	int n;	      /* engines */
+	int jobs;     /* that they come in */
 	int min, max; /* 0: not given */
 	double idle_timeout;
-	double walltime;   /* seconds; 0: not given */
-	double drain;	   /* seconds; below 0: not given */
-	int threads;	   /* an engine's; 0: not given */
+	double walltime; /* seconds; 0: not given */
+	double drain;	 /* seconds; below 0: not given */
+	int threads;	 /* an engine's; 0: not given */
 	bool bind;
 	size_t store_limit; /* 0: not given */
 };

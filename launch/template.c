@@ -145,10 +145,11 @@ static int check_keys(struct template *t, struct xc_error *err)
 	}
 	for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
 		if (!t->keys[needed[i]])
-			return error_set(err, XC_EPROTO,
-					 "%s: the line %s = is missing; a launcher has submit, poll "
-					 "and delete, or run",
-					 t->path, names[needed[i]]);
+			return error_set(
+				err, XC_EPROTO,
+				"%s: the line %s = is missing; a launcher has submit, poll "
+				"and delete, or run",
+				t->path, names[needed[i]]);
 	return 0;
 }
 

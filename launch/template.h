@@ -28,7 +28,8 @@ enum template_key {
 	KEY_COUNT,
 };
 
-struct template {
+struct template
+{
 	char name[TEMPLATE_NAME_MAX];
 	char *path;	       /* owned: of the file */
 	char *keys[KEY_COUNT]; /* owned; NULL: not given */
@@ -47,8 +48,8 @@ struct place {
 int template_read(const char *path, const char *name, struct template *template,
 		  struct xc_error *err);
 /* The same of its bytes, which end with '\0'. */
-int template_parse(const char *text, const char *path, const char *name,
-		   struct template *template, struct xc_error *err);
+int template_parse(const char *text, const char *path, const char *name, struct template *template,
+		   struct xc_error *err);
 /* Takes another script, from a file (--script-template). */
 int template_read_script(struct template *template, const char *path, struct xc_error *err);
 void template_fini(struct template *template);

@@ -294,8 +294,10 @@ static void check_connection(struct xc_client *client, uint64_t now)
 	while ((event = dial_event(&client->dial)) != DIAL_NOTHING) {
 		if (event == DIAL_DOWN && !client->down_ns)
 			client->down_ns = now;
-		if (event == DIAL_UP || event == DIAL_AGAIN)
+		if (event == DIAL_UP || event == DIAL_AGAIN) {
 			client->down_ns = 0;
+			client->refusals = 0;
+		}
 		if (event == DIAL_AGAIN)
 			xci_say_hello(client);
 		client->is_lost |= event == DIAL_REFUSED;
@@ -366,8 +368,9 @@ static int pump_inside(struct xc_client *client, int timeout_ms)
  * between the receive that found nothing and the poll. */
 static int pump(struct xc_client *client, int timeout_ms, int most)
 {
-	struct pollfd fds[2] = { { .fd = client->dealer_fd, .events = POLLIN },
-				 { .fd = client->pidfd, .events = POLLIN } };
+	struct pollfd fds[3] = { { .fd = client->dealer_fd, .events = POLLIN },
+				 { .fd = client->pidfd, .events = POLLIN },
+				 { .fd = client->dial.monitor_fd, .events = POLLIN } };
 	int n, r;
 
 	if (client->batch.count)
@@ -381,7 +384,7 @@ static int pump(struct xc_client *client, int timeout_ms, int most)
 		return look(client);
 	if (timeout_ms < 0 || timeout_ms > 1000)
 		timeout_ms = 1000;
-	r = poll(fds, client->pidfd >= 0 ? 2 : 1, timeout_ms) < 0 ? -errno : 0;
+	r = poll(fds, 3, timeout_ms) < 0 ? -errno : 0;
 	if (r < 0) {
 		xci_check_counters(client); /* a timer of the program must not keep us from it */
 		return client->is_lost ? XC_ELOST : r;

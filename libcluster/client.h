@@ -381,8 +381,8 @@ void xci_ship_forget(struct xc_client *client, struct xci_shipped *shipped);
  * none, so objects are offered. */
 int xci_store(struct xc_client *client, struct xc_error *err);
 /* Puts bytes under a new id. */
-int xci_object_put(struct xc_client *client, const void *data, uint64_t size, unsigned char *id,
-		   struct xc_error *err);
+int xci_object_put(struct xc_client *client, const void *data, uint64_t size, bool everywhere,
+		   unsigned char *id, struct xc_error *err);
 void xci_object_release(struct xc_client *client, const unsigned char *id);
 /* Programs must not go with us before the controller has them held. */
 int xci_store_linger(struct xc_client *client, struct xc_error *err);
@@ -391,9 +391,10 @@ void xci_objects_release(struct xc_result *result);
 void xci_ship_free(struct xc_client *client);
 
 /* offer.c */
-/* Returns when an agent has all of it, and the controller holds it for us. */
+/* Returns when an agent has all of it, and the controller holds it for us. `everywhere`: all
+ * hosts are going to need it. */
 int xci_offer(struct xc_client *client, const unsigned char *object, const void *data,
-	      uint64_t size, bool progress, struct xc_error *err);
+	      uint64_t size, bool everywhere, struct xc_error *err);
 /* False: it was not offered. */
 bool xci_offer_release(struct xc_client *client, const unsigned char *object);
 /* Agents have gone. */

@@ -65,8 +65,9 @@ static struct xc_result *submit(struct xci_submission *s, struct xc_error *err)
 
 /* The array's frame: with its elements when small, else they go to the store. After
  * a failure it is empty, and nothing is in the store. */
-static int array_payload(struct xc_client *client, const struct xc_array *array, zmq_msg_t *frame,
-			 unsigned char *object, bool *is_object, struct xc_error *err)
+static int array_payload(struct xc_client *client, const struct xc_array *array, bool everywhere,
+			 zmq_msg_t *frame, unsigned char *object, bool *is_object,
+			 struct xc_error *err)
 {
 	uint64_t size = (uint64_t)xc_array_size(array);
 	int r;
@@ -78,7 +79,7 @@ static int array_payload(struct xc_client *client, const struct xc_array *array,
 				 (unsigned long long)size);
 	}
 	if (*is_object) {
-		r = xci_object_put(client, array->data, size, object, err);
+		r = xci_object_put(client, array->data, size, everywhere, object, err);
 		if (r < 0) {
 			zmq_msg_close(frame);
 			zmq_msg_init(frame);
@@ -111,7 +112,8 @@ struct xc_result *xc_push_async(const struct xc_view *view, const char *name,
 		return NULL;
 	}
 	s = xci_builtin(view, BUILTIN_PUSH, name);
-	if (array_payload(view->client, array, &s.payload, *object, &is_object, err) < 0) {
+	if (array_payload(view->client, array, view->kind == VIEW_ALL, &s.payload, *object,
+			  &is_object, err) < 0) {
 		free(object);
 		return NULL;
 	}
@@ -227,8 +229,8 @@ static struct xc_result *scatter(const struct xc_view *view, const char *name,
 		struct part *p = &parts[made];
 
 		p->array = part_of(array, made, k);
-		r = array_payload(view->client, &p->array, &p->frame, p->object, &p->is_object,
-				  err);
+		r = array_payload(view->client, &p->array, false, &p->frame, p->object,
+				  &p->is_object, err);
 		if (r < 0)
 			break;
 	}

@@ -18,8 +18,9 @@
 #define RETRY_MIN_MS	   100 /* between two rounds over all addresses */
 #define RETRY_MAX_MS	   500
 #define REFUSAL_LIMIT_NS   UINT64_C(200000000)
-#define RECONNECT_MS	   50 /* doubled up to RECONNECT_MAX_MS */
+#define RECONNECT_MS	   50 /* doubled again and again */
 #define RECONNECT_MAX_MS   2000
+#define TRY_MIN_MS	   500 /* for one connection */
 
 bool dial_is_local(const struct connection *connection)
 {
@@ -76,6 +77,7 @@ static int open_monitor(struct dial *dial, void *context)
 {
 	static _Atomic unsigned last;
 	char name[64];
+	size_t size = sizeof dial->monitor_fd;
 	int none = 0;
 
 	snprintf(name, sizeof name, "inproc://xcluster-dial-%u", ++last);
@@ -87,7 +89,8 @@ static int open_monitor(struct dial *dial, void *context)
 		return -errno;
 	dial->monitor = zmq_socket(context, ZMQ_PAIR);
 	if (!dial->monitor || zmq_setsockopt(dial->monitor, ZMQ_LINGER, &none, sizeof none) < 0 ||
-	    zmq_connect(dial->monitor, name) < 0)
+	    zmq_connect(dial->monitor, name) < 0 ||
+	    zmq_getsockopt(dial->monitor, ZMQ_FD, &dial->monitor_fd, &size) < 0)
 		return -errno;
 	return 0;
 }
@@ -95,7 +98,10 @@ static int open_monitor(struct dial *dial, void *context)
 int dial_endpoint(struct dial *dial, void *context, const struct connection *connection,
 		  const char *endpoint, const void *route, struct xc_error *err)
 {
-	int none = 0, linger = 0, yes = 1, first = RECONNECT_MS, most = RECONNECT_MAX_MS, r = 0;
+	/* Often enough to be back before one is taken for lost. */
+	int first = RECONNECT_MS, most = (int)(connection->heartbeat_timeout * 1000 / 4);
+	int try = most < TRY_MIN_MS / 2 ? TRY_MIN_MS : 2 * most;
+	int none = 0, linger = 0, yes = 1, r = 0;
 	bool is_tcp = strncmp(endpoint, "tcp://", strlen("tcp://")) == 0;
 
 	*dial = (struct dial)DIAL_INIT;
@@ -107,10 +113,12 @@ int dial_endpoint(struct dial *dial, void *context, const struct connection *con
 	zmq_setsockopt(dial->socket, ZMQ_SNDHWM, &none, sizeof none);
 	zmq_setsockopt(dial->socket, ZMQ_RCVHWM, &none, sizeof none);
 	zmq_setsockopt(dial->socket, ZMQ_LINGER, &linger, sizeof linger);
+	most = most < first ? first : most > RECONNECT_MAX_MS ? RECONNECT_MAX_MS : most;
 	if (is_tcp) {
 		zmq_setsockopt(dial->socket, ZMQ_IPV6, &yes, sizeof yes);
 		zmq_setsockopt(dial->socket, ZMQ_RECONNECT_IVL, &first, sizeof first);
 		zmq_setsockopt(dial->socket, ZMQ_RECONNECT_IVL_MAX, &most, sizeof most);
+		zmq_setsockopt(dial->socket, ZMQ_CONNECT_TIMEOUT, &try, sizeof try);
 		dial_watch_for_breaks(dial->socket, connection->heartbeat_timeout);
 		r = set_keys(dial->socket, connection);
 		if (r == 0)
@@ -137,9 +145,16 @@ static enum dial_event take_event(struct dial *dial, unsigned event)
 	case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
 		dial->is_refused = true;
 		return DIAL_REFUSED;
+	case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
+		/* Not of the handshake alone: what came was altered, or came twice. ZeroMQ
+		 * does not dial again by itself after that. */
+		if (was_up) {
+			zmq_disconnect(dial->socket, dial->endpoint);
+			zmq_connect(dial->socket, dial->endpoint);
+		}
+		return DIAL_DOWN;
 	case ZMQ_EVENT_DISCONNECTED:
 	case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
-	case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
 		return DIAL_DOWN;
 	default:
 		return DIAL_NOTHING;

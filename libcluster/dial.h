@@ -10,8 +10,9 @@
 #define DIAL_LIMIT_S 10.0 /* for the search of an address that answers */
 
 struct dial {
-	void *socket;  /* the DEALER; owned */
-	void *monitor; /* tells of breaks; owned; NULL: a unix socket, which has none */
+	void *socket;	/* the DEALER; owned */
+	void *monitor;	/* tells of breaks; owned; NULL: a unix socket, which has none */
+	int monitor_fd; /* readable when dial_event may have news; -1: no monitor */
 	char endpoint[CONNECTION_ADDRESS_MAX]; /* that it is connected to */
 	bool is_up;			       /* has been, since it was made */
 	bool is_refused;		       /* the keys are not known there */
@@ -19,7 +20,7 @@ struct dial {
 
 #define DIAL_INIT                                                                                  \
 	{                                                                                          \
-		.endpoint = ""                                                                     \
+		.monitor_fd = -1                                                                   \
 	}
 
 enum dial_event {

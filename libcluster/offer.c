@@ -22,6 +22,7 @@ struct xci_offer {
 	uint64_t heard_ns; /* when something was asked for last */
 	uint64_t said_ns;
 	uint64_t start_ns;
+	bool everywhere;
 	bool progress;
 	struct xci_meter meter;
 };
@@ -81,7 +82,8 @@ static int say(struct xc_client *client, struct xci_offer *offer)
 {
 	offer->said_ns = now_ns();
 	return POST(client, offer, .id = client->last_query,
-		    .object = { offer->object, OBJECT_SIZE }, .size = offer->size);
+		    .object = { offer->object, OBJECT_SIZE }, .size = offer->size,
+		    .everywhere = offer->everywhere);
 }
 
 static bool is_answered(void *argument)
@@ -167,14 +169,15 @@ static void let_go(struct xc_client *client, struct xci_offered *offered)
 }
 
 int xci_offer(struct xc_client *client, const unsigned char *object, const void *data,
-	      uint64_t size, bool progress, struct xc_error *err)
+	      uint64_t size, bool everywhere, struct xc_error *err)
 {
 	struct xci_offered *offered;
 	struct xci_offer offer = { .object = object,
 				   .data = data,
 				   .size = size,
 				   .heard_ns = now_ns(),
-				   .progress = progress };
+				   .everywhere = everywhere,
+				   .progress = client->offer_progress };
 	int r = xci_check_question(client, "sending data to the cluster", err);
 
 	if (r < 0)

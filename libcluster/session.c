@@ -141,6 +141,7 @@ int xc_open(struct xc_client **out, const char *cluster, struct xc_error *err)
 	if (!client)
 		return error_set(err, -ENOMEM, "out of memory");
 	client->pidfd = client->store = client->loop = client->timer = -1;
+	client->dial = (struct dial)DIAL_INIT;
 	client->weight = 1;
 	client->pid = getpid();
 	client->agent_count = -1; /* until the first roster */

@@ -80,8 +80,8 @@ int xci_store(struct xc_client *client, struct xc_error *err)
 	return -ENOENT;
 }
 
-int xci_object_put(struct xc_client *client, const void *data, uint64_t size, unsigned char *id,
-		   struct xc_error *err)
+int xci_object_put(struct xc_client *client, const void *data, uint64_t size, bool everywhere,
+		   unsigned char *id, struct xc_error *err)
 {
 	uint64_t number = ++client->last_object;
 	int fd = xci_store(client, err);
@@ -92,7 +92,7 @@ int xci_object_put(struct xc_client *client, const void *data, uint64_t size, un
 	memcpy(id, client->session, SESSION_SIZE);
 	memcpy(id + SESSION_SIZE, &number, sizeof number);
 	if (fd < 0)
-		return xci_offer(client, id, data, size, false, err);
+		return xci_offer(client, id, data, size, everywhere, err);
 	return store_failed(client, channel_put_bytes(fd, id, data, size, err), err);
 }
 
@@ -141,7 +141,7 @@ static int offer_image(struct xc_client *client, const struct xci_image *image,
 	if (bytes == MAP_FAILED)
 		return error_set(err, -errno, "cannot map the copy of %s: %s", image->name,
 				 strerror(errno));
-	r = xci_offer(client, image->hash, bytes, image->size, client->offer_progress, err);
+	r = xci_offer(client, image->hash, bytes, image->size, false, err);
 	munmap(bytes, image->size);
 	return r;
 }

@@ -176,14 +176,11 @@ static bool matches(const char *name, const char *const *patterns)
 
 static bool is_log(const char *name)
 {
-	static const char *const logs[] = { CLUSTER_LOG,
-					    CLUSTER_LAUNCHER_LOG,
-					    "agent-[0-9]*.log",
-					    "engine-[0-9]*.log",
-					    "*-agent-[0-9]*.log",
-					    "*-engine-[0-9]*.log",
-					    "job-[0-9]*.log",
-					    NULL };
+	static const char *const logs[] = { CLUSTER_LOG,	  CLUSTER_LAUNCHER_LOG,
+					    "agent-[0-9]*.log",	  "engine-[0-9]*.log",
+					    "*-agent-[0-9]*.log", "*-engine-[0-9]*.log",
+					    "tunnel-[0-9]*.log",  "*-ssh.log",
+					    "job-[0-9]*.log",	  NULL };
 
 	return matches(name, logs);
 }
@@ -202,6 +199,7 @@ static bool is_of_any(const char *name)
 					     CLUSTER_ENGINES ".??????",
 					     CLUSTER_LOCK,
 					     "agent-[0-9]*.lock",
+					     "tunnel-[0-9]*.lock",
 					     CLUSTER_LAUNCH,
 					     CLUSTER_LAUNCH ".new",
 					     "launcher-*.json",
@@ -408,8 +406,23 @@ static bool is_elsewhere(const struct connection *connection)
 	       (strcmp(host, connection->host) != 0 || access(connection->dir, F_OK) < 0);
 }
 
+/* Its file was brought here, but it does not listen on the network. */
+static bool is_out_of_reach(const struct connection *connection)
+{
+	char host[256] = "";
+
+	gethostname(host, sizeof host - 1);
+	return connection->address_count == 0 && strcmp(host, connection->host) != 0 &&
+	       access(connection->dir, F_OK) < 0;
+}
+
 static int check_running(const struct connection *connection, struct xc_error *err)
 {
+	if (is_out_of_reach(connection))
+		return error_set(err, XC_ENOCLUSTER,
+				 "the cluster \"%s\" is to be reached on %s alone: start it with "
+				 "--ip for other hosts",
+				 connection->id, connection->host);
 	return is_elsewhere(connection) ? 1 : is_running(connection->dir, err);
 }
 

@@ -13,23 +13,25 @@
 #define CLUSTER_PATH_MAX   CONNECTION_PATH_MAX
 
 /* Files of a cluster's directory. */
-#define CLUSTER_CONNECTION "connection.json"
-#define CLUSTER_ENGINES	   "engines.json" /* as connection.json, for agents */
-#define CLUSTER_KEYS	   "keys"	  /* folder: what `--reuse` keeps */
-#define CLUSTER_CERTS	   "certs"	  /* folder: who is let in */
-#define CLUSTER_LOCK	   "controller.lock"
-#define CLUSTER_SOCKET	   "controller.sock"
-#define CLUSTER_LOG	   "controller.log"
-#define CLUSTER_START_LOCK "start.lock" /* held by an `xcluster start` at work */
-#define CLUSTER_AGENT_LOCK "agent-%d.lock"
-#define CLUSTER_AGENT_SOCK "agent-%d.sock"
-#define CLUSTER_AGENT_LOG  "agent-%d.log"
-#define CLUSTER_ENGINE_LOG "engine-%d.log"
+#define CLUSTER_CONNECTION  "connection.json"
+#define CLUSTER_ENGINES	    "engines.json" /* as connection.json, for agents */
+#define CLUSTER_KEYS	    "keys"	   /* folder: what `--reuse` keeps */
+#define CLUSTER_CERTS	    "certs"	   /* folder: who is let in */
+#define CLUSTER_LOCK	    "controller.lock"
+#define CLUSTER_SOCKET	    "controller.sock"
+#define CLUSTER_LOG	    "controller.log"
+#define CLUSTER_START_LOCK  "start.lock" /* held by an `xcluster start` at work */
+#define CLUSTER_AGENT_LOCK  "agent-%d.lock"
+#define CLUSTER_AGENT_SOCK  "agent-%d.sock"
+#define CLUSTER_AGENT_LOG   "agent-%d.log"
+#define CLUSTER_ENGINE_LOG  "engine-%d.log"
+#define CLUSTER_TUNNEL_LOCK "tunnel-%d.lock" /* held by who keeps ssh connections */
+#define CLUSTER_TUNNEL_LOG  "tunnel-%d.log"
 /* Of a launcher (see launch/). */
-#define CLUSTER_LAUNCH	       "launch.json"	    /* what was asked of it */
-#define CLUSTER_LAUNCHER_JOBS  "launcher-jobs.json" /* what it has started */
+#define CLUSTER_LAUNCH	       "launch.json"	     /* what was asked of it */
+#define CLUSTER_LAUNCHER_JOBS  "launcher-jobs.json"  /* what it has started */
 #define CLUSTER_LAUNCHER_SCALE "launcher-scale.json" /* what is asked of it now */
-#define CLUSTER_LAUNCHER_LOCK  "launcher.lock"	    /* held by `xcluster supervise` */
+#define CLUSTER_LAUNCHER_LOCK  "launcher.lock"	     /* held by `xcluster supervise` */
 #define CLUSTER_LAUNCHER_LOG   "launcher.log"
 #define CLUSTER_JOB_SCRIPT     "job-%d.sh"
 #define CLUSTER_JOB_RUNNER     "job-%d.run"

@@ -74,7 +74,8 @@ int holders_find(struct holders *holders, const char *path)
 		char lock[CLUSTER_PATH_MAX];
 
 		if (!controller && strcmp(entry->d_name, CLUSTER_LAUNCHER_LOCK) != 0 &&
-		    fnmatch("agent-[0-9]*.lock", entry->d_name, 0) != 0)
+		    fnmatch("agent-[0-9]*.lock", entry->d_name, 0) != 0 &&
+		    fnmatch("tunnel-[0-9]*.lock", entry->d_name, 0) != 0)
 			continue;
 		r = cluster_file(path, lock, sizeof lock, "%s", entry->d_name);
 		if (r == 0)

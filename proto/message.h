@@ -106,7 +106,7 @@ enum role {
 #define FIELDS_RETIRE(F) F(u64, slot) F(u64, how)
 #define FIELDS_OUTPUT(F)                                                                           \
 	F(u64, slot) F(u64, epoch) F(u64, record) F(u64, slice) F(i64, item) F(i64, offset)
-#define FIELDS_OFFER(F)	  F(u64, id) F(bin, object) F(u64, size)
+#define FIELDS_OFFER(F)	  F(u64, id) F(bin, object) F(u64, size) F(u64, everywhere)
 #define FIELDS_RELEASE(F) F(u64, seq) F(bin, object)
 #define FIELDS_LOCATE(F)  F(bin, object) F(i64, avoid) F(u64, apart)
 #define FIELDS_LOCATED(F)                                                                          \
@@ -266,7 +266,7 @@ typedef struct span field_bin;
 	X(KILL, kill)                                                                              \
 	X(RETIRE, retire)                                                                          \
 	X(OUTPUT, output)                                                                          \
-	X(LOG, log)                                                                                 \
+	X(LOG, log)                                                                                \
 	X(OFFER, offer)                                                                            \
 	X(RELEASE, release)                                                                        \
 	X(LOCATE, locate)                                                                          \
@@ -275,7 +275,7 @@ typedef struct span field_bin;
 	X(PIECE, piece)                                                                            \
 	X(STORED, stored)                                                                          \
 	X(FREED, freed)                                                                            \
-	X(DATAPORT, dataport)                                                                    \
+	X(DATAPORT, dataport)                                                                      \
 	X(NOTE, note)                                                                              \
 	X(DRAIN, drain)
 

@@ -3,6 +3,7 @@ import os
 import re
 import shlex
 import shutil
+import shutil
 import subprocess
 
 import code
@@ -68,7 +69,9 @@ class Session:
 
     def write_cc(self):
         path = os.path.join(self.work, 'bin', 'cc')
-        command = ' '.join([self.compiler.cc, '"$@"', *map(shlex.quote, code.SANITIZE)])
+        # By its path: a compiler named cc would be this script itself.
+        cc = shutil.which(self.compiler.cc) or self.compiler.cc
+        command = ' '.join([cc, '"$@"', *map(shlex.quote, code.SANITIZE)])
         with open(path, 'w', encoding='utf-8') as file:
             file.write(f'#!/bin/sh\nexec {command}\n')
         os.chmod(path, 0o755)

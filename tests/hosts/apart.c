@@ -1,5 +1,5 @@
 /* apart.c: clusters that live on one host each, side by side. */
-#include "tests/hosts/bed.h"
+#include "tests/hosts/cluster.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,36 +9,18 @@
 static const char *const places[] = { "node1", "tester@node1", "tester@node2" };
 static struct bed bed;
 
-static const char *example(const char *name)
-{
-	static char path[512];
-
-	snprintf(path, sizeof path, "%s/%s", getenv("XC_TEST_EXAMPLES"), name);
-	return path;
-}
-
-static int count_lines_on(const char *text, const char *host)
-{
-	char end[64];
-	int n = 0;
-
-	snprintf(end, sizeof end, " on %s", host);
-	for (; (text = strstr(text, end)); text += strlen(end))
-		n++;
-	return n;
-}
-
 START_TEST(each_user_and_host_has_its_own_default_cluster)
 {
 	for (int i = 0; i < 3; i++)
 		bed_ok(&bed, places[i], "xcluster start -n %d", i + 1);
 	for (int i = 0; i < 3; i++)
-		ck_assert_int_eq(count_lines_on(bed_ok(&bed, places[i], "%s", example("hello")),
-						i < 2 ? "node1" : "node2"),
-				 i + 1);
+		ck_assert_int_eq(
+			count_engines_on(bed_ok(&bed, places[i], "%s", bed_example("hello")),
+					 i < 2 ? "node1" : "node2"),
+			i + 1);
 	bed_ok(&bed, places[1], "xcluster stop");
-	ck_assert_int_eq(count_lines_on(bed_ok(&bed, places[0], "%s", example("hello")), "node1"),
-			 1);
+	ck_assert_int_eq(
+		count_engines_on(bed_ok(&bed, places[0], "%s", bed_example("hello")), "node1"), 1);
 	bed_ok(&bed, places[0], "xcluster stop");
 	bed_ok(&bed, places[2], "xcluster stop");
 }

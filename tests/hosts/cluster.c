@@ -1,110 +1,113 @@
-/* cluster.c: what tests of launchers ask of a cluster on the hosts of a bed. */
+/* cluster.c: clusters of several hosts of a bed. */
 #include "tests/hosts/cluster.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-json_t *cluster_status(const struct bed *bed, const char *place)
+void bed_copy(const struct bed *bed, const char *place, const char *file, const char *host,
+	      const char *name)
 {
-	static struct output output;
-
-	bed_run(bed, place, LIMIT, &output, "xcluster status --json");
-	return output.status == 0 ? json_loads(output.out, 0, NULL) : NULL;
+	bed_ok(bed, place, "scp -qp %s %s:%s", file, host, name);
 }
 
-static const char *text_at(const json_t *object, const char *key)
+json_t *bed_json(const struct bed *bed, const char *host, const char *path)
 {
-	const char *text = json_string_value(json_object_get(object, key));
+	char *text = bed_read(bed, host, path);
+	json_t *json;
 
-	return text ? text : "";
+	ck_assert_msg(text != NULL, "there is no %s on %s", path, host);
+	json = json_loads(text, 0, NULL);
+	ck_assert_msg(json != NULL, "%s is not JSON: %s", path, text);
+	free(text);
+	return json;
 }
 
-int cluster_engines(const struct bed *bed, const char *place)
-{
-	json_t *status = cluster_status(bed, place), *engine;
-	size_t i;
-	int n = 0;
-
-	json_array_foreach (json_object_get(status, "engines"), i, engine)
-		n += strcmp(text_at(engine, "state"), "idle") == 0 ||
-		     strcmp(text_at(engine, "state"), "busy") == 0;
-	json_decref(status);
-	return n;
-}
-
-int cluster_agents(const struct bed *bed, const char *place)
-{
-	json_t *status = cluster_status(bed, place);
-	int n = (int)json_array_size(json_object_get(status, "agents"));
-
-	json_decref(status);
-	return n;
-}
-
-bool cluster_has_launch(const struct bed *bed, const char *place, const char *host,
-			const char *text)
-{
-	json_t *status = cluster_status(bed, place), *agent;
-	bool has = false;
-	size_t i;
-
-	json_array_foreach (json_object_get(status, "agents"), i, agent)
-		has |= strcmp(text_at(agent, "host"), host) == 0 &&
-		       strstr(text_at(agent, "launch"), text) != NULL;
-	json_decref(status);
-	return has;
-}
-
-struct wish {
+struct engines {
 	const struct bed *bed;
-	const char *place, *text;
+	const char *place;
 	int n;
 };
 
 static bool has_engines(void *arg)
 {
-	const struct wish *wish = arg;
+	static struct output output;
+	const struct engines *wanted = arg;
+	json_t *status, *engine;
+	size_t i;
+	int up = 0;
 
-	return cluster_engines(wish->bed, wish->place) == wish->n;
+	bed_run(wanted->bed, wanted->place, LIMIT, &output, "xcluster status --json");
+	status = output.status == 0 ? json_loads(output.out, 0, NULL) : NULL;
+	json_array_foreach (json_object_get(status, "engines"), i, engine) {
+		const char *state = json_string_value(json_object_get(engine, "state"));
+
+		up += state && (strcmp(state, "idle") == 0 || strcmp(state, "busy") == 0);
+	}
+	json_decref(status);
+	return up == wanted->n;
 }
 
-bool cluster_wait_engines(const struct bed *bed, const char *place, int n, double limit)
+bool bed_wait_engines(const struct bed *bed, const char *place, int n, double limit)
 {
-	struct wish wish = { .bed = bed, .place = place, .n = n };
+	struct engines wanted = { bed, place, n };
 
-	return wait_until(has_engines, &wish, limit);
+	return wait_until(has_engines, &wanted, limit);
 }
 
-static bool says(void *arg)
+void bed_stop_cluster(const struct bed *bed, const char *place)
+{
+	const char *at = strchr(place, '@');
+
+	bed_ok(bed, place, "xcluster stop");
+	ck_assert(bed_wait_processes(bed, at ? at + 1 : place, "xcluster", 0, 5));
+}
+
+void bed_clear(const struct bed *bed)
 {
 	static struct output output;
-	const struct wish *wish = arg;
-
-	bed_run(wish->bed, wish->place, LIMIT, &output, "xcluster status");
-	return output.status == 0 && strstr(output.out, wish->text);
-}
-
-bool cluster_wait_text(const struct bed *bed, const char *place, const char *text, double limit)
-{
-	struct wish wish = { .bed = bed, .place = place, .text = text };
-
-	return wait_until(says, &wish, limit);
-}
-
-void cluster_assert_nothing_left(const struct bed *bed, double limit)
-{
 	char host[16] = "ctl";
 
 	for (int i = 0; i <= bed->nodes; i++) {
-		ck_assert_msg(bed_wait_processes(bed, host, "xcluster", 0, limit),
-			      "processes are left on %s", host);
-		snprintf(host, sizeof host, "node%d", i + 1);
+		if (i > 0)
+			snprintf(host, sizeof host, "node%d", i);
+		bed_run(bed, host, LIMIT, &output,
+			"nft flush ruleset; pkill -9 -x xcluster; "
+			"rm -rf /root/.xcluster /home/tester/.xcluster /tmp/xcluster-*");
+		ck_assert(bed_wait_processes(bed, host, "xcluster", 0, 5));
 	}
 }
 
-void cluster_stop(const struct bed *bed, const char *place)
+int bed_count_jobs(const struct bed *bed, const char *place)
 {
-	bed_ok(bed, place, "xcluster stop");
-	cluster_assert_nothing_left(bed, 5);
+	static struct output output;
+	json_t *list;
+	int n;
+
+	bed_run(bed, place, LIMIT, &output, "xcluster jobs --json");
+	ck_assert_msg(output.status == 0, "xcluster jobs: %s", output.err);
+	list = json_loads(output.out, 0, NULL);
+	ck_assert(json_is_array(list) || json_is_array(json_object_get(list, "jobs")));
+	n = (int)json_array_size(json_is_array(list) ? list : json_object_get(list, "jobs"));
+	json_decref(list);
+	return n;
+}
+
+const char *bed_example(const char *name)
+{
+	static char path[512];
+
+	snprintf(path, sizeof path, "%s/%s", getenv("XC_TEST_EXAMPLES"), name);
+	return path;
+}
+
+int count_engines_on(const char *text, const char *host)
+{
+	char end[64];
+	int n = 0;
+
+	snprintf(end, sizeof end, " on %s", host);
+	for (; (text = strstr(text, end)); text += strlen(end))
+		n++;
+	return n;
 }

@@ -1,5 +1,5 @@
 /* mpi.c: engines as the ranks of an MPI job, on three hosts, by ssh between them. */
-#include "tests/hosts/cluster.h"
+#include "tests/hosts/jobs.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* pbs.c: clusters by PBS's commands, which are Slurm's qsub, qstat and qdel here. */
-#include "tests/hosts/cluster.h"
+#include "tests/hosts/jobs.h"
 
 #include <stdio.h>
 #include <stdlib.h>

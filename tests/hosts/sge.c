@@ -1,5 +1,5 @@
 /* sge.c: clusters by Grid Engine: an array of tasks. */
-#include "tests/hosts/cluster.h"
+#include "tests/hosts/jobs.h"
 
 #include <stdio.h>
 #include <stdlib.h>

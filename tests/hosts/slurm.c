@@ -1,6 +1,6 @@
 /* slurm.c: clusters within a job of Slurm, and by jobs of Slurm. ctl is the login host, all
  * have one home directory. */
-#include "tests/hosts/cluster.h"
+#include "tests/hosts/jobs.h"
 
 #include <signal.h>
 #include <stdio.h>

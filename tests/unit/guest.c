@@ -30,6 +30,11 @@ void guest_open(void)
 		0);
 }
 
+void *guest_far(void)
+{
+	return far;
+}
+
 void guest_close(void)
 {
 	zmq_close(far);

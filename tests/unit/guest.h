@@ -31,6 +31,9 @@ void guest_add_engine(struct guest_frame *frame, uint64_t id, uint64_t state, co
 void guest_add_agent(struct guest_frame *frame, const char *host, const char *store, int session);
 struct span guest_span(const struct guest_frame *frame);
 
+/* The controller's end of its socket. */
+void *guest_far(void);
+
 /* Next message that the client has sent: 0 if there is none. */
 uint64_t guest_sent(struct message *m);
 

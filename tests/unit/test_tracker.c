@@ -388,6 +388,26 @@ START_TEST(test_client_gone)
 }
 END_TEST
 
+/* What all need goes on from host to host while it comes. */
+START_TEST(test_offer_to_all)
+{
+	agents[2] = desk_agent_on("east", 20000); /* of a host that has it already */
+	agents[3] = desk_agent_on("south", 20000);
+	DESK_SEND(client, offer, .id = 1, .object = id, .size = 5000, .everywhere = 1);
+	for (int i = 0; i < 4; i++)
+		expect_hold(i);
+	expect_source(1, -1);
+	expect_hold(1);
+	expect_source(0, 1);
+	expect_source(3, 1);
+	expect_nothing(2);
+	DESK_SEND(agents[3], freed, .object = id, .code = XC_ESTORE, .text = span_of("full"));
+	ck_assert_uint_eq(desk_next(client), 0);
+	stored(1, 5000);
+	expect_answer(1, 0);
+}
+END_TEST
+
 START_TEST(test_offer_malformed)
 {
 	offer(0, 5);
@@ -471,6 +491,7 @@ int main(void)
 	tcase_add_test(offers, test_taker_lost);
 	tcase_add_test(offers, test_taker_asks_again);
 	tcase_add_test(offers, test_client_gone);
+	tcase_add_test(offers, test_offer_to_all);
 	tcase_add_test(offers, test_offer_malformed);
 	tcase_add_test(offers, test_pieces_of_a_client);
 	tcase_add_test(offers, test_pieces_between_agents);
