@@ -302,6 +302,8 @@ struct state {
 	struct hold *holds;
 	struct tracked *tracked; /* objects, by id */
 	int wants;		 /* LOCATEs that wait */
+	char left[256];		 /* host whose agent has gone last, */
+	uint64_t left_ns;	 /* and when */
 	struct agent *agents;
 	struct engine **engines; /* by id */
 	int engine_count, engine_room, engines_up;

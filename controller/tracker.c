@@ -194,8 +194,10 @@ void located_send(struct state *state, const struct tracked *tracked, struct hol
 			  .object = { tracked->object, OBJECT_SIZE });
 }
 
+/* N.B. an agent that is killed may take with it the word of what it had. */
 static void refuse(struct state *state, const struct tracked *tracked, const struct agent *agent)
 {
+	uint64_t passed = now_ns() - state->left_ns;
 	char text[600];
 
 	if (tracked->lost[0])
@@ -203,6 +205,11 @@ static void refuse(struct state *state, const struct tracked *tracked, const str
 			 "an object that the task needs was lost with host %s, which alone had it: "
 			 "push it again",
 			 tracked->lost);
+	else if (state->left[0] && passed < FORGET_NS)
+		snprintf(text, sizeof text,
+			 "an object that the task needs is in no store of the cluster any more; an "
+			 "agent of host %s has gone %d s ago: push it again",
+			 state->left, (int)(passed / 1000000000));
 	else
 		snprintf(text, sizeof text,
 			 "an object that the task needs is in no store of the cluster any more "
@@ -520,6 +527,8 @@ void tracker_forget_agent(struct state *state, const struct agent *agent)
 {
 	struct tracked *tracked, *next;
 
+	snprintf(state->left, sizeof state->left, "%s", agent->host);
+	state->left_ns = now_ns();
 	HASH_ITER (hh, state->tracked, tracked, next) {
 		forget_agent(state, tracked, agent);
 	}

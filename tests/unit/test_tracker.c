@@ -217,7 +217,7 @@ START_TEST(test_nobody_else)
 	for (int i = 1; i < 4; i++)
 		leave(i);
 	locate(0, -1);
-	expect_refusal(0, "no store of the cluster");
+	expect_refusal(0, "host west has gone 0 s ago");
 }
 END_TEST
 
