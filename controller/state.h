@@ -302,6 +302,7 @@ struct state {
 	struct hold *holds;
 	struct tracked *tracked; /* objects, by id */
 	int wants;		 /* LOCATEs that wait */
+	uint64_t rounds;	 /* searches for a holder, so far */
 	char left[256];		 /* host whose agent has gone last, */
 	uint64_t left_ns;	 /* and when */
 	struct agent *agents;
