@@ -299,6 +299,9 @@ struct state {
 	struct hold *holds;
 	struct tracked *tracked; /* objects, by id */
 	int wants;		 /* LOCATEs that wait */
+	uint64_t rounds;	 /* searches for a holder, so far */
+	char left[256];		 /* host whose agent has gone last, */
+	uint64_t left_ns;	 /* and when */
 	struct agent *agents;
 	struct engine **engines; /* by id */
 	int engine_count, engine_room, engines_up;
