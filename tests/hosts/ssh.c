@@ -14,6 +14,7 @@ static struct output output;
 static void tidy(void)
 {
 	bed_run(&bed, "ctl", LIMIT, &output, "xcluster stop; nft delete table inet t; :");
+	bed_run(&bed, "node2", LIMIT, &output, "nft flush ruleset; pkill -x sleep; :");
 	bed_run(&bed, "tester@ctl", LIMIT, &output, "xcluster stop; :");
 }
 
