@@ -36,6 +36,9 @@ int command_signal(int argc, char **argv);
 int command_interrupt(int argc, char **argv);
 int command_settle(int argc, char **argv);
 int command_tunnels(int argc, char **argv);
+int command_scale(int argc, char **argv);
+int command_wait(int argc, char **argv);
+int command_supervise(int argc, char **argv);
 
 /* Prints "xcluster: text" and a line end on stderr. */
 void complain(const char *format, ...) XC_PRINTF(1, 2);
@@ -92,7 +95,25 @@ enum {
 	OPTION_LOCATION,
 	OPTION_REUSE,
 	OPTION_CONTROLLER_TIMEOUT,
+	OPTION_WAIT_FOR_CONTROLLER,
+	OPTION_ENDS_AT,
+	OPTION_WALLTIME,
+	OPTION_DRAIN,
+	OPTION_NO_RANKS,
 	OPTION_LAUNCH_INFO,
+	OPTION_LAUNCHER,
+	OPTION_PARTITION,
+	OPTION_ACCOUNT,
+	OPTION_QOS,
+	OPTION_TIME,
+	OPTION_LAUNCHER_OPTION,
+	OPTION_SCRIPT_TEMPLATE,
+	OPTION_DRY_RUN,
+	OPTION_JOBS,
+	OPTION_MIN,
+	OPTION_MAX,
+	OPTION_IDLE_TIMEOUT,
+	OPTION_NO_WAIT,
 };
 
 #define HISTORY_MAX 1000000

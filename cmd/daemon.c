@@ -120,9 +120,9 @@ int daemon_start_agent(struct daemon *daemon, const struct connection *connectio
 		log[CLUSTER_PATH_MAX];
 	const char *argv[24] = {
 		"xcluster", "engines", "--foreground",	       "--connection", path,
-		"-n",	    n,	       "--threads-per-engine", threads
+		"-n",	    n,	       "--threads-per-engine", threads,	       "--no-ranks"
 	};
-	int keep[3] = { -1, -1, -1 }, argc = 9, kept = 0, r = 0;
+	int keep[3] = { -1, -1, -1 }, argc = 10, kept = 0, r = 0;
 
 	if (!options->log_fd)
 		r = agent_log(connection->dir, log, sizeof log, err);

@@ -10,7 +10,7 @@
 #include "cmd/engines_stdin.h"
 #include "cmd/interrupt.h"
 #include "cmd/start_hosts.h"
-#include "engine/agent.h"
+#include "cmd/stay.h"
 #include "proto/cluster_dir.h"
 #include "proto/connection.h"
 
@@ -19,8 +19,9 @@
 struct engines {
 	struct engine_options engines;
 	struct host_options hosts;
+	struct stay_options stay;
 	const char *cluster_id, *connection;
-	bool foreground, stay;
+	bool foreground, is_tied;
 };
 
 static const struct argp_option options[] = {
@@ -31,12 +32,6 @@ static const struct argp_option options[] = {
 	  "Stay here, log to stderr, and end the engines on Ctrl-C", 0 },
 	{ "stay", OPTION_STAY, NULL, 0, "With --connection=-: the engines end with stdin", 0 },
 	{ "launcher-fd", OPTION_LAUNCHER_FD, "FD", OPTION_HIDDEN, NULL, 0 },
-	{ "controller-timeout", OPTION_CONTROLLER_TIMEOUT, "S", 0,
-	  "On another host than the controller's: end when nothing was heard of it for so long "
-	  "(default: 60)",
-	  0 },
-	{ "launch-info", OPTION_LAUNCH_INFO, "TEXT", 0,
-	  "What has started this, shown in the status", 0 },
 	{ 0 },
 };
 
@@ -48,6 +43,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &o->engines;
 		state->child_inputs[1] = &o->hosts;
+		state->child_inputs[2] = &o->stay;
 		return 0;
 	case OPTION_CLUSTER_ID:
 		o->cluster_id = option_cluster_id(state, arg);
@@ -61,19 +57,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->foreground = true;
 		return 0;
 	case OPTION_STAY:
-		o->stay = true;
+		o->is_tied = true;
 		return 0;
 	case OPTION_LAUNCHER_FD:
 		o->engines.launcher_fd = option_fd(state, "--launcher-fd", arg);
 		return 0;
-	case OPTION_CONTROLLER_TIMEOUT:
-		o->engines.controller_timeout = option_seconds(state, "--controller-timeout", arg);
-		return 0;
-	case OPTION_LAUNCH_INFO:
-		o->engines.launch_info = arg;
-		return 0;
 	case ARGP_KEY_END:
-		if (o->stay && (!o->connection || strcmp(o->connection, "-") != 0))
+		if (o->is_tied && (!o->connection || strcmp(o->connection, "-") != 0))
 			argp_error(state, "--stay goes with --connection=- only");
 		if (o->cluster_id && o->connection)
 			argp_error(state, "--connection and --cluster-id: give one of them");
@@ -88,21 +78,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-static int run_here(const struct engines *o, const char *path)
-{
-	struct agent_options agent = { .connection_path = path,
-				       .launch_info = o->engines.launch_info,
-				       .controller_timeout = o->engines.controller_timeout,
-				       .n = o->engines.n,
-				       .threads_per_engine = o->engines.threads,
-				       .bind = o->engines.bind,
-				       .store_limit = o->engines.store_limit,
-				       .launcher_fd = o->engines.launcher_fd };
-	struct xc_error err = XC_ERROR_INIT;
-
-	return agent_run(&agent, &err) < 0 ? fail(&err) : STATUS_OK;
 }
 
 static void say_added(int n, struct xc_client *client)
@@ -186,6 +161,7 @@ int command_engines(int argc, char **argv)
 {
 	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 },
 						      { &host_options_argp, 0, NULL, 0 },
+						      { &stay_options_argp, 0, NULL, 0 },
 						      { 0 } };
 	static const struct argp argp = {
 		options,  parse,
@@ -194,23 +170,36 @@ int command_engines(int argc, char **argv)
 		NULL
 	};
 	static struct connection connection;
+<<<<<<< HEAD
 	static struct engines o = { .engines = ENGINE_OPTIONS_INIT, .hosts = HOST_OPTIONS_INIT };
+=======
+	struct engines o = { .engines = ENGINE_OPTIONS_INIT,
+			     .hosts = HOST_OPTIONS_INIT,
+			     .stay = STAY_OPTIONS_INIT };
+>>>>>>> main
 	struct xc_error err = XC_ERROR_INIT;
 	char path[CLUSTER_PATH_MAX], file[CLUSTER_PATH_MAX + 2] = "";
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	if (o.hosts.hosts.count == 0)
+	o.engines.launch_info = o.stay.launch_info;
+	o.engines.controller_timeout = o.stay.controller_timeout;
+	if (o.connection && strcmp(o.connection, "-") == 0) {
 		engine_options_complete(&o.engines);
-	if (o.connection && strcmp(o.connection, "-") == 0)
-		return engines_from_stdin(&o.engines, o.stay);
+		return engines_from_stdin(&o.engines, o.is_tied);
+	}
 	/* A path without '/' would be an id. */
 	if (o.connection)
 		snprintf(file, sizeof file, "%s%.4095s", strchr(o.connection, '/') ? "" : "./",
 			 o.connection);
+	o.stay.cluster = o.connection ? file : o.cluster_id;
+	if (o.hosts.hosts.count == 0) {
+		if (o.foreground || stay_is_rank(&o.stay))
+			return stay_here(&o.stay, &o.engines);
+		engine_options_complete(&o.engines);
+	}
 	if (connection_find(o.connection ? file : o.cluster_id, path, sizeof path, &err) < 0 ||
 	    connection_read(path, &connection, &err) < 0)
 		return fail(&err);
-	if (o.hosts.hosts.count > 0)
-		return run_on_hosts(&o, &connection);
-	return o.foreground ? run_here(&o, path) : run_in_background(&o, &connection);
+	return o.hosts.hosts.count > 0 ? run_on_hosts(&o, &connection)
+				       : run_in_background(&o, &connection);
 }

@@ -23,6 +23,8 @@ static const struct command {
 	{ "clean", command_clean, "remove what dead clusters have left" },
 	{ "logs", command_logs, "show the logs of a cluster" },
 	{ "engines", command_engines, "add engines to a running cluster" },
+	{ "scale", command_scale, "bring a cluster to another number of engines" },
+	{ "wait", command_wait, "wait until a cluster is there and has engines" },
 	{ "exec", command_exec, "run C statements on the engines of a cluster" },
 	{ "signal", command_signal, "send a signal to engines" },
 	{ "interrupt", command_interrupt, "interrupt what runs on engines" },
@@ -30,6 +32,7 @@ static const struct command {
 	{ "engine", command_engine, NULL },
 	{ "settle", command_settle, NULL },
 	{ "tunnels", command_tunnels, NULL },
+	{ "supervise", command_supervise, NULL },
 	{ "version", command_version, "print the version" },
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -14,6 +14,7 @@
 #include "cmd/command.h"
 #include "cmd/daemon.h"
 #include "cmd/interrupt.h"
+#include "cmd/launched.h"
 #include "cmd/start_hosts.h"
 #include "cmd/tail.h"
 #include "cmd/teardown.h"
@@ -26,6 +27,7 @@
 #define CONTROLLER_TIMEOUT 30.0
 #define END_TIMEOUT	   4.0 /* an agent gives its engines 2 s */
 #define STOP_TIMEOUT	   10.0
+#define LAUNCHER_TIMEOUT   30.0 /* batch systems take their time to cancel */
 #define LOG_LINES	   5
 
 struct start {
@@ -33,6 +35,7 @@ struct start {
 	struct engine_options engines;
 	struct host_options hosts;
 	struct network_options network;
+	struct launcher_options launcher;
 	double heartbeat_timeout;
 	int history;
 	size_t kept_bytes; /* 0: not given */
@@ -46,7 +49,7 @@ struct start {
 	int lifeline[2]; /* ours, unless it is the parent's */
 	int ready;	 /* the controller writes a byte */
 	int interrupt;	 /* readable once a signal has come */
-	struct daemon controller, agent;
+	struct daemon controller, agent, supervisor;
 	struct host_start remote;
 	struct xc_client *client; /* while engines start */
 };
@@ -78,6 +81,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->child_inputs[0] = &s->engines;
 		state->child_inputs[1] = &s->network;
 		state->child_inputs[2] = &s->hosts;
+		state->child_inputs[3] = &s->launcher;
 		return 0;
 	case ARGP_KEY_END:
 		network_options_complete(state, &s->network);
@@ -331,6 +335,32 @@ static int start_engines(struct start *s)
 	return r;
 }
 
+/* The launcher's supervisor; it brings the engines, unless they are of this machine. */
+static int start_launcher(struct start *s)
+{
+	struct xc_error err = XC_ERROR_INIT;
+	struct xc_client *client = NULL;
+	char path[CLUSTER_PATH_MAX];
+	int r;
+
+	if (!launcher_is_wanted(&s->launcher))
+		return start_engines(s);
+	if (launcher_is_local(&s->launcher) && (r = start_engines(s)) != STATUS_OK)
+		return r;
+	if (cluster_file(s->dir, path, sizeof path, CLUSTER_CONNECTION) < 0 ||
+	    connection_read(path, &s->connection, &err) < 0)
+		return fail(&err);
+	r = launcher_start(&s->launcher, s->id, s->dir, &s->supervisor, s->interrupt, &err);
+	if (r == 0 && !s->launcher.no_wait && !launcher_is_local(&s->launcher))
+		r = xc_open(&client, path, &err);
+	if (r == 0 && client)
+		r = launcher_await(&s->launcher, client, &s->supervisor, s->engines.timeout, &err);
+	xc_close(client);
+	if (r < 0 && r != -EINTR)
+		complain("%s", err.text);
+	return r < 0 ? STATUS_FAILED : STATUS_OK;
+}
+
 static void announce(const struct start *s)
 {
 	json_t *json;
@@ -360,6 +390,7 @@ static void undo(struct start *s)
 
 	host_start_undo(&s->remote);
 	host_start_fini(&s->remote);
+	daemon_end(&s->supervisor, LAUNCHER_TIMEOUT);
 	daemon_end(&s->agent, END_TIMEOUT);
 	daemon_end(&s->controller, END_TIMEOUT);
 	if (holders_end(s->dir, 0, &err) < 0 || cluster_dir_remove(s->dir, keep_logs) < 0)
@@ -408,7 +439,7 @@ static int run(struct start *s)
 	if (r == STATUS_OK)
 		r = wait_for_controller(s);
 	if (r == STATUS_OK)
-		r = start_engines(s);
+		r = start_launcher(s);
 	if (r == STATUS_RUNNING)
 		return r;
 	if (r != STATUS_OK || interrupt_signal()) {
@@ -430,6 +461,7 @@ int command_start(int argc, char **argv)
 	static const struct argp_child children[] = { { &engine_options_argp, 0, NULL, 0 },
 						      { &network_options_argp, 0, NULL, 0 },
 						      { &host_options_argp, 0, NULL, 0 },
+						      { &launcher_options_argp, 0, NULL, 0 },
 						      { 0 } };
 	static const struct argp argp = {
 		options,
@@ -451,14 +483,27 @@ int command_start(int argc, char **argv)
 				  .parent_lifeline = -1,
 				  .lifeline = { -1, -1 },
 				  .controller = DAEMON_INIT,
-				  .agent = DAEMON_INIT };
+				  .agent = DAEMON_INIT,
+				  .supervisor = DAEMON_INIT,
+				  .launcher = LAUNCHER_OPTIONS_INIT };
+	int r;
 
 	s.begin = now_seconds();
 	argp_parse(&argp, argc, argv, 0, NULL, &s);
+	if (s.hosts.hosts.count > 0 && launcher_is_wanted(&s.launcher)) {
+		complain("--hosts and --hostfile go with neither --launcher nor --max: give one of "
+			 "them");
+		return STATUS_USAGE;
+	}
+	if (s.hosts.hosts.count > 0 && !s.network.ip)
+		s.network.ip = strdup(s.hosts.tunnel ? "127.0.0.1" : "*");
+	r = launcher_complete(&s.launcher, &s.engines, &s.network);
+	if (r != STATUS_OK)
+		return r;
+	if (s.launcher.dry_run)
+		return launcher_dry_run(&s.launcher, s.id);
 	if (s.hosts.hosts.count == 0)
 		engine_options_complete(&s.engines);
-	else if (!s.network.ip)
-		s.network.ip = strdup(s.hosts.tunnel ? "127.0.0.1" : "*");
 	signal(SIGPIPE, SIG_IGN); /* the lifeline's other end may be gone */
 	s.interrupt = interrupt_catch();
 	return run(&s);

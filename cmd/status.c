@@ -76,6 +76,7 @@ static void print_engines(const json_t *status)
 		{ "ENGINES", "engines", NULL },
 		{ "STORE", "store_used", format_size },
 		{ "LIMIT", "store_limit", format_size },
+		{ "STARTED BY", "launch", NULL },
 		{ NULL, NULL, NULL },
 	};
 	const json_t *list = json_object_get(status, "engines");
@@ -87,6 +88,25 @@ static void print_engines(const json_t *status)
 	printf("\nagents: %zu\n", json_array_size(list));
 	if (json_array_size(list) > 0)
 		format_table(list, agents);
+}
+
+/* What the launcher has asked a batch system for. */
+static void print_launcher(const json_t *status)
+{
+	static const struct column jobs[] = {
+		{ "JOB", "id", NULL },		{ "STATE", "state", NULL },
+		{ "ENGINES", "engines", NULL }, { "SYSTEM", "word", NULL },
+		{ "REASON", "reason", NULL },	{ NULL, NULL, NULL },
+	};
+	const json_t *launcher = json_object_get(status, "launcher");
+	const json_t *list = json_object_get(launcher, "jobs");
+
+	if (!json_is_object(launcher))
+		return;
+	printf("\nlauncher: %s; %.0f engines to come\n", text_at(launcher, "note"),
+	       number_at(launcher, "coming"));
+	if (json_array_size(list) > 0)
+		format_table(list, jobs);
 }
 
 static void print_jobs(const json_t *status)
@@ -139,6 +159,7 @@ int command_status(int argc, char **argv)
 	} else {
 		print_head(status);
 		print_engines(status);
+		print_launcher(status);
 		print_jobs(status);
 	}
 	json_decref(status);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/launched.h"
 #include "cmd/query.h"
 #include "controller/controller.h"
 #include "proto/cluster_dir.h"
@@ -125,6 +126,9 @@ int teardown(const char *dir, double timeout, bool keep_logs, struct xc_error *e
 	if (r == 0)
 		r = holders_end(dir, 0, err);
 	complain_of_left(dir, log);
+	if (r < 0)
+		return r;
+	r = launcher_leftover(dir, err);
 	if (r < 0)
 		return r;
 	r = cluster_dir_remove(dir, keep_logs);

@@ -43,6 +43,7 @@ void client_remove(struct state *state, struct client *client)
 	peer_remove(state, client->peer);
 	client->peer = NULL;
 	DL_DELETE(state->clients, client);
+	note_forget(state, client);
 	DL_APPEND(state->departed, client);
 	HASH_ITER (hh, client->attachments, attachment, next_attachment) {
 		attachment_free(state, attachment);
@@ -134,9 +135,10 @@ int on_hello_client(struct state *state, struct peer *peer, struct message *m)
 		outbox_ack(state, client, hello.received);
 		outbox_resend(state, client, hello.received + 1);
 	}
-	client->roster_version = client->agents_version = 0;
+	client->roster_version = client->agents_version = client->note_version = 0;
 	r = SEND_PEER(state, peer, welcome_client, .controller = { state->session, SESSION_SIZE },
 		      .received = client->received, .credit = CREDIT_BYTES);
 	roster_send(state);
+	notes_send(state);
 	return r;
 }

@@ -104,6 +104,8 @@ static const struct route {
 	{ MSG_STORED, on_stored },
 	{ MSG_FREED, on_freed },
 	{ MSG_DATAPORT, on_dataport },
+	{ MSG_NOTE, on_note },
+	{ MSG_DRAIN, on_drain },
 };
 
 static const struct route *route_of(uint64_t type)

@@ -49,7 +49,7 @@ static void reach_others(struct state *state, struct job *job, zmq_msg_t *target
 		struct engine *engine = state->engines[i];
 		struct job *extra;
 
-		if (!engine->has_log || !engine_has_future(engine) || is_target(targets, i))
+		if (!engine->has_log || !engine_takes_pinned(engine) || is_target(targets, i))
 			continue;
 		extra = job_internal(state, job_name(job), &job->task, &job->payload->message);
 		if (extra)

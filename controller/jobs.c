@@ -252,7 +252,7 @@ static void requeue(struct state *state, struct job *job, int64_t first, int64_t
 		return;
 	}
 	if (job->pinned) {
-		if (to && engine_has_future(to))
+		if (to && engine_takes_pinned(to))
 			pinned_add(state, to, job, first, count, attempt, true);
 		else
 			job_end_items(state, job, first, count, XC_LOST, 0, attempt - 1,

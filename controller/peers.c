@@ -116,6 +116,11 @@ bool engine_has_future(const struct engine *engine)
 	return engine->state < ENGINE_GONE;
 }
 
+bool engine_takes_pinned(const struct engine *engine)
+{
+	return engine_has_future(engine) && !(engine->agent && engine->agent->is_draining);
+}
+
 struct engine *engine_at(struct state *state, const struct agent *agent, uint64_t slot)
 {
 	if (slot >= agent->slots)
@@ -159,7 +164,7 @@ static int engines_add(struct state *state, struct agent *agent)
 	return 0;
 }
 
-static void fail_pinned(struct state *state, struct engine *engine)
+void engine_fail_pinned(struct state *state, struct engine *engine)
 {
 	while (engine->pinned) {
 		struct pinned pinned = *engine->pinned;
@@ -213,7 +218,7 @@ static void engine_down(struct state *state, struct engine *engine, enum down_ca
 	engine_changed(state, engine);
 	slices_lost(state, engine, cause, code, slice, item, text, certain);
 	if (!restarting)
-		fail_pinned(state, engine);
+		engine_fail_pinned(state, engine);
 	if (!engine->next_peer)
 		return;
 	if (engine->state == ENGINE_DOWN && engine->next_epoch > engine->epoch) {
@@ -235,7 +240,7 @@ void engine_shut(struct state *state, struct engine *engine, uint64_t how)
 	engine_set_level(state, engine, -1);
 	engine_changed(state, engine);
 	SEND_PEER(state, engine->agent->peer, retire, .slot = engine->slot, .how = how);
-	fail_pinned(state, engine);
+	engine_fail_pinned(state, engine);
 	DL_FOREACH (engine->slices, slice) {
 		slice_take(state, slice, true);
 	}
@@ -413,6 +418,7 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	span_copy(agent->store, sizeof agent->store, hello.store);
 	span_copy(agent->log, sizeof agent->log, hello.log);
 	span_copy(agent->launch, sizeof agent->launch, hello.launch);
+	text_trim(agent->launch);
 	agent->is_remote = agent->ledger.is_kept = peer->is_remote;
 	log_host(agent->log_host, sizeof agent->log_host, agent->host);
 	if (engines_add(state, agent) < 0) {
@@ -523,6 +529,7 @@ void peers_tick(struct state *state)
 			say_left(agent);
 		agent_remove(state, agent, "nothing heard of its host for too long");
 	}
+	drain_tick(state, now);
 	check_engines(state, now, limit);
 	if (state->restricted) {
 		lose_jobs(state, state->clients, true, JOB_NO_VIEW_ENGINE);
@@ -567,4 +574,5 @@ void peers_free(struct state *state)
 	for (int i = 0; i < state->engine_count; i++)
 		free(state->engines[i]);
 	free(state->engines);
+	free(state->note.details);
 }

@@ -8,6 +8,14 @@
 
 #define ENGINE_BYTES 300 /* an entry at most */
 
+/* Clients leave out those that are about to go. */
+static enum engine_state told_state(const struct engine *engine)
+{
+	bool is_draining = engine->agent && engine->agent->is_draining;
+
+	return is_draining && engine_has_future(engine) ? ENGINE_CLOSING : engine->state;
+}
+
 /* Engines changed since `since`: id, state, agent, reason each. */
 static int engines_frame(struct state *state, uint64_t since, zmq_msg_t *frame)
 {
@@ -28,7 +36,7 @@ static int engines_frame(struct state *state, uint64_t since, zmq_msg_t *frame)
 		if (engine->version <= since)
 			continue;
 		put_u64(&w, (uint64_t)engine->id);
-		put_u64(&w, engine->state);
+		put_u64(&w, told_state(engine));
 		put_i64(&w, engine->agent ? engine->agent->index : -1);
 		put_str(&w, span_of(engine->reason));
 	}

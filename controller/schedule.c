@@ -86,15 +86,22 @@ static void send_pinned(struct state *state, struct engine *engine, struct pinne
 /* The job of highest priority that the engine may run; among equal ones, of the
  * client that has had the least work for its weight (stride scheduling: Waldspurger
  * and Weihl 1995). */
-static struct job *choose(struct state *state, const struct engine *engine)
+static struct job *choose(struct state *state, struct engine *engine, uint64_t now)
 {
 	struct job *best = NULL, *job;
 	struct client *client;
 
+	engine->is_short = false;
+
 	DL_FOREACH2(state->ring, client, ring_next)
 	{
-		for (job = client->runnable; job && !job_allows(job, engine); job = job->next)
-			;
+		for (job = client->runnable; job; job = job->next) {
+			if (!job_allows(job, engine))
+				continue;
+			if (drain_room(engine, job, now) > 0)
+				break;
+			engine->is_short = true;
+		}
 		if (job && (!best || job->priority > best->priority ||
 			    (job->priority == best->priority && client->pass < best->client->pass)))
 			best = job;
@@ -111,8 +118,9 @@ static void take_turn(struct state *state, struct client *client)
 	DL_APPEND2(state->ring, client, ring_prev, ring_next);
 }
 
-static void send_balanced(struct state *state, struct engine *engine, struct job *job)
+static void send_balanced(struct state *state, struct engine *engine, struct job *job, uint64_t now)
 {
+	int64_t room = drain_room(engine, job, now);
 	int shares = job->only ? job->shares : state->engines_up;
 	struct rerun *rerun = job->reruns;
 	int64_t first, n;
@@ -122,6 +130,7 @@ static void send_balanced(struct state *state, struct engine *engine, struct job
 		n = slice_size(job, engine, rerun->count, shares);
 		if (n > rerun->count)
 			n = rerun->count;
+		n = n < room ? n : room;
 		first = rerun->first;
 		attempt = rerun->attempt;
 		rerun->first += n;
@@ -132,7 +141,7 @@ static void send_balanced(struct state *state, struct engine *engine, struct job
 		}
 	} else {
 		n = slice_size(job, engine, job->remaining.total, shares);
-		n = intervals_take(&job->remaining, n, &first);
+		n = intervals_take(&job->remaining, n < room ? n : room, &first);
 	}
 	take_turn(state, job->client);
 	job_update_runnable(state, job);
@@ -146,9 +155,9 @@ static bool is_wanted(const struct state *state, const struct job *job)
 	int looked = 0;
 
 	if (!job->only)
-		return true;
+		return true; /* see idle_engines */
 	DL_FOREACH (state->levels[0], engine) {
-		if (job_allows(job, engine))
+		if (!engine->is_short && job_allows(job, engine))
 			return true;
 		if (++looked == TAKE_LOOK)
 			break;
@@ -222,7 +231,8 @@ static int idle_engines(const struct state *state, int enough)
 	int n = 0;
 
 	DL_FOREACH (state->levels[0], engine) {
-		if (++n >= enough)
+		n += !engine->is_short && !(engine->agent && engine->agent->is_draining);
+		if (n >= enough)
 			break;
 	}
 	return n;
@@ -231,6 +241,7 @@ static int idle_engines(const struct state *state, int enough)
 void schedule(struct state *state)
 {
 	struct engine *engine, *next;
+	uint64_t now = now_ns();
 
 	state->recheck = false;
 	DL_FOREACH_SAFE2(state->waiting, engine, next, waiting_next)
@@ -243,10 +254,10 @@ void schedule(struct state *state)
 	/* Idle engines first, then those with one slice. */
 	for (int level = 0; level < ENGINE_SLICES && state->ring; level++) {
 		DL_FOREACH_SAFE (state->levels[level], engine, next) {
-			struct job *job = choose(state, engine);
+			struct job *job = choose(state, engine, now);
 
 			if (job)
-				send_balanced(state, engine, job);
+				send_balanced(state, engine, job, now);
 			if (!state->ring)
 				break;
 		}

@@ -173,6 +173,7 @@ struct engine {
 	struct pinned *pinned;
 	bool is_waiting; /* on the list of engines with pinned items to send */
 	bool has_log;	 /* got the everywhere-log */
+	bool is_short;	 /* idle, as nothing that there is would end in its time */
 	double speed;	 /* 1: as the mean */
 	int64_t items_run;
 	int restarts;
@@ -200,6 +201,9 @@ struct agent {
 	uint64_t beats_ns[2];		       /* when its last BEAT came, and the one before */
 	char data_endpoint[256], data_key[41]; /* its data port; empty: it has none */
 	char near[64];			       /* our address for it; empty: not over a network */
+	uint64_t ends_ns;		       /* when its time is up; 0: not known, or it was */
+	double drain_margin;		       /* s before: it drains */
+	bool is_draining;
 	struct agent *prev, *next;
 };
 
@@ -238,7 +242,7 @@ struct client {
 	bool in_ring;
 	double weight; /* of its share of the engines */
 	double pass;   /* work handed out to it, divided by its weight */
-	uint64_t roster_version, agents_version;
+	uint64_t roster_version, agents_version, note_version;
 	struct client *prev, *next;	      /* of all */
 	struct client *ring_prev, *ring_next; /* of those with runnable jobs */
 };
@@ -271,6 +275,14 @@ struct history {
 	uint64_t kept_bytes, kept_max; /* cost of those */
 };
 
+/* What a supervisor has said last. */
+struct note {
+	const struct client *from; /* borrowed; NULL: it is gone */
+	char text[1024];
+	char *details; /* owned; JSON, or NULL */
+	uint64_t coming, version;
+};
+
 struct state {
 	const struct controller_options *options;
 	struct connection connection;	  /* as clients are told */
@@ -297,6 +309,7 @@ struct state {
 	struct engine *waiting;
 	struct measure *measures;
 	struct everywhere *log;
+	struct note note;
 	struct parcel *spare_parcels;
 	struct slice *spare_slices;
 	uint64_t roster_version, agents_version;
@@ -380,6 +393,23 @@ void log_host(char *to, size_t size, const char *host);
 /* Where the log of an engine, or of the agent itself (NULL), is. */
 void log_path(const struct state *state, const struct agent *agent, const struct engine *engine,
 	      char *path, size_t size);
+
+/* The end for pinned items that have not begun. */
+void engine_fail_pinned(struct state *state, struct engine *engine);
+/* May pinned items be handed to it from now on? */
+bool engine_takes_pinned(const struct engine *engine);
+
+/* drain.c: agents whose time is limited */
+int on_drain(struct state *state, struct peer *peer, struct message *m);
+void drain_tick(struct state *state, uint64_t now);
+/* How many items of the job the engine can be given so that they end in its time. */
+int64_t drain_room(const struct engine *engine, const struct job *job, uint64_t now);
+
+/* note.c: what the supervisor of a launcher has to say */
+int on_note(struct state *state, struct peer *peer, struct message *m);
+void note_forget(struct state *state, const struct client *client);
+/* To clients that do not know it. */
+void notes_send(struct state *state);
 
 /* control.c: orders of clients for engines */
 int on_signal(struct state *state, struct peer *peer, struct message *m);

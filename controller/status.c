@@ -24,6 +24,8 @@ static const char *engine_word(const struct engine *engine)
 	case ENGINE_SHUT:
 		return "stopped";
 	default:
+		if (engine->agent && engine->agent->is_draining)
+			return "draining";
 		return engine->slices ? "busy" : "idle";
 	}
 }
@@ -103,6 +105,27 @@ static json_t *engines_json(const struct state *state)
 	return list;
 }
 
+/* Seconds until the agent's time is up; null: nobody knows. */
+static json_t *ends_json(const struct agent *agent)
+{
+	uint64_t now = now_ns();
+
+	if (!agent->ends_ns)
+		return agent->is_draining ? json_real(0) : json_null();
+	return json_real(agent->ends_ns > now ? (double)(agent->ends_ns - now) / 1e9 : 0);
+}
+
+/* Of the supervisor: null without one. */
+static json_t *launcher_json(const struct state *state)
+{
+	json_t *jobs = state->note.details ? json_loads(state->note.details, 0, NULL) : NULL;
+
+	if (!state->note.version)
+		return json_null();
+	return json_pack("{s:o,s:I,s:o}", "note", text_json(state->note.text), "coming",
+			 (json_int_t)state->note.coming, "jobs", jobs ? jobs : json_array());
+}
+
 static json_t *agent_json(const struct state *state, const struct agent *agent)
 {
 	char log[PATH_MAX + 64], session[2 * SESSION_SIZE + 1];
@@ -110,12 +133,12 @@ static json_t *agent_json(const struct state *state, const struct agent *agent)
 	log_path(state, agent, NULL, log, sizeof log);
 	for (int i = 0; i < SESSION_SIZE; i++)
 		snprintf(session + 2 * i, 3, "%02x", agent->session[i]);
-	return json_pack("{s:i,s:o,s:i,s:s,s:I,s:I,s:I,s:I,s:o,s:o}", "id", agent->index, "host",
-			 text_json(agent->host), "pid", (int)agent->pid, "session", session,
+	return json_pack("{s:i,s:o,s:i,s:s,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "id", agent->index,
+			 "host", text_json(agent->host), "pid", (int)agent->pid, "session", session,
 			 "engines", (json_int_t)agent->slots, "cores", (json_int_t)agent->cores,
 			 "store_used", (json_int_t)agent->store_used, "store_limit",
 			 (json_int_t)agent->store_limit, "log", text_json(log), "launch",
-			 text_json(agent->launch));
+			 text_json(agent->launch), "ends_in", ends_json(agent));
 }
 
 static json_t *agents_json(const struct state *state)
@@ -197,14 +220,15 @@ static char *report(const struct state *state)
 		results += (json_int_t)client->held_bytes;
 	}
 	root = json_pack(
-		"{s:s,s:o,s:i,s:s,s:f,s:o,s:I,s:o,s:o,s:i,s:o,s:{s:I,s:I,s:I},s:{s:I,s:I,s:I}}",
+		"{s:s,s:o,s:i,s:s,s:f,s:o,s:I,s:o,s:o,s:o,s:i,s:o,s:{s:I,s:I,s:I},s:{s:I,s:I,s:I}}",
 		"id", state->connection.id, "host", text_json(state->connection.host), "pid",
 		(int)getpid(), "version", XC_VERSION, "uptime",
 		(double)(now_ns() - state->started_ns) / 1e9, "connection",
 		text_json(state->connection.path), "rss", (json_int_t)memory_resident_bytes(),
-		"engines", engines_json(state), "agents", agents_json(state), "clients", clients,
-		"jobs", jobs, "queue", "items", queue.items, "slices", queue.slices, "unassigned",
-		queue.unassigned, "memory", "inputs", inputs, "results", results, "history",
+		"engines", engines_json(state), "agents", agents_json(state), "launcher",
+		launcher_json(state), "clients", clients, "jobs", jobs, "queue", "items",
+		queue.items, "slices", queue.slices, "unassigned", queue.unassigned, "memory",
+		"inputs", inputs, "results", results, "history",
 		(json_int_t)(state->history.bytes + state->history.kept_bytes));
 	if (!root)
 		return NULL;

@@ -156,7 +156,7 @@ static void pin(struct state *state, struct job *job)
 		}
 		memcpy(&id, (char *)zmq_msg_data(&job->targets) + 4 * i, 4);
 		engine = id < (uint32_t)state->engine_count ? state->engines[id] : NULL;
-		if (engine && engine_has_future(engine)) {
+		if (engine && engine_takes_pinned(engine)) {
 			pinned_add(state, engine, job, first, end - first, 1, false);
 			continue;
 		}

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -21,6 +23,7 @@
 #include "proto/log.h"
 
 #define TICK_MS		 100
+#define JOB_END_NS	 UINT64_C(100000000) /* between SIGTERMs to the processes of a job */
 #define STOP_LIMIT_NS	 UINT64_C(2000000000)
 #define GRACE_NS	 UINT64_C(1000000000)
 #define BYE_LINGER_MS	 1000
@@ -54,11 +57,15 @@ static int on_welcome(struct agent *agent, struct message *m)
 	uplink_welcome(agent, welcome.taken);
 	if (agent->welcomed) {
 		transfers_resume(agent);
+		drain_tell(agent); /* it may have been lost */
 		return 0;
 	}
 	agent->welcomed = true;
 	agent->first_engine = welcome.first_engine;
 	agent->heartbeat_timeout = welcome.heartbeat_timeout;
+	if (agent->options->welcomed)
+		*agent->options->welcomed = true;
+	drain_tell(agent);
 	log_line("starting %d engines, from number %llu", agent->options->n,
 		 (unsigned long long)agent->first_engine);
 	dataport_open(agent, m);
@@ -268,18 +275,42 @@ static void dispatch(struct agent *agent, struct message *m)
 
 /* ---- Loop ------------------------------------------------------------------ */
 
-static void on_signals(struct source *source)
+static void take_signals(struct agent *agent)
 {
-	struct agent *agent = (struct agent *)((char *)source - offsetof(struct agent, signals));
 	struct signalfd_siginfo info;
 
-	while (read(source->fd, &info, sizeof info) == sizeof info) {
+	while (read(agent->signals.fd, &info, sizeof info) == sizeof info) {
 		if (info.ssi_signo == SIGCHLD)
 			continue;
 		log_line("%s: stopping", strsignal((int)info.ssi_signo));
 		agent->stale = false;
 		agent_stop(agent);
 	}
+}
+
+/* N.B. when a batch system ends a job, an engine may hear of it just before its agent. */
+static void await_own_end(struct agent *agent)
+{
+	struct pollfd fd = { .fd = agent->signals.fd, .events = POLLIN };
+	siginfo_t info = { .si_pid = 0 };
+	uint64_t end = now_ns() + JOB_END_NS;
+
+	if (agent->stopping || !agent->options->launch_info ||
+	    waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0 ||
+	    info.si_code != CLD_KILLED || info.si_status != SIGTERM)
+		return;
+	while (!agent->stopping && now_ns() < end) {
+		poll(&fd, 1, (int)((end - now_ns()) / 1000000) + 1);
+		take_signals(agent);
+	}
+}
+
+static void on_signals(struct source *source)
+{
+	struct agent *agent = (struct agent *)((char *)source - offsetof(struct agent, signals));
+
+	take_signals(agent);
+	await_own_end(agent);
 	slots_reap(agent);
 }
 
@@ -292,6 +323,24 @@ static void on_controller_gone(struct source *source)
 		log_line("the controller is gone: ending");
 	agent->stale = false;
 	agent_stop(agent);
+}
+
+static void on_parent_gone(struct source *source)
+{
+	struct agent *agent = (struct agent *)((char *)source - offsetof(struct agent, parent));
+
+	epoll_ctl(agent->epoll, EPOLL_CTL_DEL, source->fd, NULL);
+	log_line("what has started this agent is gone: ending");
+	agent->stale = false;
+	agent_stop(agent);
+}
+
+static int watch_parent(struct agent *agent)
+{
+	if (agent->options->parent_fd <= 0)
+		return 0;
+	agent->parent = (struct source){ on_parent_gone, agent->options->parent_fd };
+	return agent_watch(agent, &agent->parent);
 }
 
 void agent_beat(struct agent *agent)
@@ -512,7 +561,8 @@ static int open_all(struct agent *agent, struct xc_error *err)
 	own_environment(agent);
 	forward_open(agent);
 	agent->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (agent->epoll < 0 || watch_signals(agent) < 0)
+	if (agent->epoll < 0 || watch_signals(agent) < 0 || watch_parent(agent) < 0 ||
+	    drain_open(agent) < 0)
 		return error_set(err, -errno, "cannot watch for events: %s", strerror(errno));
 	r = watch_controller(agent, err);
 	if (r < 0)
@@ -532,7 +582,7 @@ static void close_all(struct agent *agent)
 {
 	transfers_free(agent);
 	links_free(agent);
-	dataport_close(agent);
+	dataport_fini(agent);
 	forward_tick(agent);
 	if (agent->dealer)
 		SEND_SIMPLE(agent->dealer, NULL, bye, .id = 0);

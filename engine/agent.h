@@ -2,6 +2,7 @@
 #ifndef ENGINE_AGENT_H
 #define ENGINE_AGENT_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -22,6 +23,12 @@ struct agent_options {
 	double controller_timeout; /* seconds of silence until it ends; 0: 60; elsewhere only */
 	double connect_timeout; /* for the search of an address of the controller that answers; 0:
 				   10 s */
+	const cpu_set_t *masks; /* engine i is bound to masks[i % mask_count] */
+	int mask_count;		/* 0: none */
+	int parent_fd;		/* the agent ends when this can be read; 0: none */
+	int clock_fd;	/* lines with the Unix time at which this host's time ends; 0: none */
+	double drain;	/* seconds before that: it tells the controller */
+	bool *welcomed; /* becomes true; NULL: not wanted */
 };
 
 /* Runs until the controller says stop or is gone, or SIGTERM or SIGINT comes.

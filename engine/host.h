@@ -140,7 +140,10 @@ struct agent {
 	bool stopping;
 	uint64_t kill_ns; /* when stopping: SIGKILL from then on */
 	bool done;
-	bool stale;	/* the controller has given us up: begin anew */
+	bool stale; /* the controller has given us up: begin anew */
+	struct source parent, clock;
+	double ends; /* Unix time at which our time is up; 0: not known */
+	double drain_margin;
 	char gone[256]; /* why it ends, when that is not in order */
 };
 
@@ -213,6 +216,12 @@ void slot_retire(struct slot *slot, bool now);
 void slot_watch_end(struct slot *slot, uint64_t now);
 /* Was it the last one? Then the agent ends. */
 void slots_check_retired(struct agent *agent);
+
+/* drain.c: the end of this host's time */
+int drain_open(struct agent *agent);
+/* Tells the controller, if there is something to tell. */
+void drain_tell(struct agent *agent);
+
 /* sink.c: what engines print, to their logs and to the controller */
 /* Makes the output of a new process; 0 or -errno. */
 int sink_open(struct slot *slot, const char *log);

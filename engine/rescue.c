@@ -158,6 +158,14 @@ static bool is_plausible(const struct page *page)
 	       first >= 0 && done >= 0 && first <= SLICE_ITEMS_MAX && done <= SLICE_ITEMS_MAX;
 }
 
+/* A batch system that ends a job sends SIGTERM to all its processes, the agent too, which
+ * kills what does not end: items are not to pay for that. */
+static bool is_of_a_job_that_ends(const struct slot *slot, int status)
+{
+	return slot->agent->stopping && slot->agent->options->launch_info && WIFSIGNALED(status) &&
+	       (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGKILL);
+}
+
 void slot_rescue(struct slot *slot, int status, bool restarting)
 {
 	struct page page = { 0 };
@@ -178,7 +186,8 @@ void slot_rescue(struct slot *slot, int status, bool restarting)
 	if (slot->killed && cause == DOWN_TIME && !was_over_limit(&page))
 		cause = DOWN_CANCELLED;
 	if (!slot->killed)
-		cause = slot->agent->stopping			       ? DOWN_LOST
+		cause = is_of_a_job_that_ends(slot, status)	       ? DOWN_CANCELLED
+			: slot->agent->stopping			       ? DOWN_LOST
 			: WIFSIGNALED(status)			       ? DOWN_SIGNAL
 			: slot->retired && page.ending == ENDING_BEGUN ? DOWN_SHUT
 								       : DOWN_EXIT;

@@ -140,6 +140,13 @@ static void bind_to_core(int index, cpu_set_t *before)
 	}
 }
 
+/* What the launcher gave to the rank whose engine this is. */
+static void bind_to_mask(const struct agent_options *o, int index, cpu_set_t *before)
+{
+	if (sched_getaffinity(0, sizeof *before, before) == 0)
+		sched_setaffinity(0, sizeof *before, &o->masks[index % o->mask_count]);
+}
+
 static int spawn(struct slot *slot, int channel, int page)
 {
 	const struct agent_options *o = slot->agent->options;
@@ -179,10 +186,12 @@ static int spawn(struct slot *slot, int channel, int page)
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
 						      POSIX_SPAWN_SETPGROUP);
 	CPU_ZERO(&cores);
-	if (o->bind)
+	if (o->mask_count > 0)
+		bind_to_mask(o, slot->index, &cores);
+	else if (o->bind)
 		bind_to_core(slot->index, &cores);
 	r = -posix_spawn(&slot->pid, "/proc/self/exe", &actions, &attributes, argv, env);
-	if (o->bind && CPU_COUNT(&cores))
+	if (CPU_COUNT(&cores))
 		sched_setaffinity(0, sizeof cores, &cores);
 	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attributes);

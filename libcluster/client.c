@@ -120,6 +120,7 @@ static const struct route {
 	{ MSG_REPORT, on_report },	    { MSG_PONG, on_pong },
 	{ MSG_RESEND, on_resend },	    { MSG_ATTACHED, xci_on_attached },
 	{ MSG_ANSWER, xci_on_answer },	    { MSG_FETCH, xci_on_fetch },
+	{ MSG_NOTE, xci_on_note },
 };
 
 static int dispatch(struct xc_client *client, struct message *m)

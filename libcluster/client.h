@@ -255,6 +255,8 @@ struct xc_client {
 	struct xci_engine *engines;
 	int engine_count, up, covered; /* covered: up, or starting again */
 	uint64_t starting;
+	uint64_t coming; /* engines that a launcher has asked for, and are not here yet */
+	char note[512];	 /* what it has to say; empty: there is none */
 	struct xci_agent *agents;
 	int agent_count;
 	struct xc_view all, balanced, *views;
@@ -348,6 +350,7 @@ int xci_local_open(struct xc_client *client, char *path, size_t size, struct xc_
 
 /* roster.c */
 int xci_on_roster(struct xc_client *client, struct message *m);
+int xci_on_note(struct xc_client *client, struct message *m);
 void xci_roster_free(struct xc_client *client);
 /* Where the engine is, or was; empty if that is not known. Borrowed. */
 const char *xci_engine_host(const struct xc_client *client, int engine);

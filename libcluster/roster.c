@@ -163,6 +163,19 @@ int xci_on_roster(struct xc_client *client, struct message *m)
 	return code < 0 ? code : name_hosts(client);
 }
 
+int xci_on_note(struct xc_client *client, struct message *m)
+{
+	struct msg_note note;
+	int r = msg_note_get(&m->fields, &note);
+
+	if (r < 0)
+		return r;
+	client->coming = note.coming;
+	span_copy(client->note, sizeof client->note, note.text);
+	text_trim(client->note);
+	return 0;
+}
+
 void xci_roster_free(struct xc_client *client)
 {
 	for (int i = 0; i < client->engine_count; i++) {
@@ -234,7 +247,8 @@ static int note_gone(struct need *need)
 static bool is_hopeless(const struct need *need)
 {
 	return first_failure(need) &&
-	       (uint64_t)need->client->up + need->client->starting < (uint64_t)need->n;
+	       (uint64_t)need->client->up + need->client->starting + need->client->coming <
+		       (uint64_t)need->n;
 }
 
 static bool is_settled(void *argument)
@@ -262,13 +276,14 @@ static int settle(struct need *need, double timeout, struct xc_error *err)
 		return 0;
 	if (r == 0)
 		return error_set(err, XC_ENOENGINE,
-				 "%d of %d engines are up, and no more are to come: %s", client->up,
-				 need->n, first_failure(need));
-	return error_set(
-		err, r,
-		"%d of %d engines are up after %g s; see xcluster status, or add some with "
-		"xcluster engines -n",
-		client->up, need->n, timeout);
+				 "%d of %d engines are up, and no more are to come: %s%s%s",
+				 client->up, need->n, first_failure(need),
+				 client->note[0] ? "; " : "", client->note);
+	return error_set(err, r, "%d of %d engines are up after %g s; %s", client->up, need->n,
+			 timeout,
+			 client->note[0] ? client->note
+					 : "see xcluster status, or add some with xcluster "
+					   "engines -n");
 }
 
 int xc_wait_for_engines(struct xc_client *client, int n, double timeout, struct xc_error *err)

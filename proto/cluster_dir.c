@@ -176,10 +176,11 @@ static bool matches(const char *name, const char *const *patterns)
 
 static bool is_log(const char *name)
 {
-	static const char *const logs[] = { CLUSTER_LOG,	   "agent-[0-9]*.log",
-					    "engine-[0-9]*.log",   "*-agent-[0-9]*.log",
-					    "*-engine-[0-9]*.log", "tunnel-[0-9]*.log",
-					    "*-ssh.log",	   NULL };
+	static const char *const logs[] = { CLUSTER_LOG,	  CLUSTER_LAUNCHER_LOG,
+					    "agent-[0-9]*.log",	  "engine-[0-9]*.log",
+					    "*-agent-[0-9]*.log", "*-engine-[0-9]*.log",
+					    "tunnel-[0-9]*.log",  "*-ssh.log",
+					    "job-[0-9]*.log",	  NULL };
 
 	return matches(name, logs);
 }
@@ -194,10 +195,19 @@ static bool is_of_live(const char *name)
 
 static bool is_of_any(const char *name)
 {
-	static const char *const files[] = {
-		CLUSTER_CONNECTION ".??????", CLUSTER_ENGINES ".??????", CLUSTER_LOCK,
-		"agent-[0-9]*.lock",	      "tunnel-[0-9]*.lock",	 NULL
-	};
+	static const char *const files[] = { CLUSTER_CONNECTION ".??????",
+					     CLUSTER_ENGINES ".??????",
+					     CLUSTER_LOCK,
+					     "agent-[0-9]*.lock",
+					     "tunnel-[0-9]*.lock",
+					     CLUSTER_LAUNCH,
+					     CLUSTER_LAUNCH ".new",
+					     "launcher-*.json",
+					     "launcher-*.json.new",
+					     CLUSTER_LAUNCHER_LOCK,
+					     "job-[0-9]*.sh",
+					     "job-[0-9]*.run",
+					     NULL };
 
 	return is_of_live(name) || matches(name, files);
 }

@@ -27,6 +27,15 @@
 #define CLUSTER_ENGINE_LOG  "engine-%d.log"
 #define CLUSTER_TUNNEL_LOCK "tunnel-%d.lock" /* held by who keeps ssh connections */
 #define CLUSTER_TUNNEL_LOG  "tunnel-%d.log"
+/* Of a launcher (see launch/). */
+#define CLUSTER_LAUNCH	       "launch.json"	     /* what was asked of it */
+#define CLUSTER_LAUNCHER_JOBS  "launcher-jobs.json"  /* what it has started */
+#define CLUSTER_LAUNCHER_SCALE "launcher-scale.json" /* what is asked of it now */
+#define CLUSTER_LAUNCHER_LOCK  "launcher.lock"	     /* held by `xcluster supervise` */
+#define CLUSTER_LAUNCHER_LOG   "launcher.log"
+#define CLUSTER_JOB_SCRIPT     "job-%d.sh"
+#define CLUSTER_JOB_RUNNER     "job-%d.run"
+#define CLUSTER_JOB_LOG	       "job-%d.log"
 
 /* 1 to 63 of [A-Za-z0-9._-], the first no '.' and no '-'. */
 bool cluster_id_is_valid(const char *id);

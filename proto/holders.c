@@ -73,7 +73,8 @@ int holders_find(struct holders *holders, const char *path)
 		bool controller = strcmp(entry->d_name, CLUSTER_LOCK) == 0;
 		char lock[CLUSTER_PATH_MAX];
 
-		if (!controller && fnmatch("agent-[0-9]*.lock", entry->d_name, 0) != 0 &&
+		if (!controller && strcmp(entry->d_name, CLUSTER_LAUNCHER_LOCK) != 0 &&
+		    fnmatch("agent-[0-9]*.lock", entry->d_name, 0) != 0 &&
 		    fnmatch("tunnel-[0-9]*.lock", entry->d_name, 0) != 0)
 			continue;
 		r = cluster_file(path, lock, sizeof lock, "%s", entry->d_name);

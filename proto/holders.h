@@ -11,7 +11,7 @@
 struct holder {
 	pid_t pid;
 	int pidfd;	 /* owned */
-	bool controller; /* else an agent, its engine, or who keeps tunnels */
+	bool controller; /* else an agent, its engine, the launcher, or who keeps tunnels */
 };
 
 struct holders {
@@ -23,7 +23,8 @@ struct holders {
 		0                                                                                  \
 	}
 
-/* Fills in those who hold controller.lock and agent-K.lock, tunnel-K.lock of the directory.
+/* Fills in those who hold controller.lock, launcher.lock, agent-K.lock and tunnel-K.lock of
+ * the directory.
  * 0, also when it does not exist; -errno. */
 int holders_find(struct holders *holders, const char *dir);
 void holders_fini(struct holders *holders);

@@ -38,6 +38,7 @@
 #define JOB_NO_ENGINE	   "no engine is left; the last one: %s"
 #define JOB_NO_VIEW_ENGINE "no engine of its view is left"
 #define ENGINE_WAS_SHUT	   "engine %d was shut down"
+#define ENGINE_TIME_ENDS   "engine %d: its host's time ends"
 
 /* An entry of the answer to JOBS. */
 struct job_record {

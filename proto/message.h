@@ -122,6 +122,8 @@ enum role {
 #define FIELDS_DATAPORT(F) F(str, endpoint) F(str, key)
 
 #define FIELDS_LOG(F) F(i64, slot)
+#define FIELDS_NOTE(F)	F(str, text) F(u64, coming)
+#define FIELDS_DRAIN(F) F(f64, left) F(f64, margin)
 
 /* X(NAME, number, who may send it, raw frames after the header) */
 #define MESSAGES(X)                                                                                \
@@ -176,7 +178,9 @@ enum role {
 	X(PIECE, 55, ROLE_CLIENT | ROLE_AGENT | ROLE_CONTROLLER, 1)                                \
 	X(STORED, 56, ROLE_AGENT, 0)                                                               \
 	X(FREED, 57, ROLE_AGENT, 0)                                                                \
-	X(DATAPORT, 58, ROLE_AGENT, 0)
+	X(DATAPORT, 58, ROLE_AGENT, 0)                                                           \
+	X(NOTE, 60, ROLE_CLIENT | ROLE_CONTROLLER, 1)                                              \
+	X(DRAIN, 61, ROLE_AGENT, 0)
 /* clang-format on */
 
 enum message_type {
@@ -262,7 +266,7 @@ typedef struct span field_bin;
 	X(KILL, kill)                                                                              \
 	X(RETIRE, retire)                                                                          \
 	X(OUTPUT, output)                                                                          \
-	X(LOG, log)                                                                                 \
+	X(LOG, log)                                                                                \
 	X(OFFER, offer)                                                                            \
 	X(RELEASE, release)                                                                        \
 	X(LOCATE, locate)                                                                          \
@@ -271,7 +275,9 @@ typedef struct span field_bin;
 	X(PIECE, piece)                                                                            \
 	X(STORED, stored)                                                                          \
 	X(FREED, freed)                                                                            \
-	X(DATAPORT, dataport)
+	X(DATAPORT, dataport)                                                                      \
+	X(NOTE, note)                                                                              \
+	X(DRAIN, drain)
 
 MESSAGE_STRUCTS(MESSAGE_DECLARE)
 

@@ -34,6 +34,7 @@ static const struct {
 	{ MSG_LOCATED, ROLE_AGENT },
 	{ MSG_FETCH, ROLE_AGENT | ROLE_CLIENT },
 	{ MSG_PIECE, ROLE_AGENT },
+	{ MSG_NOTE, ROLE_CLIENT },
 };
 
 static unsigned receivers_of(uint64_t type)
