@@ -10,6 +10,7 @@
 #include "controller/certificates.h"
 #include "controller/controller.h"
 #include "controller/intervals.h"
+#include "controller/note.h"
 #include "libcluster/ledger.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
@@ -275,14 +276,6 @@ struct history {
 	uint64_t kept_bytes, kept_max; /* cost of those */
 };
 
-/* What a supervisor has said last. */
-struct note {
-	const struct client *from; /* borrowed; NULL: it is gone */
-	char text[1024];
-	char *details; /* owned; JSON, or NULL */
-	uint64_t coming, version;
-};
-
 struct state {
 	const struct controller_options *options;
 	struct connection connection;	  /* as clients are told */
@@ -398,18 +391,6 @@ void log_path(const struct state *state, const struct agent *agent, const struct
 void engine_fail_pinned(struct state *state, struct engine *engine);
 /* May pinned items be handed to it from now on? */
 bool engine_takes_pinned(const struct engine *engine);
-
-/* drain.c: agents whose time is limited */
-int on_drain(struct state *state, struct peer *peer, struct message *m);
-void drain_tick(struct state *state, uint64_t now);
-/* How many items of the job the engine can be given so that they end in its time. */
-int64_t drain_room(const struct engine *engine, const struct job *job, uint64_t now);
-
-/* note.c: what the supervisor of a launcher has to say */
-int on_note(struct state *state, struct peer *peer, struct message *m);
-void note_forget(struct state *state, const struct client *client);
-/* To clients that do not know it. */
-void notes_send(struct state *state);
 
 /* control.c: orders of clients for engines */
 int on_signal(struct state *state, struct peer *peer, struct message *m);
