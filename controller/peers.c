@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "controller/controller.h"
 #include "controller/state.h"
 #include "proto/error.h"
 #include "proto/log.h"
@@ -345,6 +346,15 @@ void agent_remove(struct state *state, struct agent *agent, const char *why)
 	peers_send(state);
 }
 
+/* It was to end, and has not said that it does: `stop` tells people. */
+static void say_left(const struct agent *agent)
+{
+	if (agent->is_remote)
+		log_line(CONTROLLER_LEFT "%s; agent %d (pid %d there)%s%s", agent->host,
+			 agent->index, (int)agent->pid, agent->launch[0] ? ", " : "",
+			 agent->launch);
+}
+
 static void on_agent_death(struct state *state, struct source *source)
 {
 	agent_remove(state, (struct agent *)((char *)source - offsetof(struct agent, pidfd)),
@@ -513,8 +523,11 @@ void peers_tick(struct state *state)
 	struct agent *agent, *next;
 
 	DL_FOREACH_SAFE (state->agents, agent, next) {
-		if (now > agent->heard_ns && now - agent->heard_ns > limit)
-			agent_remove(state, agent, "nothing heard of its host for too long");
+		if (now <= agent->heard_ns || now - agent->heard_ns <= limit)
+			continue;
+		if (state->stop_ns)
+			say_left(agent);
+		agent_remove(state, agent, "nothing heard of its host for too long");
 	}
 	drain_tick(state, now);
 	check_engines(state, now, limit);
@@ -550,8 +563,10 @@ void peers_free(struct state *state)
 
 	while (state->clients)
 		client_remove(state, state->clients);
-	while (state->agents)
+	while (state->agents) {
+		say_left(state->agents);
 		agent_remove(state, state->agents, "the cluster ends");
+	}
 	free_jobs(state);
 	tracker_free(state);
 	HASH_ITER (hh, state->peers, peer, next) {

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "libcluster/probe.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
 
@@ -39,9 +40,11 @@ bool dial_is_local(const struct connection *connection);
  * address that answers, found within `limit` seconds (an address is believed when it has
  * shown, by CURVE, that it has the controller's key). `route`: the 17 bytes of the
  * routing id. Errors: XC_ENOCLUSTER or -ETIMEDOUT, the text names each address and what
- * came of it; -EACCES: the keys are not known there. */
+ * came of it; -EACCES: the keys are not known there; -EINTR: `stop` (NULL: none) wanted
+ * the end. */
 int dial_controller(struct dial *dial, void *context, const struct connection *connection,
-		    const void *route, double limit, struct xc_error *err);
+		    const void *route, double limit, const struct wait_end *stop,
+		    struct xc_error *err);
 
 /* The same to an endpoint that is known to be right; does not wait. */
 int dial_endpoint(struct dial *dial, void *context, const struct connection *connection,
