@@ -478,7 +478,7 @@ static void close_all(struct agent *agent)
 {
 	transfers_free(agent);
 	links_free(agent);
-	dataport_close(agent);
+	dataport_fini(agent);
 	forward_tick(agent);
 	if (agent->dealer)
 		SEND_SIMPLE(agent->dealer, NULL, bye, .id = 0);
