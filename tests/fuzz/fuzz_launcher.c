@@ -9,9 +9,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const struct place places[] = { { "n", "4" },	   { "time", NULL },
-				       { "command", "x" }, { "script", "a b" },
-				       { "ids", "1 2" },   { NULL, NULL } };
+static const struct place places[] = { { "n", "4" },	    { "time", NULL }, { "command", "x" },
+				       { "script", "a b" }, { "ids", "1 2" }, { NULL, NULL } };
 static const char *const options[] = { "-a", "-b", NULL };
 
 static void render(const struct template *t)
@@ -21,7 +20,8 @@ static void render(const struct template *t)
 	template_script(t, places, options, &script, NULL);
 	for (int key = 0; key < KEY_COUNT; key++)
 		if (t->keys[key])
-			template_command(t, (enum template_key)key, places, options, &command, NULL);
+			template_command(t, (enum template_key)key, places, options, &command,
+					 NULL);
 	text_fini(&script);
 	text_fini(&command);
 }
