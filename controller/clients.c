@@ -5,6 +5,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "controller/away.h"
 #include "controller/state.h"
 #include "proto/error.h"
 #include "proto/log.h"
@@ -112,6 +113,10 @@ int on_hello_client(struct state *state, struct peer *peer, struct message *m)
 		return r;
 	if (peer_check_hello(state, peer, m, hello.protocol, hello.session, false, &pid) < 0)
 		return 0;
+	if (peer->role == ROLE_NEW && client_is_given_up(state, hello.session.data))
+		return peer_refuse(state, peer, XC_ELOST,
+				   "this client had no connection for too long, and was given up: "
+				   "its jobs are cancelled");
 	if (peer->role == ROLE_NEW) {
 		client = calloc(1, sizeof *client);
 		if (!client)
@@ -121,6 +126,7 @@ int on_hello_client(struct state *state, struct peer *peer, struct message *m)
 		client->pid = pid ? pid : (pid_t)hello.pid;
 		client->pidfd = (struct source){ on_client_death, -1 };
 		memcpy(client->session, hello.session.data, SESSION_SIZE);
+		client->looked_ns = now_ns();
 		span_copy(client->host, sizeof client->host, hello.host);
 		span_copy(client->name, sizeof client->name, hello.name);
 		peer->role = ROLE_CLIENT;

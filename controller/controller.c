@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "controller/away.h"
 #include "controller/state.h"
 #include "proto/cluster_dir.h"
 #include "proto/error.h"
@@ -239,6 +240,8 @@ static void dispatch(struct state *state, struct message *m)
 	}
 	if (peer->role == ROLE_AGENT)
 		ledger_take(&peer->is.agent->ledger, m->type);
+	if (peer->role == ROLE_CLIENT && peer->is_remote)
+		client_heard(state, peer->is.client);
 	r = route->handler(state, peer, m);
 	if (r == XC_EPROTO)
 		log_ignored(state, "a %s with fields that cannot be", message_info(m->type)->name);

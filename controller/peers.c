@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "controller/away.h"
 #include "controller/state.h"
 #include "proto/error.h"
 #include "proto/log.h"
@@ -386,6 +387,8 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	    0)
 		return 0;
 	agent = peer->role == ROLE_NEW && peer->is_remote ? agent_find(state, hello.session) : NULL;
+	if (agent && !agent->is_remote) /* it has the unix socket, and nothing breaks there */
+		agent = NULL;
 	if (agent)
 		return agent_again(state, peer, agent, hello.taken);
 	if (peer->role == ROLE_NEW && hello.again)
@@ -524,6 +527,7 @@ void peers_tick(struct state *state)
 	}
 	tracker_tick(state);
 	clients_bury(state, now);
+	clients_look(state, now);
 	clients_sweep(state);
 }
 
@@ -553,6 +557,7 @@ void peers_free(struct state *state)
 		agent_remove(state, state->agents, "the cluster ends");
 	free_jobs(state);
 	tracker_free(state);
+	given_up_free(state);
 	HASH_ITER (hh, state->peers, peer, next) {
 		peer_remove(state, peer);
 	}

@@ -228,6 +228,8 @@ struct client {
 	char host[256], name[64];
 	pid_t pid;
 	uint64_t died_ns;	/* its process has ended, but messages may be on their way */
+	uint64_t looked_ns;	/* whether it has a connection: away.c */
+	uint64_t away_ns;	/* since when it has none; 0: it has */
 	uint64_t last_job;	/* highest number of its jobs */
 	uint64_t received;	/* last message taken */
 	uint64_t made;		/* last parcel made */
@@ -289,6 +291,7 @@ struct state {
 	struct peer *peers;
 	struct client *clients, *ring;
 	struct client *departed; /* gone, with jobs that are not */
+	struct given_up *given_up;
 	struct history history;
 	zmq_msg_t task; /* frame of the job that came last */
 	bool has_task;
