@@ -129,11 +129,24 @@ static void reset_and_wait(const char *host, const char *text, pid_t actor)
 		ck_assert_double_lt(now(), end);
 }
 
+/* N.B. who finds nobody listening at its start gives up. */
+static void wait_for_engines(int engines)
+{
+	pid_t actor = bed_fork(&bed, "ctl");
+
+	if (actor == 0) {
+		xc_close(open_at(engines));
+		exit(0);
+	}
+	bed_join(actor);
+}
+
 START_TEST(connections_that_are_reset_lose_nothing)
 {
 	pid_t actor;
 
 	start(1, 3, 5, 60);
+	wait_for_engines(4);
 	actor = bed_fork(&bed, "ctl");
 	if (actor == 0) {
 		struct xc_client *client = open_at(4);
@@ -196,6 +209,46 @@ START_TEST(a_cut_shorter_than_the_heartbeat_timeout_loses_nothing)
 	}
 	bed_join(actor);
 	ck_assert_int_eq(count_in_log("nothing heard"), 0);
+	stop();
+}
+END_TEST
+
+/* ---- Clients that are lost ---------------------------------------------------------- */
+
+static int sleep_long(struct xc_task *task, const void *in, void *out)
+{
+	(void)task;
+	(void)in;
+	(void)out;
+	pause_for(20);
+	return 0;
+}
+
+START_TEST(a_client_that_is_killed_is_given_up_and_its_jobs_with_it)
+{
+	pid_t actor;
+
+	start(1, 1, 0.5, 60);
+	actor = bed_fork(&bed, "node2");
+	if (actor == 0) {
+		struct xc_client *client = open_at(2);
+
+		xc_map_range(xc_balanced(client), sleep_long, 100, NULL, 0, NULL, NULL);
+		exit(1);
+	}
+	bed_ok(&bed, "ctl",
+	       "for i in $(seq 400); do xcluster jobs | grep -q running && break; sleep 0.05; "
+	       "done; "
+	       "xcluster jobs | grep -q running");
+	kill(actor, SIGKILL);
+	child_end(actor);
+	bed_ok(&bed, "ctl",
+	       "for i in $(seq 400); do grep -q 'client hosts_reconnect on node2 .* does not come "
+	       "back' ~/.xcluster/default/controller.log && exit 0; sleep 0.05; done; exit 1");
+	bed_ok(&bed, "ctl",
+	       "for i in $(seq 400); do xcluster jobs | grep -q running || exit 0; sleep 0.05; "
+	       "done; "
+	       "exit 1");
 	stop();
 }
 END_TEST
@@ -381,6 +434,7 @@ static Suite *make_suite(void)
 	tcase_add_test(breaks, a_client_whose_connection_is_reset_goes_on);
 	tcase_add_test(breaks, a_cut_shorter_than_the_heartbeat_timeout_loses_nothing);
 	tcase_add_test(breaks, logs_of_other_hosts_are_kept_with_the_controllers);
+	tcase_add_test(losses, a_client_that_is_killed_is_given_up_and_its_jobs_with_it);
 	tcase_add_test(losses, what_a_lost_host_had_runs_elsewhere_and_it_comes_back);
 	tcase_add_test(ends, engines_of_a_dead_controller_end_by_themselves);
 	tcase_add_test(ends, a_crashed_host_is_noticed_within_the_heartbeat_timeout);
