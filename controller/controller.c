@@ -17,7 +17,6 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "controller/away.h"
 #include "controller/state.h"
 #include "proto/cluster_dir.h"
 #include "proto/error.h"
@@ -240,8 +239,6 @@ static void dispatch(struct state *state, struct message *m)
 	}
 	if (peer->role == ROLE_AGENT)
 		ledger_take(&peer->is.agent->ledger, m->type);
-	if (peer->role == ROLE_CLIENT && peer->is_remote)
-		client_heard(state, peer->is.client);
 	r = route->handler(state, peer, m);
 	if (r == XC_EPROTO)
 		log_ignored(state, "a %s with fields that cannot be", message_info(m->type)->name);
@@ -356,15 +353,6 @@ static bool sleep_until_event(struct state *state, int socket_fd)
 	return fds[1].revents != 0;
 }
 
-static void name_left(const struct state *state)
-{
-	for (const struct agent *agent = state->agents; agent; agent = agent->next)
-		if (agent->is_remote)
-			log_line(CONTROLLER_LEFT "%s; agent %d (pid %d there)%s%s", agent->host,
-				 agent->index, (int)agent->pid, agent->launch[0] ? ", " : "",
-				 agent->launch);
-}
-
 static void loop(struct state *state)
 {
 	struct message m;
@@ -388,7 +376,6 @@ static void loop(struct state *state)
 			hand_out(state);
 	}
 	message_fini(&m);
-	name_left(state);
 }
 
 /* ---- Start and end -------------------------------------------------------------------- */

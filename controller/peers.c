@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
-#include "controller/away.h"
+#include "controller/controller.h"
 #include "controller/state.h"
 #include "proto/error.h"
 #include "proto/log.h"
@@ -307,7 +307,7 @@ int on_hello_engine(struct state *state, struct peer *peer, struct message *m)
 	agent = agent_find(state, hello.agent);
 	if (agent)
 		engine = engine_at(state, agent, hello.slot);
-	if (peer->role == ROLE_NEW && hello.again && engine && engine->peer &&
+	if (peer->role == ROLE_NEW && (hello.again || peer->is_remote) && engine && engine->peer &&
 	    engine->epoch == hello.epoch && peer->is_remote == engine->peer->is_remote)
 		return engine_again(state, peer, engine, hello.slice);
 	if (peer->role != ROLE_NEW || !engine || engine->next_peer ||
@@ -344,6 +344,15 @@ void agent_remove(struct state *state, struct agent *agent, const char *why)
 	free(agent);
 	state->agents_version++;
 	peers_send(state);
+}
+
+/* It was to end, and has not said that it does: `stop` tells people. */
+static void say_left(const struct agent *agent)
+{
+	if (agent->is_remote)
+		log_line(CONTROLLER_LEFT "%s; agent %d (pid %d there)%s%s", agent->host,
+			 agent->index, (int)agent->pid, agent->launch[0] ? ", " : "",
+			 agent->launch);
 }
 
 static void on_agent_death(struct state *state, struct source *source)
@@ -516,8 +525,11 @@ void peers_tick(struct state *state)
 	struct agent *agent, *next;
 
 	DL_FOREACH_SAFE (state->agents, agent, next) {
-		if (now > agent->heard_ns && now - agent->heard_ns > limit)
-			agent_remove(state, agent, "nothing heard of its host for too long");
+		if (now <= agent->heard_ns || now - agent->heard_ns <= limit)
+			continue;
+		if (state->stop_ns)
+			say_left(agent);
+		agent_remove(state, agent, "nothing heard of its host for too long");
 	}
 	drain_tick(state, now);
 	check_engines(state, now, limit);
@@ -553,11 +565,12 @@ void peers_free(struct state *state)
 
 	while (state->clients)
 		client_remove(state, state->clients);
-	while (state->agents)
+	while (state->agents) {
+		say_left(state->agents);
 		agent_remove(state, state->agents, "the cluster ends");
+	}
 	free_jobs(state);
 	tracker_free(state);
-	given_up_free(state);
 	HASH_ITER (hh, state->peers, peer, next) {
 		peer_remove(state, peer);
 	}

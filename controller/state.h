@@ -227,9 +227,11 @@ struct client {
 	unsigned char session[SESSION_SIZE];
 	char host[256], name[64];
 	pid_t pid;
-	uint64_t died_ns;	/* its process has ended, but messages may be on their way */
-	uint64_t looked_ns;	/* whether it has a connection: away.c */
-	uint64_t away_ns;	/* since when it has none; 0: it has */
+	uint64_t died_ns; /* its process has ended, but messages may be on their way */
+	int fd;		  /* over the network: of the connection of its last hello, */
+	ino_t inode;	  /* and what tells it from another of that number */
+	uint64_t away_ns; /* since when it has no connection; 0: it has one */
+	uint64_t probed_ns;
 	uint64_t last_job;	/* highest number of its jobs */
 	uint64_t received;	/* last message taken */
 	uint64_t made;		/* last parcel made */
@@ -291,13 +293,15 @@ struct state {
 	struct peer *peers;
 	struct client *clients, *ring;
 	struct client *departed; /* gone, with jobs that are not */
-	struct given_up *given_up;
 	struct history history;
 	zmq_msg_t task; /* frame of the job that came last */
 	bool has_task;
 	struct hold *holds;
 	struct tracked *tracked; /* objects, by id */
 	int wants;		 /* LOCATEs that wait */
+	uint64_t rounds;	 /* searches for a holder, so far */
+	char left[256];		 /* host whose agent has gone last, */
+	uint64_t left_ns;	 /* and when */
 	struct agent *agents;
 	struct engine **engines; /* by id */
 	int engine_count, engine_room, engines_up;
@@ -355,6 +359,8 @@ void client_remove(struct state *state, struct client *client);
 void clients_sweep(struct state *state);
 /* Removes those whose process has ended a while ago. */
 void clients_bury(struct state *state, uint64_t now);
+/* The same of those on other hosts that have had no connection for too long. */
+void clients_look(struct state *state, uint64_t now);
 
 /* peers.c: agents, engines: coming and going; and what is the same for clients */
 int on_hello_agent(struct state *state, struct peer *peer, struct message *m);

@@ -1,4 +1,5 @@
 /* uplink.c: the agent's connection to the controller: made, broken, made again. */
+#include <signal.h>
 #include <gnu/libc-version.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -36,6 +37,20 @@ static int say_hello(struct agent *agent)
 			   .taken = agent->ledger.taken);
 }
 
+/* While it looks for the controller nobody reads what signals and the launcher say. */
+static bool is_end_wanted(void *argument)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	const struct agent *agent = argument;
+	sigset_t pending;
+
+	sigpending(&pending);
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+		if (sigismember(&pending, signals[i]))
+			return true;
+	return launcher_is_gone(agent);
+}
+
 int uplink_open(struct agent *agent, struct xc_error *err)
 {
 	unsigned char route[ROUTE_SIZE];
@@ -46,7 +61,7 @@ int uplink_open(struct agent *agent, struct xc_error *err)
 	randombytes_buf(agent->session, sizeof agent->session);
 	route_make(route, 'a', agent->session);
 	r = dial_controller(&agent->dial, agent->context, &agent->connection, route, true, limit,
-			    err);
+			    &(struct wait_end){ is_end_wanted, agent }, err);
 	agent->dealer = agent->dial.socket;
 	agent->ledger = (struct ledger){ .is_kept = agent->dial.monitor != NULL };
 	agent->heard_ns = now_ns();

@@ -68,17 +68,8 @@ static int on_refused(struct xc_client *client, struct message *m)
 		return r;
 	client->refused_code = refused.code < 0 ? (int)refused.code : XC_EPROTO;
 	span_copy(client->refused, sizeof client->refused, refused.text);
-	client->is_lost |= client->is_welcome; /* it had given us up */
+	client->is_lost |= client->is_welcome; /* it had let us in, before a break */
 	return 0;
-}
-
-/* Sent to see whether there is still a connection. */
-static int on_beat(struct xc_client *client, struct message *m)
-{
-	struct msg_beat beat;
-
-	(void)client;
-	return msg_beat_get(&m->fields, &beat);
 }
 
 static int on_report(struct xc_client *client, struct message *m)
@@ -130,7 +121,7 @@ static const struct route {
 	{ MSG_REPORT, on_report },	    { MSG_PONG, on_pong },
 	{ MSG_RESEND, on_resend },	    { MSG_ATTACHED, xci_on_attached },
 	{ MSG_ANSWER, xci_on_answer },	    { MSG_FETCH, xci_on_fetch },
-	{ MSG_NOTE, xci_on_note },	    { MSG_BEAT, on_beat },
+	{ MSG_NOTE, xci_on_note },
 };
 
 static int dispatch(struct xc_client *client, struct message *m)
@@ -430,9 +421,12 @@ int xci_lost(struct xc_client *client, struct xc_error *err)
 				 "the client was opened by process %d, of which this one is a "
 				 "child: it needs an xc_open of its own",
 				 (int)client->pid);
-	if (client->is_welcome && client->refused_code < 0)
-		return error_set(err, XC_ELOST, "the controller of cluster \"%s\" on %s says: %s",
-				 client->connection.id, client->connection.host, client->refused);
+	if (client->refused_code < 0)
+		return error_set(
+			err, XC_ELOST,
+			"the controller of cluster \"%s\" has given this client up: %s; open "
+			"another",
+			client->connection.id, client->refused);
 	if (client->pings > PINGS_MAX)
 		return error_set(err, XC_ELOST,
 				 "the controller of cluster \"%s\" (pid %d on %s) has not answered "

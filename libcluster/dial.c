@@ -288,11 +288,11 @@ bool dial_is_refused(const char *address)
 /* ---- The search ------------------------------------------------------------------ */
 
 /* Who listens there shows that it has the controller's key, and that it knows ours. */
-static bool shakes_hands(struct dial *dial, char *text, size_t size)
+static bool shakes_hands(struct dial *dial, const struct wait_end *stop, char *text, size_t size)
 {
 	uint64_t end = now_ns() + HANDSHAKE_LIMIT_MS * UINT64_C(1000000), now;
 
-	while ((now = now_ns()) < end) {
+	while ((now = now_ns()) < end && !wait_end_is_wanted(stop)) {
 		zmq_pollitem_t item = { .socket = dial->monitor, .events = ZMQ_POLLIN };
 
 		switch (dial_event(dial)) {
@@ -311,7 +311,7 @@ static bool shakes_hands(struct dial *dial, char *text, size_t size)
 				 "start's: its key is not the connection file's");
 			return false;
 		case DIAL_NOTHING:
-			zmq_poll(&item, 1, (long)((end - now) / 1000000) + 1);
+			zmq_poll(&item, 1, stop ? WAIT_END_MS : (long)((end - now) / 1000000) + 1);
 		}
 	}
 	snprintf(text, size, "no handshake within %d s", HANDSHAKE_LIMIT_MS / 1000);
@@ -324,6 +324,7 @@ struct search {
 	const struct connection *connection;
 	const void *route;
 	bool once;
+	const struct wait_end *stop;
 	struct probes probes;
 	bool is_refused; /* by one that does not know the keys */
 };
@@ -335,13 +336,14 @@ static bool search(struct search *s, uint64_t end_ns)
 	struct probe *probe;
 
 	probes_start(&s->probes, s->connection);
+	s->probes.end = s->stop;
 	while ((probe = probes_next(&s->probes, end_ns))) {
 		if (dial_endpoint(s->dial, s->context, s->connection, probe->numeric, s->route,
 				  s->once, &err) < 0) {
 			snprintf(probe->text, sizeof probe->text, "%.90s", err.text);
 			continue;
 		}
-		if (shakes_hands(s->dial, probe->text, sizeof probe->text)) {
+		if (shakes_hands(s->dial, s->stop, probe->text, sizeof probe->text)) {
 			probes_stop(&s->probes);
 			return true;
 		}
@@ -387,13 +389,15 @@ static void pause_at_random(void)
 }
 
 int dial_controller(struct dial *dial, void *context, const struct connection *connection,
-		    const void *route, bool once, double limit, struct xc_error *err)
+		    const void *route, bool once, double limit, const struct wait_end *stop,
+		    struct xc_error *err)
 {
 	struct search s = { .dial = dial,
 			    .context = context,
 			    .connection = connection,
 			    .route = route,
-			    .once = once };
+			    .once = once,
+			    .stop = stop };
 	uint64_t end = now_ns() + (uint64_t)(limit * 1e9);
 
 	if (dial_is_local(connection))
@@ -401,6 +405,9 @@ int dial_controller(struct dial *dial, void *context, const struct connection *c
 				     err);
 	*dial = (struct dial)DIAL_INIT;
 	while (!search(&s, end)) {
+		if (wait_end_is_wanted(stop))
+			return error_set(err, -EINTR,
+					 "told to end while it looked for the controller");
 		if (is_hopeless(&s) || now_ns() + RETRY_MAX_MS * UINT64_C(1000000) > end)
 			return explain(&s, err);
 		pause_at_random();

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "libcluster/probe.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
 
@@ -44,9 +45,11 @@ bool dial_is_local(const struct connection *connection);
  * address that answers, found within `limit` seconds (an address is believed when it has
  * shown, by CURVE, that it has the controller's key). `route`: the 17 bytes of the
  * routing id. `once`: see dial_endpoint. Errors: XC_ENOCLUSTER or -ETIMEDOUT, the text names each
- * address and what came of it; -EACCES: the keys are not known there. */
+ * address and what came of it; -EACCES: the keys are not known there; -EINTR: `stop` (NULL: none)
+ * wanted the end. */
 int dial_controller(struct dial *dial, void *context, const struct connection *connection,
-		    const void *route, bool once, double limit, struct xc_error *err);
+		    const void *route, bool once, double limit, const struct wait_end *stop,
+		    struct xc_error *err);
 
 /* The same to an endpoint that is known to be right; does not wait. After a break ZeroMQ
  * dials again by itself; with `once` it does not: what is sent then gets nowhere, and

@@ -232,16 +232,24 @@ void probes_start(struct probes *probes, const struct connection *connection)
 						  .start_ns = now + (uint64_t)i * STAGGER_NS };
 }
 
+bool wait_end_is_wanted(const struct wait_end *end)
+{
+	return end && end->is_wanted(end->argument);
+}
+
 struct probe *probes_next(struct probes *probes, uint64_t end_ns)
 {
 	struct pollfd fds[CONNECTION_ADDRESSES_MAX];
 	struct probe *open;
 
-	while (!(open = find_open(probes)) && is_any_left(probes) && now_ns() < end_ns) {
+	while (!(open = find_open(probes)) && is_any_left(probes) && now_ns() < end_ns &&
+	       !wait_end_is_wanted(probes->end)) {
 		int timeout;
 
 		hurry(probes);
 		timeout = tend(probes, end_ns);
+		if (probes->end && timeout > WAIT_END_MS)
+			timeout = WAIT_END_MS;
 		for (int i = 0; i < probes->count; i++)
 			fds[i] =
 				(struct pollfd){ .fd = probes->list[i].fd,

@@ -24,7 +24,14 @@ struct probe {
 	char text[96];
 };
 
+/* Whoever waits may be told to end: asked ten times a second. */
+struct wait_end {
+	bool (*is_wanted)(void *argument);
+	void *argument;
+};
+
 struct probes {
+	const struct wait_end *end; /* borrowed; NULL: none */
 	struct probe list[CONNECTION_ADDRESSES_MAX];
 	int count;
 };
@@ -32,9 +39,13 @@ struct probes {
 /* Begins: one address after the other, a quarter of a second apart. */
 void probes_start(struct probes *probes, const struct connection *connection);
 
-/* Waits until one that was not open is, and returns it; NULL: all are over, or `end_ns`
- * has come. */
+/* Waits until one that was not open is, and returns it; NULL: all are over, `end_ns`
+ * has come, or the end is wanted. */
 struct probe *probes_next(struct probes *probes, uint64_t end_ns);
+
+/* False for NULL. */
+bool wait_end_is_wanted(const struct wait_end *end);
+#define WAIT_END_MS 100 /* between two questions */
 
 void probes_stop(struct probes *probes);
 

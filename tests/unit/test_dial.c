@@ -256,7 +256,8 @@ START_TEST(all_addresses_of_a_name_are_tried_and_the_one_that_answers_is_kept)
 	snprintf(connection.addresses[0], sizeof connection.addresses[0], "tcp://two%s",
 		 strrchr(endpoint, ':'));
 	connection.address_count = 1;
-	ck_assert_msg(dial_controller(&dial, context, &connection, route, true, 10, &err) == 0,
+	ck_assert_msg(dial_controller(&dial, context, &connection, route, true, 10, NULL, &err) ==
+			      0,
 		      "%s", err.text);
 	ck_assert_str_eq(dial.endpoint, endpoint); /* so that no name has to be looked up later */
 }

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "controller/away.h"
 #include "tests/unit/desk.h"
 #include "tests/unit/unit.h"
 
@@ -114,97 +113,6 @@ START_TEST(test_an_agent_of_this_host_has_no_second_connection)
 	ck_assert_uint_eq(desk_next(other), MSG_STALE);
 	ck_assert_ptr_null(desk.agents->next);
 	ck_assert(!desk.agents->peer->is_remote);
-}
-END_TEST
-
-/* ---- Clients that vanish -------------------------------------------------------------- */
-
-static uint64_t seconds_on(double s)
-{
-	return now_ns() + (uint64_t)(s * 1e9);
-}
-
-/* Until the router has heard of a change. N.B. desk_next passes over such a message. */
-static void wait_for_router(const unsigned char *route, bool is_there)
-{
-	uint64_t end = seconds_on(10);
-
-	while ((SEND_SIMPLE(desk.router, route, welcome_engine, .ack = 0) == 0) != is_there) {
-		ck_assert_uint_lt(now_ns(), end);
-		desk_run();
-	}
-}
-
-static void unplug(struct desk_peer *peer)
-{
-	unsigned char route[ROUTE_SIZE];
-
-	route_make(route, 'c', peer->session);
-	zmq_close(peer->socket);
-	peer->socket = zmq_socket(desk.context, ZMQ_DEALER);
-	wait_for_router(route, false);
-}
-
-static void plug_in(struct desk_peer *peer)
-{
-	unsigned char route[ROUTE_SIZE];
-
-	route_make(route, 'c', peer->session);
-	zmq_setsockopt(peer->socket, ZMQ_ROUTING_ID, route, sizeof route);
-	zmq_setsockopt(peer->socket, ZMQ_LINGER, &(int){ 0 }, sizeof(int));
-	zmq_setsockopt(peer->socket, ZMQ_RCVHWM, &(int){ 0 }, sizeof(int));
-	ck_assert_int_eq(zmq_connect(peer->socket, "inproc://controller"), 0);
-	wait_for_router(route, true);
-}
-
-/* As over the network, where the end of a process is not seen. */
-static struct desk_peer *remote_client(void)
-{
-	struct desk_peer *peer;
-
-	desk_key = "client";
-	peer = desk_client();
-	ck_assert(desk.clients->prev->peer->is_remote);
-	return peer;
-}
-
-START_TEST(test_a_client_without_a_connection_is_given_up)
-{
-	struct desk_peer *vanished = remote_client(), *silent = remote_client();
-
-	unplug(vanished);
-	clients_look(&desk, seconds_on(6));
-	clients_look(&desk, seconds_on(60));
-	ck_assert_ptr_ne(desk.clients, desk.clients->prev); /* both are there */
-	clients_look(&desk, seconds_on(67));
-	ck_assert_ptr_nonnull(desk.clients);
-	ck_assert_ptr_null(desk.clients->next);
-	ck_assert_int_eq(memcmp(desk.clients->session, silent->session, SESSION_SIZE), 0);
-	ck_assert_uint_eq(desk_next(silent), MSG_BEAT);
-
-	/* Its jobs are cancelled, so it must not begin with them anew. */
-	plug_in(vanished);
-	DESK_SEND(vanished, hello_client, .protocol = PROTOCOL_VERSION,
-		  .session = { vanished->session, SESSION_SIZE });
-	ck_assert_int_eq(DESK_EXPECT(vanished, REFUSED, refused).code, XC_ELOST);
-	ck_assert_ptr_null(desk.clients->next);
-}
-END_TEST
-
-START_TEST(test_a_client_that_is_back_in_time_stays)
-{
-	struct desk_peer *client = remote_client();
-
-	unplug(client);
-	clients_look(&desk, seconds_on(6));
-	plug_in(client);
-	clients_look(&desk, seconds_on(60));
-	unplug(client);
-	clients_look(&desk, seconds_on(67));
-	clients_look(&desk, seconds_on(126));
-	ck_assert_ptr_nonnull(desk.clients);
-	clients_look(&desk, seconds_on(132));
-	ck_assert_ptr_null(desk.clients);
 }
 END_TEST
 
@@ -462,8 +370,6 @@ int main(void)
 	tcase_add_test(tests, test_dead_before_its_hello);
 	tcase_add_test(tests, test_numbers_are_not_reused);
 	tcase_add_test(tests, test_an_agent_of_this_host_has_no_second_connection);
-	tcase_add_test(tests, test_a_client_without_a_connection_is_given_up);
-	tcase_add_test(tests, test_a_client_that_is_back_in_time_stays);
 	tcase_add_test(tests, test_roles);
 	tcase_add_test(tests, test_routes);
 	tcase_add_test(tests, test_strangers);
