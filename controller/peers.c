@@ -396,6 +396,8 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	    0)
 		return 0;
 	agent = peer->role == ROLE_NEW && peer->is_remote ? agent_find(state, hello.session) : NULL;
+	if (agent && !agent->is_remote) /* it has the unix socket, and nothing breaks there */
+		agent = NULL;
 	if (agent)
 		return agent_again(state, peer, agent, hello.taken);
 	if (peer->role == ROLE_NEW && hello.again)

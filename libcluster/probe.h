@@ -7,12 +7,17 @@
 
 #include "proto/connection.h"
 
+struct addrinfo;
+
 struct probe {
-	const char *address; /* tcp://HOST:PORT; borrowed */
-	int fd;		     /* being tried; -1: not */
+	const char *address;		      /* tcp://HOST:PORT; borrowed */
+	int fd;				      /* being tried; -1: not */
+	char numeric[CONNECTION_ADDRESS_MAX]; /* the same, without a name to be looked up */
+	struct addrinfo *found, *next;	      /* addresses of its name; owned; those left */
 	bool is_connected;
 	bool is_open;	   /* there is a ZeroMQ socket */
-	bool is_refused;   /* by the host: nobody listens */
+	bool is_refused;   /* by the host, at each address of it: nobody listens */
+	bool is_other;	   /* some address of it came to nothing in another way */
 	bool is_over;	   /* it has been tried, and `text` says what came of it */
 	uint64_t start_ns; /* when it is, or was, its turn */
 	unsigned char got; /* bytes of the greeting */
