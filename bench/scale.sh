@@ -97,7 +97,7 @@ show()
 	$1 == "joined" { printf "%-10s %6d engines up after %s s\n", name, $2, $3 }
 	$1 == "idle" { printf "%-10s %6d idle: controller %s MB, %s %% of a core\n", name, $2, $3, $4 }
 	$1 == "memory" { printf "%-10s        a process of it: RSS %s MB, PSS %s MB\n", name, $2, $3 }
-	$1 == "cost" { printf "%-10s %6d a task alone %s us; %s/s of one item each, %s us of the controller; 1,000,000 items in %s s\n", name, $2, $3, $4, $5, $6 }
+	$1 == "cost" { printf "%-10s %6d a task alone %s us; %s/s of one item each, %s us of the controller; 1,000,000 items in %s s; one on each engine %s ms\n", name, $2, $3, $4, $5, $6, $7 }
 	$1 == "link" { printf "%-10s task %s us, %s/s of one item each, bulk %s MB/s\n", $2, $3, $4, $5 }
 	{ fflush() }'
 }

@@ -31,7 +31,7 @@ struct sim {
 	unsigned char session[SESSION_SIZE];
 	struct sim_engine *engines;
 	int count, epoll;
-	bool is_over;
+	bool is_over, has_begun; /* its engines are to be looked at once */
 };
 
 static _Noreturn void give_up(const char *what)
@@ -116,6 +116,7 @@ static void on_agent_message(struct sim *sim, struct message *m)
 	switch (m->type) {
 	case MSG_WELCOME_AGENT:
 		start_engines(sim);
+		sim->has_begun = true;
 		break;
 	case MSG_LOCATED:
 		if (msg_located_get(&m->fields, &located) == 0 && located.kind != 0)
@@ -211,6 +212,9 @@ static void loop(struct sim *sim)
 
 		for (int i = 0; i < n; i++)
 			take(sim, &m, events[i].data.u64);
+		for (int i = 0; sim->has_begun && i < sim->count; i++)
+			take(sim, &m, (uint64_t)i + 1);
+		sim->has_begun = false;
 		if (now_ns() - beat_ns < BEAT_NS)
 			continue;
 		beat_ns = now_ns();
