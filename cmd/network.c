@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "controller/network.h"
 
 static const struct argp_option options[] = {
 	{ "ip", OPTION_IP, "ADDR|IFACE|*", 0,
@@ -72,6 +73,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 const struct argp network_options_argp = { options, parse, NULL, NULL, NULL, NULL, NULL };
 
+/* Before anything is started. */
+static void check(struct argp_state *state, const struct network_options *o)
+{
+	static struct connection connection;
+	static struct network network;
+	struct xc_error err = XC_ERROR_INIT;
+
+	if (network_parse(&network, o->ip, &err) < 0)
+		argp_error(state, "%s", err.text);
+	network.port = 1; /* whatever it will be */
+	if (network_addresses(&network, o->location, &connection, &err) < 0)
+		argp_error(state, "%s", err.text);
+}
+
 void network_options_complete(struct argp_state *state, const struct network_options *o)
 {
 	if (!o->ip && (o->location || o->port_first || o->reuse))
@@ -79,4 +94,6 @@ void network_options_complete(struct argp_state *state, const struct network_opt
 			   o->location	   ? "--location"
 			   : o->port_first ? "--port"
 					   : "--reuse");
+	if (o->ip)
+		check(state, o);
 }

@@ -35,6 +35,29 @@ static char *read_text(const char *path)
 	return file ? text : NULL;
 }
 
+static bool is_loopback(const char *address)
+{
+	static const char *const names[] = { "tcp://127.", "tcp://[::1]:", "tcp://localhost:" };
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strncmp(address, names[i], strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Other hosts would dial themselves. */
+static bool has_only_loopback(const char *text)
+{
+	json_t *json = json_loads(text, 0, NULL), *address;
+	bool only = true;
+	size_t i;
+
+	json_array_foreach (json_object_get(json, "addresses"), i, address)
+		only &= is_loopback(json_string_value(address) ? json_string_value(address) : "");
+	json_decref(json);
+	return only;
+}
+
 /* HOST:PORT of the controller as this host dials it; NULL: it has none. */
 static char *find_forward(const char *text)
 {
@@ -88,6 +111,12 @@ static int begin(struct host_start *s)
 	if (!s->forward) {
 		complain("the controller listens on this host alone: other hosts need a cluster "
 			 "that was started with --hosts, or with --ip");
+		return STATUS_FAILED;
+	}
+	if (!o->tunnel && has_only_loopback(s->text)) {
+		complain("the controller listens at %s, which other hosts cannot reach: give "
+			 "--ip '*' to `xcluster start`, or --tunnel",
+			 s->forward);
 		return STATUS_FAILED;
 	}
 	if (o->deploy && bundle_make(&s->bundle, &err) < 0)

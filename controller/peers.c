@@ -302,7 +302,7 @@ int on_hello_engine(struct state *state, struct peer *peer, struct message *m)
 	agent = agent_find(state, hello.agent);
 	if (agent)
 		engine = engine_at(state, agent, hello.slot);
-	if (peer->role == ROLE_NEW && hello.again && engine && engine->peer &&
+	if (peer->role == ROLE_NEW && (hello.again || peer->is_remote) && engine && engine->peer &&
 	    engine->epoch == hello.epoch && peer->is_remote == engine->peer->is_remote)
 		return engine_again(state, peer, engine, hello.slice);
 	if (peer->role != ROLE_NEW || !engine || engine->next_peer ||
@@ -520,6 +520,7 @@ void peers_tick(struct state *state)
 	}
 	tracker_tick(state);
 	clients_bury(state, now);
+	clients_look(state, now);
 	clients_sweep(state);
 }
 

@@ -73,7 +73,8 @@ int on_piece(struct state *state, struct peer *peer, struct message *m)
 	struct agent *to;
 	int r = msg_piece_get(&m->fields, &piece);
 
-	if (r < 0 || piece.object.size != OBJECT_SIZE || piece.text.size > 1000)
+	if (r < 0 || piece.object.size != OBJECT_SIZE || piece.text.size > 1000 ||
+	    zmq_msg_size(&m->frames[0]) > PIECE_SIZE)
 		return XC_EPROTO;
 	if (peer->role == ROLE_AGENT)
 		peer->is.agent->heard_ns = now_ns(); /* a BEAT may be waiting behind it */

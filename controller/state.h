@@ -10,6 +10,7 @@
 #include "controller/certificates.h"
 #include "controller/controller.h"
 #include "controller/intervals.h"
+#include "controller/note.h"
 #include "libcluster/ledger.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
@@ -228,7 +229,11 @@ struct client {
 	unsigned char session[SESSION_SIZE];
 	char host[256], name[64];
 	pid_t pid;
-	uint64_t died_ns;	/* its process has ended, but messages may be on their way */
+	uint64_t died_ns; /* its process has ended, but messages may be on their way */
+	int fd;		  /* over the network: of the connection of its last hello, */
+	ino_t inode;	  /* and what tells it from another of that number */
+	uint64_t away_ns; /* since when it has no connection; 0: it has one */
+	uint64_t probed_ns;
 	uint64_t last_job;	/* highest number of its jobs */
 	uint64_t received;	/* last message taken */
 	uint64_t made;		/* last parcel made */
@@ -277,14 +282,6 @@ struct history {
 	uint64_t kept_bytes, kept_max; /* cost of those */
 };
 
-/* What a supervisor has said last. */
-struct note {
-	const struct client *from; /* borrowed; NULL: it is gone */
-	char text[1024];
-	char *details; /* owned; JSON, or NULL */
-	uint64_t coming, version;
-};
-
 struct state {
 	const struct controller_options *options;
 	struct connection connection;	  /* as clients are told */
@@ -304,6 +301,9 @@ struct state {
 	struct hold *holds;
 	struct tracked *tracked; /* objects, by id */
 	int wants;		 /* LOCATEs that wait */
+	uint64_t rounds;	 /* searches for a holder, so far */
+	char left[256];		 /* host whose agent has gone last, */
+	uint64_t left_ns;	 /* and when */
 	struct agent *agents;
 	struct engine **engines; /* by id */
 	int engine_count, engine_room, engines_up;
@@ -364,6 +364,8 @@ void client_remove(struct state *state, struct client *client);
 void clients_sweep(struct state *state);
 /* Removes those whose process has ended a while ago. */
 void clients_bury(struct state *state, uint64_t now);
+/* The same of those on other hosts that have had no connection for too long. */
+void clients_look(struct state *state, uint64_t now);
 
 /* peers.c: agents, engines: coming and going; and what is the same for clients */
 int on_hello_agent(struct state *state, struct peer *peer, struct message *m);
@@ -402,18 +404,6 @@ void log_path(const struct state *state, const struct agent *agent, const struct
 void engine_fail_pinned(struct state *state, struct engine *engine);
 /* May pinned items be handed to it from now on? */
 bool engine_takes_pinned(const struct engine *engine);
-
-/* drain.c: agents whose time is limited */
-int on_drain(struct state *state, struct peer *peer, struct message *m);
-void drain_tick(struct state *state, uint64_t now);
-/* How many items of the job the engine can be given so that they end in its time. */
-int64_t drain_room(const struct engine *engine, const struct job *job, uint64_t now);
-
-/* note.c: what the supervisor of a launcher has to say */
-int on_note(struct state *state, struct peer *peer, struct message *m);
-void note_forget(struct state *state, const struct client *client);
-/* To clients that do not know it. */
-void notes_send(struct state *state);
 
 /* control.c: orders of clients for engines */
 int on_signal(struct state *state, struct peer *peer, struct message *m);

@@ -3,16 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/pidfd.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <utlist.h>
 
@@ -23,7 +19,6 @@
 #include "proto/log.h"
 
 #define TICK_MS		 100
-#define JOB_END_NS	 UINT64_C(100000000) /* between SIGTERMs to the processes of a job */
 #define STOP_LIMIT_NS	 UINT64_C(2000000000)
 #define GRACE_NS	 UINT64_C(1000000000)
 #define BYE_LINGER_MS	 1000
@@ -275,74 +270,6 @@ static void dispatch(struct agent *agent, struct message *m)
 
 /* ---- Loop ------------------------------------------------------------------ */
 
-static void take_signals(struct agent *agent)
-{
-	struct signalfd_siginfo info;
-
-	while (read(agent->signals.fd, &info, sizeof info) == sizeof info) {
-		if (info.ssi_signo == SIGCHLD)
-			continue;
-		log_line("%s: stopping", strsignal((int)info.ssi_signo));
-		agent->stale = false;
-		agent_stop(agent);
-	}
-}
-
-/* N.B. when a batch system ends a job, an engine may hear of it just before its agent. */
-static void await_own_end(struct agent *agent)
-{
-	struct pollfd fd = { .fd = agent->signals.fd, .events = POLLIN };
-	siginfo_t info = { .si_pid = 0 };
-	uint64_t end = now_ns() + JOB_END_NS;
-
-	if (agent->stopping || !agent->options->launch_info ||
-	    waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0 ||
-	    info.si_code != CLD_KILLED || info.si_status != SIGTERM)
-		return;
-	while (!agent->stopping && now_ns() < end) {
-		poll(&fd, 1, (int)((end - now_ns()) / 1000000) + 1);
-		take_signals(agent);
-	}
-}
-
-static void on_signals(struct source *source)
-{
-	struct agent *agent = (struct agent *)((char *)source - offsetof(struct agent, signals));
-
-	take_signals(agent);
-	await_own_end(agent);
-	slots_reap(agent);
-}
-
-static void on_controller_gone(struct source *source)
-{
-	struct agent *agent = (struct agent *)((char *)source - offsetof(struct agent, controller));
-
-	epoll_ctl(agent->epoll, EPOLL_CTL_DEL, source->fd, NULL);
-	if (!agent->stopping)
-		log_line("the controller is gone: ending");
-	agent->stale = false;
-	agent_stop(agent);
-}
-
-static void on_parent_gone(struct source *source)
-{
-	struct agent *agent = (struct agent *)((char *)source - offsetof(struct agent, parent));
-
-	epoll_ctl(agent->epoll, EPOLL_CTL_DEL, source->fd, NULL);
-	log_line("what has started this agent is gone: ending");
-	agent->stale = false;
-	agent_stop(agent);
-}
-
-static int watch_parent(struct agent *agent)
-{
-	if (agent->options->parent_fd <= 0)
-		return 0;
-	agent->parent = (struct source){ on_parent_gone, agent->options->parent_fd };
-	return agent_watch(agent, &agent->parent);
-}
-
 void agent_beat(struct agent *agent)
 {
 	agent->last_beat_ns = now_ns();
@@ -450,23 +377,6 @@ static void loop(struct agent *agent)
 
 /* ---- Set-up ---------------------------------------------------------------- */
 
-static int watch_signals(struct agent *agent)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGCHLD);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_DFL); /* ignored by who started us, children vanish unheard */
-	agent->signals =
-		(struct source){ on_signals, signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC) };
-	return agent->signals.fd < 0 ? -errno : agent_watch(agent, &agent->signals);
-}
-
 /* So that spawn's dup2 onto 3 to 7 cannot hit a descriptor in use. */
 static void reserve_descriptors(void)
 {
@@ -539,19 +449,6 @@ static int read_connection(struct agent *agent, struct xc_error *err)
 	return 0;
 }
 
-/* On its host the end of its process is an event. */
-static int watch_controller(struct agent *agent, struct xc_error *err)
-{
-	if (agent->is_remote)
-		return 0;
-	agent->controller =
-		(struct source){ on_controller_gone, pidfd_open(agent->connection.pid, 0) };
-	if (agent->controller.fd < 0 || agent_watch(agent, &agent->controller) < 0)
-		return error_set(err, XC_ENOCLUSTER, "the controller (pid %d) is not running",
-				 agent->connection.pid);
-	return 0;
-}
-
 static int open_all(struct agent *agent, struct xc_error *err)
 {
 	int r = read_connection(agent, err);
@@ -563,13 +460,12 @@ static int open_all(struct agent *agent, struct xc_error *err)
 	own_environment(agent);
 	forward_open(agent);
 	agent->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (agent->epoll < 0 || watch_signals(agent) < 0 || watch_parent(agent) < 0 ||
-	    drain_open(agent) < 0)
+	if (agent->epoll < 0)
 		return error_set(err, -errno, "cannot watch for events: %s", strerror(errno));
-	r = watch_controller(agent, err);
+	r = ends_watch(agent, err);
 	if (r < 0)
 		return r;
-	if (launcher_watch(agent) < 0)
+	if (launcher_watch(agent) < 0 || drain_open(agent) < 0)
 		return error_set(err, -errno, "cannot watch for events: %s", strerror(errno));
 	r = service_listen(agent, err);
 	if (r < 0)
@@ -584,7 +480,7 @@ static void close_all(struct agent *agent)
 {
 	transfers_free(agent);
 	links_free(agent);
-	dataport_close(agent);
+	dataport_fini(agent);
 	forward_tick(agent);
 	if (agent->dealer)
 		SEND_SIMPLE(agent->dealer, NULL, bye, .id = 0);

@@ -149,21 +149,33 @@ static bool controllers_address(const struct connection *connection, char *host,
 	return found > 0;
 }
 
+/* Stays when the port is closed: its name is not free again at once. */
+static int open_zap(struct agent *agent)
+{
+	int none = 0;
+
+	agent->zap = zmq_socket(agent->context, ZMQ_REP);
+	if (!agent->zap)
+		return -1;
+	zmq_setsockopt(agent->zap, ZMQ_LINGER, &none, sizeof none);
+	return zmq_bind(agent->zap, "inproc://zeromq.zap.01");
+}
+
 static int listen_at(struct agent *agent, const char *host, const char *secret)
 {
 	int none = 0, yes = 1;
 	char endpoint[300];
 
-	agent->zap = zmq_socket(agent->context, ZMQ_REP);
-	agent->port = zmq_socket(agent->context, ZMQ_ROUTER);
-	if (!agent->zap || !agent->port || zmq_bind(agent->zap, "inproc://zeromq.zap.01") < 0)
+	if (!agent->zap && open_zap(agent) < 0)
 		return -1;
-	zmq_setsockopt(agent->zap, ZMQ_LINGER, &none, sizeof none);
+	agent->port = zmq_socket(agent->context, ZMQ_ROUTER);
+	if (!agent->port)
+		return -1;
 	zmq_setsockopt(agent->port, ZMQ_LINGER, &none, sizeof none);
 	zmq_setsockopt(agent->port, ZMQ_SNDHWM, &none, sizeof none);
 	zmq_setsockopt(agent->port, ZMQ_RCVHWM, &none, sizeof none);
 	zmq_setsockopt(agent->port, ZMQ_IPV6, &yes, sizeof yes);
-	zmq_setsockopt(agent->port, ZMQ_MAXMSGSIZE, &(int64_t){ HEADER_MAX }, sizeof(int64_t));
+	zmq_setsockopt(agent->port, ZMQ_MAXMSGSIZE, &(int64_t){ 2 * HEADER_MAX }, sizeof(int64_t));
 	zmq_setsockopt(agent->port, ZMQ_CURVE_SERVER, &yes, sizeof yes);
 	zmq_setsockopt(agent->port, ZMQ_CURVE_SECRETKEY, secret, strlen(secret) + 1);
 	zmq_setsockopt(agent->port, ZMQ_ZAP_DOMAIN, "data", 4);
@@ -238,7 +250,13 @@ void dataport_close(struct agent *agent)
 {
 	if (agent->port)
 		zmq_close(agent->port);
+	agent->port = NULL;
+}
+
+void dataport_fini(struct agent *agent)
+{
+	dataport_close(agent);
 	if (agent->zap)
 		zmq_close(agent->zap);
-	agent->port = agent->zap = NULL;
+	agent->zap = NULL;
 }

@@ -39,7 +39,7 @@ void drain_tell(struct agent *agent)
 {
 	double margin = agent->drain_margin, reserve = margin / 2 < RESERVE ? margin / 2 : RESERVE;
 
-	if (!agent->welcomed || agent->ends <= 0)
+	if (!agent->welcomed || !agent->dealer || agent->ends <= 0)
 		return;
 	SEND_SIMPLE(agent->dealer, NULL, drain, .left = agent->ends - unix_time() - reserve,
 		    .margin = margin - reserve);

@@ -218,6 +218,9 @@ void slot_watch_end(struct slot *slot, uint64_t now);
 /* Was it the last one? Then the agent ends. */
 void slots_check_retired(struct agent *agent);
 
+/* ends.c: signals, and the ends of others that end this agent */
+int ends_watch(struct agent *agent, struct xc_error *err);
+
 /* drain.c: the end of this host's time */
 int drain_open(struct agent *agent);
 /* Tells the controller, if there is something to tell. */

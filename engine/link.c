@@ -15,6 +15,7 @@ static void *dial(const struct agent *agent, const char *endpoint, const char *k
 {
 	unsigned char session[SESSION_SIZE], route[ROUTE_SIZE];
 	void *socket = zmq_socket(agent->context, ZMQ_DEALER);
+	int64_t most = PIECE_SIZE + HEADER_MAX; /* N.B. of the encrypted frame */
 	int none = 0;
 
 	if (!socket)
@@ -25,6 +26,7 @@ static void *dial(const struct agent *agent, const char *endpoint, const char *k
 	zmq_setsockopt(socket, ZMQ_SNDHWM, &none, sizeof none);
 	zmq_setsockopt(socket, ZMQ_RCVHWM, &none, sizeof none);
 	zmq_setsockopt(socket, ZMQ_LINGER, &none, sizeof none);
+	zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most);
 	zmq_setsockopt(socket, ZMQ_IPV6, &(int){ 1 }, sizeof(int));
 	if (dataport_dial(agent, socket, key) == 0 && zmq_connect(socket, endpoint) == 0)
 		return socket;

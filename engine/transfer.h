@@ -120,6 +120,8 @@ int objects_on_drop(struct agent *agent, struct message *m);
 void dataport_open(struct agent *agent, struct message *m);
 void dataport_receive(struct agent *agent);
 void dataport_close(struct agent *agent);
+/* Before the context goes. */
+void dataport_fini(struct agent *agent);
 /* Keys of ours for a socket that dials the port with this key. */
 int dataport_dial(const struct agent *agent, void *socket, const char *key);
 

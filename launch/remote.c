@@ -51,6 +51,8 @@ static void close_fd(int *fd)
 
 static void letter_end(struct letter *letter)
 {
+	if (letter->owned)
+		explicit_bzero(letter->owned, letter->size);
 	free(letter->owned);
 	*letter = (struct letter){ 0 };
 }
@@ -369,7 +371,8 @@ static void on_ready(struct remote *remote, const char *text, double now)
 {
 	(void)now;
 	if ((remote->state != SSH_STARTING && remote->state != SSH_READY) ||
-	    sscanf(text, "%d %d", &remote->first, &remote->engines) != 2)
+	    sscanf(text, "%d %d", &remote->first, &remote->engines) != 2 || remote->first < 0 ||
+	    remote->engines < 1 || remote->engines > HOST_ENGINES_MAX)
 		remote_fail(remote, "what it says cannot be read: %.100s", text);
 	else
 		remote->state = SSH_READY;
@@ -413,6 +416,10 @@ static void take_line(struct remote *remote, double now)
 			log_text(remote, remote->line);
 		return;
 	}
+	/* It may be shown on a terminal. */
+	for (char *c = remote->line; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = ' ';
 	if (remote->options->tunnel)
 		find_port(remote);
 	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {

@@ -88,13 +88,13 @@ char *inline_status(const struct xci_inline *in)
 	char host[256] = "", *text;
 
 	gethostname(host, sizeof host - 1);
-	root = json_pack("{s:s,s:o,s:i,s:s,s:f,s:s,s:I,s:o,s:[],s:i,s:o,s:{s:I,s:i,s:I},"
+	root = json_pack("{s:s,s:o,s:i,s:s,s:f,s:s,s:I,s:o,s:[],s:n,s:i,s:o,s:{s:I,s:i,s:I},"
 			 "s:{s:I,s:i,s:I}}",
 			 "id", "inline", "host", text_json(host), "pid", (int)getpid(), "version",
 			 XC_VERSION, "uptime", (double)(now_ns() - in->started_ns) / 1e9,
 			 "connection", "", "rss", (json_int_t)memory_resident_bytes(), "engines",
-			 engines_json(in, host), "agents", "clients", 1, "jobs", jobs, "queue",
-			 "items", queue.items, "slices", 0, "unassigned", queue.unassigned,
+			 engines_json(in, host), "agents", "launcher", "clients", 1, "jobs", jobs,
+			 "queue", "items", queue.items, "slices", 0, "unassigned", queue.unassigned,
 			 "memory", "inputs", queue.inputs, "results", 0, "history",
 			 (json_int_t)(in->history_bytes + in->kept_bytes));
 	if (!root)

@@ -48,7 +48,7 @@ int xci_say_hello(struct xc_client *client)
 			   .pid = (uint64_t)client->pid, .host = span_of(host),
 			   .name = { program_invocation_short_name,
 				     strnlen(program_invocation_short_name, 63) },
-			   .received = client->received);
+			   .received = client->received, .again = client->is_welcome);
 }
 
 static int dial(struct xc_client *client, struct xc_error *err)

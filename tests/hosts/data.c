@@ -322,6 +322,83 @@ START_TEST(a_link_that_breaks_in_the_middle_does_not_begin_again)
 }
 END_TEST
 
+struct level {
+	const char *host;
+	int64_t from, bytes;
+};
+
+static bool has_received(void *arg)
+{
+	const struct level *level = arg;
+	int64_t sent, received;
+
+	bed_bytes(&bed, level->host, &sent, &received);
+	return received - level->from > level->bytes;
+}
+
+static bool never(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+START_TEST(a_client_that_is_cut_off_goes_on_where_it_was)
+{
+	struct carried before, c;
+	struct level level = { .host = "ctl", .bytes = 15 * MIB };
+	pid_t actor;
+
+	restart();
+	before = look();
+	level.from = before.received[0];
+	slow_down("node4");
+	actor = push_there(60);
+	ck_assert(wait_until(has_received, &level, 30));
+	bed_cut(&bed, "node4", NULL);
+	wait_until(never, NULL, 8); /* longer than any silence that is not noticed */
+	bed_heal(&bed, "node4", NULL);
+	bed_join(actor);
+	c = since(&before);
+	expect_about(c.sent[4], 60, "sent by the client");
+	for (int node = 1; node <= HOSTS; node++)
+		expect_about(c.received[node], 60, hosts[node]);
+	bed_ok(&bed, "node4", "tc qdisc del dev eth0 root");
+	clear_there();
+}
+END_TEST
+
+static void expect_there(int engines, int64_t mib)
+{
+	pid_t actor = bed_fork(&bed, "node4");
+	struct xc_client *client;
+
+	if (actor == 0) {
+		client = open_there(engines);
+		expect_pattern(xc_all(client), engines, mib);
+		xc_close(client);
+		exit(0);
+	}
+	bed_join(actor);
+}
+
+/* Given up after 5 s, it begins anew: with other engines, that are given what all have. */
+START_TEST(a_host_that_was_frozen_takes_part_again)
+{
+	restart();
+	bed_join(push_there(20));
+	bed_freeze(&bed, "node2");
+	bed_ok(&bed, "ctl",
+	       "until [ $(xcluster status --json | grep -c '\"state\": \"idle\"') -eq 8 ]; do "
+	       "sleep 0.1; done");
+	bed_thaw(&bed, "node2");
+	expect_there(ENGINES, 20);
+	/* What it had lost for the others it gives as well. */
+	clear_there();
+	bed_join(push_there(10));
+	clear_there();
+}
+END_TEST
+
 /* It has received, and passes on. */
 static bool one_is_in_the_middle(void *arg)
 {
@@ -348,14 +425,14 @@ START_TEST(a_host_that_crashes_in_the_chain_takes_none_with_it)
 	ck_assert_int_eq(pipe(pair), 0);
 	actor = bed_fork(&bed, "node4");
 	if (actor == 0) {
-		int others[8], n = 0, middle;
+		int others[8], n = 0, middle, r;
 		const struct xc_view *view = NULL;
 
 		data = make(80);
 		client = open_there(ENGINES);
-		ck_assert_int_eq(
-			xc_push(xc_all(client), "big", XC_ARRAY_U64(data, 80 * MIB / 8), &err),
-			XC_EFAILED);
+		/* Of the lost host's engines it fails, or they are none of the view's any more. */
+		r = xc_push(xc_all(client), "big", XC_ARRAY_U64(data, 80 * MIB / 8), &err);
+		ck_assert_msg(r == 0 || r == XC_EFAILED, "%d: %s", r, err.text);
 		ck_assert_int_eq(read(pair[0], &middle, sizeof middle), sizeof middle);
 		for (int i = 0; i < ENGINES; i++)
 			if (i / 4 != middle - 1)
@@ -382,6 +459,8 @@ int main(void)
 	tcase_add_test(tests, a_large_gather_does_not_stay_in_the_controller);
 	tcase_add_test(tests, hosts_that_cannot_reach_each_other_are_served_by_the_controller);
 	tcase_add_test(tests, a_link_that_breaks_in_the_middle_does_not_begin_again);
+	tcase_add_test(tests, a_client_that_is_cut_off_goes_on_where_it_was);
+	tcase_add_test(tests, a_host_that_was_frozen_takes_part_again);
 	tcase_add_test(tests, a_host_that_crashes_in_the_chain_takes_none_with_it);
 	return bed_tests(&bed, &(struct bed_options){ .nodes = 4 }, suite);
 }

@@ -35,9 +35,9 @@ START_TEST(ranks_of_mpiexec_are_engines)
 	ck_assert_int_eq(cluster_agents(&bed, LOGIN), 3);
 	ck_assert(cluster_has_launch(&bed, LOGIN, "node1", "mpi rank 0-1"));
 	ck_assert(cluster_has_launch(&bed, LOGIN, "node3", "mpi rank 4-6"));
-	ck_assert_msg(strstr(bed_ok(&bed, LOGIN, "%s/hello", getenv("XC_TEST_EXAMPLES")),
-			     "on node3"),
-		      "not on node3");
+	ck_assert_msg(
+		strstr(bed_ok(&bed, LOGIN, "%s/hello", getenv("XC_TEST_EXAMPLES")), "on node3"),
+		"not on node3");
 	cluster_stop(&bed, LOGIN);
 	ck_assert_int_eq(program_end(&job), 0);
 }
@@ -45,8 +45,7 @@ END_TEST
 
 START_TEST(the_launcher_runs_mpiexec)
 {
-	bed_ok(&bed, LOGIN,
-	       "xcluster start --launcher mpi -n 7 --launcher-option='" HOSTS "'");
+	bed_ok(&bed, LOGIN, "xcluster start --launcher mpi -n 7 --launcher-option='" HOSTS "'");
 	ck_assert_int_eq(cluster_engines(&bed, LOGIN), 7);
 	ck_assert(cluster_has_launch(&bed, LOGIN, "node2", "mpi job #1, mpi rank 2-3"));
 	ck_assert(cluster_wait_text(&bed, LOGIN, "mpiexec: job 1 is running", 10));
@@ -59,8 +58,7 @@ static const char *const victims[] = { "mpiexec", "supervise" };
 
 START_TEST(no_rank_outlives_what_has_started_it)
 {
-	bed_ok(&bed, LOGIN,
-	       "xcluster start --launcher mpi -n 7 --launcher-option='" HOSTS "'");
+	bed_ok(&bed, LOGIN, "xcluster start --launcher mpi -n 7 --launcher-option='" HOSTS "'");
 	bed_ok(&bed, LOGIN, "kill -9 $(pgrep -o -f '%s')",
 	       _i == 0 ? "^mpiexec" : "^xcluster supervise");
 	ck_assert_msg(cluster_wait_engines(&bed, LOGIN, 0, 10), "engines outlive %s", victims[_i]);
@@ -68,8 +66,8 @@ START_TEST(no_rank_outlives_what_has_started_it)
 		char host[16];
 
 		snprintf(host, sizeof host, "node%d", i);
-		ck_assert_msg(bed_wait_processes(&bed, host, "xcluster", 0, 10),
-			      "%s outlive %s", host, victims[_i]);
+		ck_assert_msg(bed_wait_processes(&bed, host, "xcluster", 0, 10), "%s outlive %s",
+			      host, victims[_i]);
 	}
 	ck_assert(cluster_wait_text(&bed, LOGIN,
 				    _i == 0 ? "job 1 has ended (signal 9)"

@@ -32,9 +32,9 @@ START_TEST(engines_come_by_qsub_and_go_with_the_cluster)
 	bed_ok(&bed, LOGIN, "xcluster start --launcher pbs -n 4 --jobs 2 --time 10");
 	ck_assert_int_eq(cluster_engines(&bed, LOGIN), 4);
 	ck_assert(cluster_wait_text(&bed, LOGIN, "is running", 20));
-	ck_assert_msg(strstr(bed_ok(&bed, LOGIN, "%s/hello", getenv("XC_TEST_EXAMPLES")),
-			     "on node"),
-		      "on no node");
+	ck_assert_msg(
+		strstr(bed_ok(&bed, LOGIN, "%s/hello", getenv("XC_TEST_EXAMPLES")), "on node"),
+		"on no node");
 	cluster_stop(&bed, LOGIN);
 	ck_assert(wait_until(queue_is_empty, NULL, 20));
 }
@@ -43,7 +43,8 @@ END_TEST
 START_TEST(jobs_that_wait_are_told_and_are_deleted)
 {
 	bed_run(&bed, LOGIN, LIMIT, &output,
-		"xcluster start --launcher pbs -n 2 --launcher-option='-a 2030-01-01' --engine-timeout 3");
+		"xcluster start --launcher pbs -n 2 --launcher-option='-a 2030-01-01' "
+		"--engine-timeout 3");
 	ck_assert_int_eq(output.status, 1);
 	ck_assert_msg(strstr(output.err, "PBS: job ") && strstr(output.err, "is pending"), "%s",
 		      output.err);

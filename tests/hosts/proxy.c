@@ -16,6 +16,7 @@
 #define GREETING    64 /* bytes before the first frame */
 #define FRAME	    5  /* of a connection: after handshake and hello */
 #define DEEDS	    3
+#define BREAK_LIMIT 5.0
 #define LATER_LIMIT 15.0
 
 /* One direction of a connection. */
@@ -190,33 +191,46 @@ static bool take(struct relay *relay, struct link *link, struct flow *flow)
 	return pass_on(relay, link, flow);
 }
 
-/* All of the connection once more: its end must come from there. */
-static void repeat(struct relay *relay, const struct link *link)
+/* True when the other side ends the connection within the limit. */
+static bool is_ended(struct relay *relay, int fd, double limit)
 {
-	int fd = connect_to(relay->target, relay->target_port);
 	struct pollfd event = { .fd = fd, .events = POLLIN };
-	double end = now() + LATER_LIMIT;
+	double end = now() + limit;
 	unsigned char bytes[4096];
 	ssize_t n = 1;
 
-	ck_assert_int_ge(fd, 0);
-	put(fd, link->said, link->said_size);
-	relay->report.deeds++;
 	while (n > 0 && now() < end) {
 		if (poll(&event, 1, 100) <= 0)
 			continue;
 		n = recv(fd, bytes, sizeof bytes, 0);
 		relay->report.answered += n > 0 ? n : 0;
 	}
-	relay->report.breaks += n <= 0;
+	return n <= 0;
+}
+
+/* All of the connection once more: its end must come from there. */
+static void repeat(struct relay *relay, const struct link *link)
+{
+	int fd = connect_to(relay->target, relay->target_port);
+
+	ck_assert_int_ge(fd, 0);
+	relay->report.answered = 0;
+	put(fd, link->said, link->said_size);
+	relay->report.deeds++;
+	relay->report.breaks += is_ended(relay, fd, LATER_LIMIT);
 	close(fd);
+}
+
+/* Who got the bad frame is to end the connection; the other one may have done so before. */
+static bool is_broken(struct relay *relay, const struct flow *flow, const struct flow *ended)
+{
+	return flow->is_bad && (flow != ended || is_ended(relay, flow->to, BREAK_LIMIT));
 }
 
 static void end_link(struct relay *relay, struct link *link, const struct flow *ended)
 {
-	/* It is the one who got the bad frame that ends the connection. */
-	if ((link->up.is_bad && ended == &link->down) || (link->down.is_bad && ended == &link->up))
-		relay->report.breaks++;
+	relay->report.breaks +=
+		is_broken(relay, &link->up, ended) || is_broken(relay, &link->down, ended);
 	/* A connection with work, not a probe. */
 	if (link->said && link->up.frames > FRAME && relay->report.deeds == 0)
 		repeat(relay, link);
@@ -254,30 +268,45 @@ static void tend_link(struct relay *relay, struct link *link, const struct pollf
 		end_link(relay, link, &link->down);
 }
 
+static bool has_links(const struct relay *relay)
+{
+	for (int i = 0; i < LINKS; i++)
+		if (relay->links[i].is_open)
+			return true;
+	return false;
+}
+
+static void await(struct relay *relay, struct pollfd *events)
+{
+	for (int i = 0; i < LINKS; i++) {
+		const struct link *link = &relay->links[i];
+
+		events[2 * i].fd = link->is_open ? link->up.from : -1;
+		events[2 * i + 1].fd = link->is_open ? link->down.from : -1;
+		events[2 * i].events = events[2 * i + 1].events = POLLIN;
+	}
+	events[2 * LINKS] = (struct pollfd){ .fd = relay->listener, .events = POLLIN };
+	events[2 * LINKS + 1] = (struct pollfd){ .fd = relay->control, .events = POLLIN };
+	ck_assert_int_ge(poll(events, 2 * LINKS + 2, (int)(LIMIT * 1e3)), 0);
+}
+
+/* Until it is told to end, and all who were there have gone. */
 static void run(struct relay *relay)
 {
 	struct pollfd events[2 * LINKS + 2];
+	bool is_ending = false;
 
-	for (;;) {
-		for (int i = 0; i < LINKS; i++) {
-			const struct link *link = &relay->links[i];
-
-			events[2 * i] = (struct pollfd){ .fd = link->is_open ? link->up.from : -1,
-							 .events = POLLIN };
-			events[2 * i + 1] =
-				(struct pollfd){ .fd = link->is_open ? link->down.from : -1,
-						 .events = POLLIN };
-		}
-		events[2 * LINKS] = (struct pollfd){ .fd = relay->listener, .events = POLLIN };
-		events[2 * LINKS + 1] = (struct pollfd){ .fd = relay->control, .events = POLLIN };
-		if (poll(events, 2 * LINKS + 2, -1) < 0)
-			continue;
+	while (!is_ending || has_links(relay)) {
+		await(relay, events);
 		for (int i = 0; i < LINKS; i++)
 			tend_link(relay, &relay->links[i], &events[2 * i]);
 		if (events[2 * LINKS].revents)
 			accept_link(relay);
-		if (events[2 * LINKS + 1].revents)
-			return;
+		if (events[2 * LINKS + 1].revents) {
+			is_ending = true;
+			close(relay->listener);
+			relay->listener = relay->control = -1;
+		}
 	}
 }
 
@@ -317,10 +346,9 @@ void proxy_start(const struct bed *bed, struct proxy *proxy, const char *host, i
 				.to_client = to_client,
 				.control = ends[1],
 				.listener = listen_at(port) };
-	ck_assert_int_eq(write(relay.control, &byte, 1), 1);
+	ck_assert_int_eq(write(ends[1], &byte, 1), 1);
 	run(&relay);
-	ck_assert_int_eq(write(relay.control, &relay.report, sizeof relay.report),
-			 sizeof relay.report);
+	ck_assert_int_eq(write(ends[1], &relay.report, sizeof relay.report), sizeof relay.report);
 	exit(0);
 }
 

@@ -47,7 +47,9 @@ START_TEST(engines_find_the_controller_whichever_comes_first)
 {
 	struct program job;
 
-	bed_spawn(&bed, LOGIN, &job, "exec salloc -Q -N3 --ntasks-per-node=2 sh -c \"%s wait\" >job.log 2>&1", orders[_i]);
+	bed_spawn(&bed, LOGIN, &job,
+		  "exec salloc -Q -N3 --ntasks-per-node=2 sh -c \"%s wait\" >job.log 2>&1",
+		  orders[_i]);
 	ck_assert(cluster_wait_engines(&bed, LOGIN, 6, 20));
 	ck_assert_int_eq(cluster_agents(&bed, LOGIN), 3); /* one a node */
 	ck_assert(cluster_has_launch(&bed, LOGIN, "node1", ".0 node node1 rank 0-1"));
@@ -64,7 +66,8 @@ START_TEST(a_batch_script_has_a_cluster_of_its_own)
 {
 	bed_ok(&bed, LOGIN,
 	       "cat > job.sh <<'EOF'\n#!/bin/sh\n#SBATCH --nodes=2 --ntasks=4 --output=job.out\n"
-	       "xcluster controller --ip='*' &\nsrun xcluster engines &\nxcluster wait -n 4 && %s/hello\n"
+	       "xcluster controller --ip='*' &\nsrun xcluster engines &\nxcluster wait -n 4 && "
+	       "%s/hello\n"
 	       "xcluster stop\nwait\nEOF\nsbatch --wait job.sh",
 	       getenv("XC_TEST_EXAMPLES"));
 	ck_assert_msg(strstr(bed_ok(&bed, LOGIN, "cat job.out"), "on node2"), "%s",
@@ -117,7 +120,8 @@ START_TEST(the_file_of_a_dead_controller_is_read_again_until_it_works)
 	       "test -e .xcluster/default/engines.json");
 	bed_spawn(&bed, LOGIN, &job,
 		  "salloc -Q -N2 -n2 sh -c \"srun xcluster engines & "
-		  "until [ -e go ]; do sleep .02; done; xcluster controller --ip='*' & wait\" >job.log 2>&1");
+		  "until [ -e go ]; do sleep .02; done; xcluster controller --ip='*' & wait\" "
+		  ">job.log 2>&1");
 	ck_assert(bed_wait_processes(&bed, "node1", "xcluster", 1, 10)); /* it waits */
 	bed_ok(&bed, LOGIN, "touch go");
 	ck_assert(cluster_wait_engines(&bed, LOGIN, 2, 30));
@@ -128,7 +132,8 @@ END_TEST
 
 START_TEST(without_a_controller_engines_end_with_a_sentence)
 {
-	bed_run(&bed, LOGIN, LIMIT, &output, "srun -N1 -n2 xcluster engines --wait-for-controller 1");
+	bed_run(&bed, LOGIN, LIMIT, &output,
+		"srun -N1 -n2 xcluster engines --wait-for-controller 1");
 	ck_assert_int_ne(output.status, 0);
 	ck_assert_msg(output.elapsed < 10, "%g s", output.elapsed);
 	ck_assert_msg(strstr(output.err, "waited 1 s"), "%s", output.err);
@@ -143,9 +148,9 @@ START_TEST(engines_come_by_a_job_and_go_with_the_cluster)
 	bed_ok(&bed, LOGIN, "xcluster start --launcher slurm -n 64 --time 10");
 	ck_assert_int_eq(cluster_engines(&bed, LOGIN), 64);
 	ck_assert(cluster_wait_text(&bed, LOGIN, "is running", 10));
-	ck_assert_msg(strstr(bed_ok(&bed, LOGIN, "%s/hello", getenv("XC_TEST_EXAMPLES")),
-			     "on node2"),
-		      "not on node2");
+	ck_assert_msg(
+		strstr(bed_ok(&bed, LOGIN, "%s/hello", getenv("XC_TEST_EXAMPLES")), "on node2"),
+		"not on node2");
 	cluster_stop(&bed, LOGIN);
 	assert_no_job();
 }
@@ -154,8 +159,7 @@ END_TEST
 static bool end_is_known(void *arg)
 {
 	json_t *status = cluster_status(&bed, LOGIN);
-	const json_t *agent =
-		json_array_get(json_object_get(status, "agents"), 0);
+	const json_t *agent = json_array_get(json_object_get(status, "agents"), 0);
 	double ends = json_number_value(json_object_get(agent, "ends_in"));
 	bool is_known = json_is_real(json_object_get(agent, "ends_in"));
 

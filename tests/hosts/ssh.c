@@ -45,6 +45,8 @@ START_TEST(engines_on_three_hosts_run_tasks_and_stop_leaves_nothing)
 	ck_assert_int_eq(count_greetings(&bed, ctl, "node2"), 3);
 	ck_assert_int_eq(count_greetings(&bed, ctl, "node3"), 2);
 	ck_assert_ptr_nonnull(strstr(bed_ok(&bed, ctl, "xcluster status"), "engines: 8"));
+	ck_assert_ptr_nonnull(
+		strstr(bed_ok(&bed, ctl, "xcluster status --json"), "\"launch\": \"ssh node2\""));
 	ck_assert_int_eq(bed_count_processes(&bed, "ctl", "ssh"), 0);
 	ck_assert_int_eq(bed_count_processes(&bed, "node1", "sshd"), 1); /* listens */
 	bed_ok(&bed, ctl, "xcluster stop");
@@ -92,6 +94,15 @@ START_TEST(a_cluster_of_this_host_alone_takes_no_hosts)
 	ck_assert_int_eq(output.status, 1);
 	assert_said(&output, "the controller listens on this host alone");
 	bed_ok(&bed, "ctl", "xcluster stop");
+}
+END_TEST
+
+START_TEST(a_loopback_address_for_other_hosts_is_refused)
+{
+	refused_start(&bed, "ctl", &output, "--ip 127.0.0.1 --hosts node1:1");
+	assert_said(&output, "the controller listens at 127.0.0.1:");
+	assert_said(&output, "which other hosts cannot reach: give --ip '*'");
+	assert_hosts_clean(&bed);
 }
 END_TEST
 
@@ -360,6 +371,22 @@ START_TEST(a_second_stop_ends_a_start_at_work)
 }
 END_TEST
 
+/* Processor time that a start takes while it waits for a host. */
+START_TEST(a_start_that_waits_does_not_work)
+{
+	double user, system;
+
+	bed_ok(&bed, "ctl", "printf 'node1 slots=2\nnode2 slots=1 command=mute\n' >hosts");
+	bed_run(&bed, "ctl", LIMIT, &output,
+		"bash -c 'TIMEFORMAT=\"%%U %%S\"; time xcluster start --hostfile hosts "
+		"--engine-timeout 3 2>/dev/null'");
+	ck_assert_int_eq(output.status, 1);
+	ck_assert_int_eq(sscanf(output.err, "%lf %lf", &user, &system), 2);
+	ck_assert_double_lt(user + system, 1);
+	assert_hosts_clean(&bed);
+}
+END_TEST
+
 START_TEST(a_host_without_an_answer_is_given_up_after_the_timeout)
 {
 	bed_ok(&bed, "ctl", "printf 'node1 slots=2\\nnode2 slots=1 command=mute\\n' >hosts");
@@ -386,6 +413,7 @@ static void add_bad(Suite *suite)
 	tcase_add_test(tests,
 		       an_ssh_that_is_killed_in_the_middle_fails_the_start_and_leaves_nothing);
 	tcase_add_test(tests, a_second_stop_ends_a_start_at_work);
+	tcase_add_test(tests, a_start_that_waits_does_not_work);
 	tcase_add_test(tests, a_host_without_an_answer_is_given_up_after_the_timeout);
 }
 
@@ -400,6 +428,7 @@ static Suite *make_suite(void)
 	tcase_add_test(tests, what_shells_print_is_in_the_log_of_the_host);
 	tcase_add_test(tests, hosts_are_added_to_a_running_cluster);
 	tcase_add_test(tests, a_cluster_of_this_host_alone_takes_no_hosts);
+	tcase_add_test(tests, a_loopback_address_for_other_hosts_is_refused);
 	tcase_add_test(tests, the_controllers_own_host_may_be_among_them);
 	tcase_add_test(tests, a_host_file_has_options_a_host);
 	tcase_add_test(tests, nothing_secret_is_in_arguments_environments_and_logs);

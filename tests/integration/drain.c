@@ -13,8 +13,8 @@ static struct xc_error err = XC_ERROR_INIT;
 
 static void join(struct program *agent, const char *option, const char *value, const char *drain)
 {
-	PROGRAM(agent, xcluster_command(), "engines", "--foreground", "--no-ranks", "-n", "2", option,
-		value, "--drain", drain);
+	PROGRAM(agent, xcluster_command(), "engines", "--foreground", "--no-ranks", "-n", "2",
+		option, value, "--drain", drain);
 }
 
 static int agents_with(const char *key, bool (*is)(const json_t *value))
@@ -108,8 +108,8 @@ START_TEST(what_would_be_killed_runs_elsewhere_and_is_not_charged)
 	start_cluster(1);
 	join(&agent, "--walltime", "3", "1");
 	client = open_client(3);
-	result = xc_map_range_async(xc_balanced(client), stay_there, 4, answers, sizeof *answers, &options,
-				    &err);
+	result = xc_map_range_async(xc_balanced(client), stay_there, 4, answers, sizeof *answers,
+				    &options, &err);
 	ck_assert_msg(result != NULL, "%s", err.text);
 	assert_ok(xc_wait(result, LIMIT, &err), err);
 	ck_assert_int_eq(xc_failure_count(result), 0);
@@ -169,8 +169,8 @@ START_TEST(a_job_that_is_ended_from_outside_charges_nothing)
 	PROGRAM(&agent, xcluster_command(), "engines", "--foreground", "--no-ranks", "-n", "2",
 		"--launch-info", "a job");
 	client = open_client(3);
-	result = xc_map_range_async(xc_balanced(client), stay_there, 4, answers, sizeof *answers, &options,
-				    &err);
+	result = xc_map_range_async(xc_balanced(client), stay_there, 4, answers, sizeof *answers,
+				    &options, &err);
 	ck_assert_msg(result != NULL, "%s", err.text);
 	for (int waiting = 0; waiting < 2;) {
 		struct news news = stage_news();

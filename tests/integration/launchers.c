@@ -45,8 +45,9 @@ static void set_hold(const char *reason)
 
 static void set_up(void)
 {
-	static const char *const names[] = { "zsub",  "zstat", "zdel",		"bsub",	    "bjobs",
-					     "bkill", "condor_submit", "condor_q", "condor_rm" };
+	static const char *const names[] = { "zsub",	      "zstat",	  "zdel",
+					     "bsub",	      "bjobs",	  "bkill",
+					     "condor_submit", "condor_q", "condor_rm" };
 	char path[2000], target[1000];
 
 	snprintf(home, sizeof home, "%s", test_path("system"));
@@ -119,8 +120,7 @@ static void check_map(int engines)
 static const json_t *job_at(json_t **status, size_t i)
 {
 	*status = XCLUSTER_JSON("status", "--json");
-	return json_array_get(
-		json_object_get(json_object_get(*status, "launcher"), "jobs"), i);
+	return json_array_get(json_object_get(json_object_get(*status, "launcher"), "jobs"), i);
 }
 
 static bool job_has(size_t i, const char *key, const char *value)
@@ -173,11 +173,9 @@ START_TEST(several_jobs_share_the_engines)
 
 	START("zeta", "-n", "5", "--jobs", "3");
 	check_map(5);
-	ck_assert_int_eq(
-		json_integer_value(json_object_get(job_at(&status, 0), "engines")), 2);
+	ck_assert_int_eq(json_integer_value(json_object_get(job_at(&status, 0), "engines")), 2);
 	json_decref(status);
-	ck_assert_int_eq(
-		json_integer_value(json_object_get(job_at(&status, 2), "engines")), 1);
+	ck_assert_int_eq(json_integer_value(json_object_get(job_at(&status, 2), "engines")), 1);
 	json_decref(status);
 	stop_cluster();
 }
@@ -362,14 +360,15 @@ START_TEST(an_interrupted_start_leaves_nothing)
 }
 END_TEST
 
-/* ---- Scripts ----------------------------------------------------------------------------------- */
+/* ---- Scripts -----------------------------------------------------------------------------------
+ */
 
 START_TEST(a_dry_run_prints_and_starts_nothing)
 {
 	struct output output;
 
-	XCLUSTER(&output, "start", "--launcher", "zeta", "-n", "4", "--partition", "long",
-		 "--time", "1:30:00", "--launcher-option=-a 1", "--launcher-option=-b", "--bind",
+	XCLUSTER(&output, "start", "--launcher", "zeta", "-n", "4", "--partition", "long", "--time",
+		 "1:30:00", "--launcher-option=-a 1", "--launcher-option=-b", "--bind",
 		 "--dry-run");
 	ck_assert_msg(output.status == 0, "%s", output.err);
 	ck_assert_msg(strncmp(output.out,
@@ -398,14 +397,15 @@ START_TEST(launcher_files_that_are_wrong_are_named)
 		      output.err);
 	XCLUSTER(&output, "start", "--launcher", "nobody", "-n", "1");
 	ck_assert_int_eq(output.status, 1);
-	ck_assert_msg(strstr(output.err, "no launcher \"nobody\"") &&
-			      strstr(output.err, "slurm") && strstr(output.err, "zeta"),
+	ck_assert_msg(strstr(output.err, "no launcher \"nobody\"") && strstr(output.err, "slurm") &&
+			      strstr(output.err, "zeta"),
 		      "%s", output.err);
 	assert_nothing_left(0);
 }
 END_TEST
 
-/* ---- Systems that are not here ------------------------------------------------------------------ */
+/* ---- Systems that are not here ------------------------------------------------------------------
+ */
 
 static const char *const known[][2] = {
 	{ "lsf", "bkill 102" },

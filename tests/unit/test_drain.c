@@ -135,11 +135,10 @@ START_TEST(test_pinned_items_fail_as_for_an_engine_that_is_shut_down)
 
 	DESK_SEND(agent, drain, .left = 1, .margin = 2);
 	ck_assert(agent_at(0)->is_draining);
-	desk_submit(client, (struct desk_job){ .seq = 1,
-					       .job = 1,
-					       .items = 1,
-					       .targets = targets,
-					       .target_count = 1 });
+	desk_submit(
+		client,
+		(struct desk_job){
+			.seq = 1, .job = 1, .items = 1, .targets = targets, .target_count = 1 });
 	ck_assert_uint_eq(desk_next(engines[0]), 0);
 	ck_assert_uint_eq(desk_next(client), MSG_RESULT);
 	ck_assert(desk_run_at(client, &at, &run));
@@ -196,11 +195,10 @@ START_TEST(test_more_time_makes_engines_as_they_were)
 	DESK_SEND(agent, drain, .left = 100, .margin = 2);
 	ck_assert(!agent_at(0)->is_draining);
 	ck_assert_str_eq(desk.engines[0]->reason, "");
-	desk_submit(client, (struct desk_job){ .seq = 1,
-					       .job = 1,
-					       .items = 1,
-					       .targets = targets,
-					       .target_count = 1 });
+	desk_submit(
+		client,
+		(struct desk_job){
+			.seq = 1, .job = 1, .items = 1, .targets = targets, .target_count = 1 });
 	ck_assert_uint_eq(desk_next(engines[0]), MSG_SLICE);
 }
 END_TEST

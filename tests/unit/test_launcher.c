@@ -55,7 +55,7 @@ END_TEST
 /* ---- Filling in ------------------------------------------------------------------------ */
 
 static const struct place places[] = {
-	{ "n", "4" },	    { "name", "my job" }, { "time", NULL }, { "command", "run 'a b'" },
+	{ "n", "4" },	      { "name", "my job" }, { "time", NULL }, { "command", "run 'a b'" },
 	{ "ids", "1 '2;3'" }, { NULL, NULL },
 };
 
@@ -206,10 +206,14 @@ START_TEST(test_poll_of_grid_engine)
 		"job-ID  prior   name       user         state submit/start at     queue       "
 		"slots ja-task-ID \n"
 		"-----------------------------------------------------------------------------\n"
-		"      4 0.55500 xcluster   root         r     11/26/2026 11:00:00 all.q@node1 1 1\n"
-		"      4 0.55500 xcluster   root         qw    11/26/2026 11:00:00             1 2-8:1\n"
-		"      5 0.00000 xcluster   root         qw    11/26/2026 11:00:00             1 1-4:1\n"
-		"      6 0.00000 xcluster   root         Eqw   11/26/2026 11:00:00             1 1\n",
+		"      4 0.55500 xcluster   root         r     11/26/2026 11:00:00 all.q@node1 1 "
+		"1\n"
+		"      4 0.55500 xcluster   root         qw    11/26/2026 11:00:00             1 "
+		"2-8:1\n"
+		"      5 0.00000 xcluster   root         qw    11/26/2026 11:00:00             1 "
+		"1-4:1\n"
+		"      6 0.00000 xcluster   root         Eqw   11/26/2026 11:00:00             1 "
+		"1\n",
 		NULL);
 	job_is(0, LAUNCH_RUNNING, "r", "");
 	job_is(1, LAUNCH_PENDING, "qw", "");
@@ -265,9 +269,9 @@ START_TEST(test_ids_that_submits_print)
 		open_launcher(rows[i].launcher, (const char *const[]){ NULL });
 		ck_assert_int_eq(regexec(&launch.template.job_id, rows[i].printed, 2, found, 0), 0);
 		ck_assert_int_eq(found[1].rm_eo - found[1].rm_so, (int)strlen(rows[i].id));
-		ck_assert_int_eq(strncmp(rows[i].printed + found[1].rm_so, rows[i].id,
-					 strlen(rows[i].id)),
-				 0);
+		ck_assert_int_eq(
+			strncmp(rows[i].printed + found[1].rm_so, rows[i].id, strlen(rows[i].id)),
+			0);
 		launch_fini(&launch);
 	}
 }
@@ -370,11 +374,11 @@ START_TEST(test_times)
 		const char *text;
 		double seconds; /* 0: none */
 	} rows[] = {
-		{ "90", 5400 },	     { "1:30:00", 5400 }, { "30:00", 1800 },  { "2-12", 216000 },
-		{ "1-0:30", 88200 }, { "45s", 45 },	  { "30m", 1800 },    { "2h", 7200 },
-		{ "1d", 86400 },     { "", 0 },		  { "0", 0 },	      { "-5", 0 },
-		{ "1:2:3:4", 0 },    { "1h30", 0 },	  { "x", 0 },	      { "5 ", 0 },
-		{ "1-", 0 },	     { "9999d", 0 },	  { "1e9", 0 },	      { "99999999999", 0 },
+		{ "90", 5400 },	     { "1:30:00", 5400 }, { "30:00", 1800 }, { "2-12", 216000 },
+		{ "1-0:30", 88200 }, { "45s", 45 },	  { "30m", 1800 },   { "2h", 7200 },
+		{ "1d", 86400 },     { "", 0 },		  { "0", 0 },	     { "-5", 0 },
+		{ "1:2:3:4", 0 },    { "1h30", 0 },	  { "x", 0 },	     { "5 ", 0 },
+		{ "1-", 0 },	     { "9999d", 0 },	  { "1e9", 0 },	     { "99999999999", 0 },
 	};
 	char text[32];
 
@@ -394,9 +398,9 @@ START_TEST(test_commands)
 {
 	struct outcome outcome;
 
-	ck_assert_int_eq(command_run("echo out; echo first >&2; echo last >&2; exit 3", 10,
-				     &outcome, &err),
-			 0);
+	ck_assert_int_eq(
+		command_run("echo out; echo first >&2; echo last >&2; exit 3", 10, &outcome, &err),
+		0);
 	ck_assert_int_eq(outcome.status, 3);
 	ck_assert_str_eq(outcome.out.data, "out\n");
 	ck_assert_str_eq(outcome_words(&outcome), "last");

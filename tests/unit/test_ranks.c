@@ -107,15 +107,13 @@ static json_t *status_of(const char *states)
 	json_t *engines = json_array();
 
 	for (int i = 0; states[i]; i++)
-		json_array_append_new(
-			engines,
-			json_pack("{s:i,s:s,s:i}", "id", i, "state",
-				  states[i] == 'i'   ? "idle"
-				  : states[i] == 'b' ? "busy"
-				  : states[i] == 's' ? "starting"
-				  : states[i] == 'd' ? "draining"
-						     : "stopped",
-				  "items", 0));
+		json_array_append_new(engines, json_pack("{s:i,s:s,s:i}", "id", i, "state",
+							 states[i] == 'i'   ? "idle"
+							 : states[i] == 'b' ? "busy"
+							 : states[i] == 's' ? "starting"
+							 : states[i] == 'd' ? "draining"
+									    : "stopped",
+							 "items", 0));
 	return json_pack("{s:o,s:{s:i},s:[{s:s,s:i},{s:s,s:i}]}", "engines", engines, "queue",
 			 "items", 3, "agents", "launch", "slurm job #1, x", "engines", 4, "launch",
 			 "slurm job #12", "engines", 2);

@@ -34,7 +34,7 @@ static void end(void)
 {
 	transfers_free(&rig.agent);
 	links_free(&rig.agent);
-	dataport_close(&rig.agent);
+	dataport_fini(&rig.agent);
 	rig_close();
 }
 
@@ -572,6 +572,42 @@ START_TEST(test_from_a_data_port)
 }
 END_TEST
 
+/* The largest frames that go over a link. */
+START_TEST(test_pieces_over_a_link)
+{
+	struct object *stored = NULL;
+	struct msg_piece piece;
+	struct message m;
+	struct link *link;
+	int got = 0;
+
+	open_port();
+	store_put(&rig.agent.store, object, rig_memfd(bytes, SIZE), SIZE, false, &stored, NULL);
+	link = link_get(&rig.agent, endpoint, port_key);
+	ck_assert_ptr_nonnull(link);
+	for (uint64_t i = 0; i < PIECES; i++)
+		SEND_SIMPLE(link->socket, NULL, fetch, .object = id, .offset = i * PIECE_SIZE);
+	message_init(&m);
+	for (int ms = 0; ms < 2000 && got < PIECES; ms++) {
+		poll(NULL, 0, 1);
+		dataport_receive(&rig.agent);
+		while (message_receive(link->socket, &m, false, false) > 0) {
+			ck_assert_uint_eq(m.type, MSG_PIECE);
+			ck_assert_int_eq(msg_piece_get(&m.fields, &piece), 0);
+			ck_assert_int_eq(piece.code, 0);
+			ck_assert_uint_eq(zmq_msg_size(&m.frames[0]),
+					  piece_size(SIZE, piece.offset));
+			ck_assert_mem_eq(zmq_msg_data(&m.frames[0]), bytes + piece.offset,
+					 zmq_msg_size(&m.frames[0]));
+			got++;
+		}
+	}
+	message_fini(&m);
+	ck_assert_int_eq(got, PIECES);
+	object_unref(&rig.agent.store, stored);
+}
+END_TEST
+
 static void *stranger;
 
 static bool stranger_has_something(void)
@@ -675,6 +711,7 @@ int main(void)
 	tcase_add_test(tests, test_tells_those_who_wait_of_its_end);
 	tcase_add_checked_fixture(port, begin, end);
 	tcase_add_test(port, test_from_a_data_port);
+	tcase_add_test(port, test_pieces_over_a_link);
 	tcase_add_test(port, test_who_may_come);
 	tcase_add_test(port, test_port_out_of_reach);
 	return unit_run_both(tests, port);
