@@ -10,10 +10,9 @@
 #include "proto/error.h"
 #include "proto/log.h"
 
-#define DEATH_GRACE_NS 200000000
-#define LOOK_NS	       UINT64_C(500000000)  /* between looks at a connection */
-#define REACHED_NS     UINT64_C(5000000000) /* without a look at one that is reached */
-#define AWAY_MIN_NS    UINT64_C(2000000000)
+#define LOOK_NS	    UINT64_C(500000000)	 /* between looks at a connection */
+#define REACHED_NS  UINT64_C(5000000000) /* without a look at one that is reached */
+#define AWAY_MIN_NS UINT64_C(2000000000)
 
 /* In one pass: job by job it would take the square of their number. */
 static void drop_pinned(struct state *state, struct client *client)

@@ -332,6 +332,7 @@ void agent_remove(struct state *state, struct agent *agent, const char *why)
 			engine_down(state, engine, DOWN_LOST, 0, 0, -1, why, false, false);
 		engine->agent = NULL;
 	}
+	state->dying -= agent->died_ns != 0;
 	source_unwatch(state, &agent->pidfd);
 	peer_remove(state, agent->peer);
 	ledger_fini(&agent->ledger);
@@ -351,10 +352,15 @@ static void say_left(const struct agent *agent)
 			 agent->launch);
 }
 
+/* N.B. what it said at its end, how its engines have ended above all, may be on its way
+ * still: its good-bye is the last of it. */
 static void on_agent_death(struct state *state, struct source *source)
 {
-	agent_remove(state, (struct agent *)((char *)source - offsetof(struct agent, pidfd)),
-		     "its agent has ended");
+	struct agent *agent = (struct agent *)((char *)source - offsetof(struct agent, pidfd));
+
+	agent->died_ns = now_ns();
+	state->dying++;
+	source_unwatch(state, &agent->pidfd);
 }
 
 static int welcome_agent(struct state *state, struct agent *agent)
@@ -521,6 +527,10 @@ void peers_tick(struct state *state)
 	struct agent *agent, *next;
 
 	DL_FOREACH_SAFE (state->agents, agent, next) {
+		if (agent->died_ns && now - agent->died_ns >= DEATH_GRACE_NS) {
+			agent_remove(state, agent, "its agent has ended");
+			continue;
+		}
 		if (now <= agent->heard_ns || now - agent->heard_ns <= limit)
 			continue;
 		if (state->stop_ns)

@@ -23,7 +23,8 @@
 #define HELD_BYTES_MAX (UINT64_C(8) << 20) /* results kept; above, no new slices */
 #define FRAME_COPY_MAX 2048		   /* see frame_keep */
 
-#define LOG_HOST_SIZE 64
+#define LOG_HOST_SIZE  64
+#define DEATH_GRACE_NS 200000000 /* from a process's end, for what it had said */
 
 struct state;
 struct client;
@@ -201,6 +202,7 @@ struct agent {
 	pid_t pid;
 	uint64_t slots, first_engine, cores, store_limit, store_used;
 	uint64_t heard_ns;
+	uint64_t died_ns;		       /* its process has ended; 0: it has not */
 	uint64_t beats_ns[2];		       /* when its last BEAT came, and the one before */
 	char data_endpoint[256], data_key[41]; /* its data port; empty: it has none */
 	char near[64];			       /* our address for it; empty: not over a network */
@@ -320,7 +322,7 @@ struct state {
 	uint64_t roster_version, agents_version;
 	int agent_count;
 	int takes_pending;
-	int dying;	/* clients */
+	int dying;	/* clients and agents */
 	double pass;	/* of the client served last */
 	int restricted; /* jobs with `only` */
 	int ignored;	/* messages, of late */
