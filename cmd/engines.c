@@ -7,6 +7,7 @@
 #include "cmd/await.h"
 #include "cmd/command.h"
 #include "cmd/daemon.h"
+#include "cmd/elsewhere.h"
 #include "cmd/engines_stdin.h"
 #include "cmd/interrupt.h"
 #include "cmd/start_hosts.h"
@@ -196,6 +197,13 @@ int command_engines(int argc, char **argv)
 	if (connection_find(o.connection ? file : o.cluster_id, path, sizeof path, &err) < 0 ||
 	    connection_read(path, &connection, &err) < 0)
 		return fail(&err);
+	if (is_elsewhere(&connection)) {
+		complain("the cluster is of the host %s: run `xcluster engines --hosts ...` there; "
+			 "or bring its engines.json here, and stay with `xcluster engines "
+			 "--foreground --connection=./engines.json`",
+			 connection.host);
+		return STATUS_FAILED;
+	}
 	return o.hosts.hosts.count > 0 ? run_on_hosts(&o, &connection)
 				       : run_in_background(&o, &connection);
 }

@@ -73,6 +73,17 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
+/* Engines of other hosts dial; out of memory is noticed where it is missed. */
+static void reach_other_hosts(struct start *s)
+{
+	if (s->network.ip)
+		return;
+	if (s->hosts.hosts.count > 0)
+		s->network.ip = strdup(s->hosts.tunnel ? "127.0.0.1" : "*");
+	else if (s->launcher.request.launcher[0])
+		s->network.ip = strdup("*");
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct start *s = state->input;
@@ -85,6 +96,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->child_inputs[3] = &s->launcher;
 		return 0;
 	case ARGP_KEY_END:
+		reach_other_hosts(s);
 		network_options_complete(state, &s->network);
 		host_options_complete(state, &s->hosts, s->engines.n);
 		return 0;
@@ -499,9 +511,7 @@ int command_start(int argc, char **argv)
 			 "them");
 		return STATUS_USAGE;
 	}
-	if (s.hosts.hosts.count > 0 && !s.network.ip)
-		s.network.ip = strdup(s.hosts.tunnel ? "127.0.0.1" : "*");
-	r = launcher_complete(&s.launcher, &s.engines, &s.network);
+	r = launcher_complete(&s.launcher, &s.engines);
 	if (r != STATUS_OK)
 		return r;
 	if (s.launcher.dry_run)

@@ -106,11 +106,6 @@ int peer_check_hello(struct state *state, struct peer *peer, struct message *m, 
 
 /* ---- Engines ----------------------------------------------------------------------- */
 
-void engine_changed(struct state *state, struct engine *engine)
-{
-	engine->version = ++state->roster_version;
-}
-
 bool engine_has_future(const struct engine *engine)
 {
 	return engine->state < ENGINE_GONE;
@@ -148,6 +143,7 @@ static int engines_add(struct state *state, struct agent *agent)
 			for (uint64_t k = 0; k < i; k++) {
 				state->engines[agent->first_engine + k]->agent = NULL;
 				state->engines[agent->first_engine + k]->state = ENGINE_GONE;
+				engine_changed(state, state->engines[agent->first_engine + k]);
 			}
 			return -ENOMEM;
 		}
@@ -341,9 +337,9 @@ void agent_remove(struct state *state, struct agent *agent, const char *why)
 	ledger_fini(&agent->ledger);
 	DL_DELETE(state->agents, agent);
 	tracker_forget_agent(state, agent);
-	free(agent);
 	state->agents_version++;
-	peers_send(state);
+	peers_send(state, agent->host);
+	free(agent);
 }
 
 /* It was to end, and has not said that it does: `stop` tells people. */
@@ -437,7 +433,7 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	r = welcome_agent(state, agent);
 	if (state->stop_ns)
 		SEND_PEER(state, peer, stop, .id = 0);
-	peers_send(state);
+	peers_send(state, agent->host);
 	if (!source_watch_pid(state, &agent->pidfd, pid))
 		agent_remove(state, agent, "its agent has ended");
 	return r;

@@ -183,6 +183,8 @@ struct engine {
 	uint64_t version;			    /* of the roster, when it changed last */
 	struct engine *prev, *next;		    /* of its level */
 	struct engine *waiting_prev, *waiting_next; /* of state->waiting */
+	struct engine *changed_prev, *changed_next; /* of state->changed */
+	bool counts_as_starting;		    /* in state->engines_starting */
 };
 
 struct agent {
@@ -315,6 +317,9 @@ struct state {
 	int engine_count, engine_room, engines_up;
 	struct engine *levels[ENGINE_SLICES + 1];
 	struct engine *waiting;
+	struct engine *changed; /* all, by version */
+	int engines_starting;	/* or starting again */
+	uint64_t roster_ns;	/* no round of ROSTERs before */
 	struct measure *measures;
 	struct everywhere *log;
 	struct note note;
@@ -387,7 +392,6 @@ void peer_remove(struct state *state, struct peer *peer);
 bool source_watch_pid(struct state *state, struct source *source, pid_t pid);
 void source_unwatch(struct state *state, struct source *source);
 void agent_remove(struct state *state, struct agent *agent, const char *why);
-void engine_changed(struct state *state, struct engine *engine);
 void peers_tick(struct state *state);
 void peers_free(struct state *state);
 struct engine *engine_at(struct state *state, const struct agent *agent, uint64_t slot);
@@ -414,8 +418,11 @@ int on_signal(struct state *state, struct peer *peer, struct message *m);
 int on_shut(struct state *state, struct peer *peer, struct message *m);
 
 /* roster.c */
+/* To be called whenever what clients are told of it is another. */
+void engine_changed(struct state *state, struct engine *engine);
 void roster_send(struct state *state);
-void peers_send(struct state *state);
+/* To the agents on the host. */
+void peers_send(struct state *state, const char *host);
 
 /* jobs.c: jobs until the end of their last item */
 int on_cancel(struct state *state, struct peer *peer, struct message *m);

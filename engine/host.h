@@ -125,6 +125,7 @@ struct agent {
 	struct lingering *lingering;   /* references of some that have gone, oldest first */
 	struct slot *slots;
 	bool welcomed;
+	bool has_to_start; /* more engines than were started in one go */
 	uint64_t first_engine;
 	double heartbeat_timeout;
 	uint64_t last_beat_ns, beats_sent, beats_heard;
