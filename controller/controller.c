@@ -17,6 +17,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "controller/guard.h"
 #include "controller/state.h"
 #include "proto/cluster_dir.h"
 #include "proto/error.h"
@@ -277,7 +278,9 @@ static int timeout_ms(const struct state *state)
 
 	if (state->recheck)
 		return RECHECK_MS;
-	return state->stop_ns || state->dying ? 100 : (int)(1000 * (tick < 1 ? tick : 1)) + 1;
+	return state->stop_ns || state->dying || state->guard.strangers
+		       ? 100
+		       : (int)(1000 * (tick < 1 ? tick : 1)) + 1;
 }
 
 static void hand_out(struct state *state)
@@ -335,6 +338,7 @@ static bool tick(struct state *state)
 		return false;
 	state->last_tick_ns = now_ns();
 	peers_tick(state);
+	guard_tick(state);
 	check_place(state);
 	if (++state->ticks % 100 == 0)
 		forgive_ignored(state);

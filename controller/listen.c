@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "controller/guard.h"
 #include "controller/network.h"
 #include "controller/state.h"
 #include "libcluster/dial.h"
@@ -120,7 +121,9 @@ static int bind_network(struct state *state, struct xc_error *err)
 	zmq_setsockopt(state->router, ZMQ_BACKLOG, &backlog, sizeof backlog);
 	zmq_setsockopt(state->router, ZMQ_HANDSHAKE_IVL, &handshake_ms, sizeof handshake_ms);
 	dial_watch_for_breaks(state->router, state->heartbeat_timeout);
-	r = certificates_apply(&state->certificates, state->router);
+	r = guard_open(state);
+	if (r == 0)
+		r = certificates_apply(&state->certificates, state->router);
 	if (r < 0)
 		return error_set(err, r, "cannot encrypt: %s", zmq_strerror(-r));
 	r = network_bind(&network, state->router, first, last, err);
@@ -171,6 +174,7 @@ int listen_start(struct state *state, struct xc_error *err)
 
 void listen_end(struct state *state)
 {
+	guard_close(state);
 	if (state->router)
 		zmq_close(state->router);
 	if (state->has_network)

@@ -284,11 +284,19 @@ struct history {
 	uint64_t kept_bytes, kept_max; /* cost of those */
 };
 
+/* Of connections without a key yet: see guard.c. */
+struct guard {
+	struct source source;
+	void *monitor; /* NULL: nothing listens on the network */
+	struct stranger *strangers;
+};
+
 struct state {
 	const struct controller_options *options;
 	struct connection connection;	  /* as clients are told */
 	struct certificates certificates; /* of what listens on the network */
 	bool has_network;
+	struct guard guard;
 	unsigned char session[SESSION_SIZE];
 	double heartbeat_timeout;
 	void *context, *router;

@@ -269,6 +269,41 @@ START_TEST(a_scanner_and_1000_half_open_connections_do_not_disturb_work)
 }
 END_TEST
 
+/* Says that a message of 4 GiB follows, and sends as much of it as he can. */
+static void pour(void)
+{
+	static char block[1 << 20] = "\xff\0\0\0\0\0\0\0\0\x7f\3\0CURVE";
+	static const char head[9] = { 6, 0, 0, 0, 1 };
+	int fd = dial_port(PORT, true);
+	double end = now() + 2; /* handshakes have 10 s */
+	ssize_t n;
+
+	ck_assert_int_ge(fd, 0);
+	n = send(fd, block, 64, MSG_NOSIGNAL);
+	ck_assert_int_eq(n, 64);
+	ck_assert_int_eq(send(fd, head, sizeof head, MSG_NOSIGNAL), sizeof head);
+	do
+		n = send(fd, block, sizeof block, MSG_NOSIGNAL);
+	while (now() < end && (n > 0 || errno == EAGAIN));
+	ck_assert_msg(n < 0 && errno != EAGAIN, "he can go on");
+	close(fd);
+}
+
+START_TEST(who_shows_no_key_is_ended_when_he_says_more_than_that)
+{
+	pid_t stranger;
+
+	start("");
+	stranger = bed_fork(&bed, "node2");
+	if (stranger == 0) {
+		pour();
+		exit(0);
+	}
+	bed_join(stranger);
+	bed_stop_cluster(&bed, "tester@ctl");
+}
+END_TEST
+
 static void clear_bed(void)
 {
 	bed_clear(&bed);
@@ -284,6 +319,7 @@ int main(void)
 			    MEDDLERS);
 	tests = shared_case(suite, "scanners");
 	tcase_add_checked_fixture(tests, clear_bed, NULL);
+	tcase_add_test(tests, who_shows_no_key_is_ended_when_he_says_more_than_that);
 	tcase_add_test(tests, a_scanner_and_1000_half_open_connections_do_not_disturb_work);
 	return bed_tests(&bed, &(struct bed_options){ .nodes = 2 }, suite);
 }
