@@ -171,9 +171,9 @@ int command_engines(int argc, char **argv)
 		NULL
 	};
 	static struct connection connection;
-	struct engines o = { .engines = ENGINE_OPTIONS_INIT,
-			     .hosts = HOST_OPTIONS_INIT,
-			     .stay = STAY_OPTIONS_INIT };
+	static struct engines o = { .engines = ENGINE_OPTIONS_INIT,
+				    .hosts = HOST_OPTIONS_INIT,
+				    .stay = STAY_OPTIONS_INIT };
 	struct xc_error err = XC_ERROR_INIT;
 	char path[CLUSTER_PATH_MAX], file[CLUSTER_PATH_MAX + 2] = "";
 

@@ -14,6 +14,7 @@
 #include "cmd/command.h"
 #include "cmd/daemon.h"
 #include "cmd/interrupt.h"
+#include "cmd/kept_hosts.h"
 #include "cmd/launched.h"
 #include "cmd/start_hosts.h"
 #include "cmd/tail.h"
@@ -291,6 +292,7 @@ static int wait_for_controller(struct start *s)
 static int start_on_hosts(struct start *s)
 {
 	static char path[CLUSTER_PATH_MAX];
+	struct xc_error err = XC_ERROR_INIT;
 	int r;
 
 	if (cluster_file(s->dir, path, sizeof path, CLUSTER_ENGINES) < 0)
@@ -302,6 +304,8 @@ static int start_on_hosts(struct start *s)
 					 .controller = s->connection.pid,
 					 .client = s->client,
 					 .interrupt = s->interrupt };
+	if (kept_hosts_write(s->dir, &s->hosts, &err) < 0)
+		return fail(&err);
 	r = host_start_run(&s->remote);
 	if (r == STATUS_OK)
 		r = host_start_leave(&s->remote);

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <utlist.h>
 
 #include "controller/state.h"
@@ -10,6 +11,9 @@
 #include "proto/log.h"
 
 #define DEATH_GRACE_NS 200000000
+#define LOOK_NS	       UINT64_C(500000000)  /* between looks at a connection */
+#define REACHED_NS     UINT64_C(5000000000) /* without a look at one that is reached */
+#define AWAY_MIN_NS    UINT64_C(2000000000)
 
 /* In one pass: job by job it would take the square of their number. */
 static void drop_pinned(struct state *state, struct client *client)
@@ -101,6 +105,67 @@ void clients_bury(struct state *state, uint64_t now)
 	}
 }
 
+/* ---- Clients on other hosts: their connections are what tells of their end -------- */
+
+static ino_t inode_of(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+static void note_connection(struct client *client, struct message *m)
+{
+	client->fd = zmq_msg_get(&m->header, ZMQ_SRCFD);
+	client->inode = inode_of(client->fd);
+	client->away_ns = 0;
+}
+
+/* One that computes does not hear that its connection broke and that ZeroMQ has made it
+ * again, and says nothing: but what is sent to it finds its way. */
+static bool is_reached(struct state *state, struct client *client)
+{
+	return SEND_PEER(state, client->peer, pong, .received = client->received,
+			 .sent = client->unsent ? client->unsent->seq - 1 : client->made) == 0;
+}
+
+static void look(struct state *state, struct client *client, uint64_t now)
+{
+	uint64_t limit = (uint64_t)(state->heartbeat_timeout * 1e9);
+
+	if (client->inode && inode_of(client->fd) == client->inode) {
+		client->away_ns = 0;
+		return;
+	}
+	if (is_reached(state, client)) {
+		client->away_ns = 0;
+		client->probed_ns = now + REACHED_NS; /* not to fill its queue */
+		return;
+	}
+	client->probed_ns = now;
+	if (!client->away_ns)
+		client->away_ns = now;
+	if (now - client->away_ns < (limit > AWAY_MIN_NS ? limit : AWAY_MIN_NS))
+		return;
+	log_line("client %s on %s has had no connection for too long; its jobs are cancelled, but "
+		 "for those to be kept",
+		 client->name, client->host);
+	client_remove(state, client);
+}
+
+void clients_look(struct state *state, uint64_t now)
+{
+	struct client *client, *next;
+
+	if (!state->has_network)
+		return;
+	DL_FOREACH_SAFE (state->clients, client, next) {
+		if (client->peer->is_remote && now > client->probed_ns &&
+		    now - client->probed_ns >= LOOK_NS)
+			look(state, client, now);
+	}
+}
+
 int on_hello_client(struct state *state, struct peer *peer, struct message *m)
 {
 	struct msg_hello_client hello;
@@ -112,6 +177,11 @@ int on_hello_client(struct state *state, struct peer *peer, struct message *m)
 		return r;
 	if (peer_check_hello(state, peer, m, hello.protocol, hello.session, false, &pid) < 0)
 		return 0;
+	if (peer->role == ROLE_NEW && hello.again)
+		return peer_refuse(
+			state, peer, XC_ELOST,
+			"it had not heard of this client for too long, and has ended its "
+			"jobs");
 	if (peer->role == ROLE_NEW) {
 		client = calloc(1, sizeof *client);
 		if (!client)
@@ -135,6 +205,8 @@ int on_hello_client(struct state *state, struct peer *peer, struct message *m)
 		outbox_ack(state, client, hello.received);
 		outbox_resend(state, client, hello.received + 1);
 	}
+	if (peer->is_remote)
+		note_connection(client, m);
 	client->roster_version = client->agents_version = client->note_version = 0;
 	r = SEND_PEER(state, peer, welcome_client, .controller = { state->session, SESSION_SIZE },
 		      .received = client->received, .credit = CREDIT_BYTES);

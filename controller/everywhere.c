@@ -29,32 +29,41 @@ static void forget(struct state *state, const char *name, bool is_variable)
 	}
 }
 
-static bool is_target(zmq_msg_t *targets, int id)
+/* By id, to be given to free(); NULL when memory is out. */
+static bool *targets_by_id(const struct state *state, zmq_msg_t *targets)
 {
+	bool *is_target = calloc((size_t)state->engine_count + 1, sizeof *is_target);
 	const char *ids = zmq_msg_data(targets);
 
-	for (size_t at = 0; at + 4 <= zmq_msg_size(targets); at += 4) {
+	for (size_t at = 0; is_target && at + 4 <= zmq_msg_size(targets); at += 4) {
 		uint32_t target;
 
 		memcpy(&target, ids + at, 4);
-		if (target == (uint32_t)id)
-			return true;
+		if (target < (uint32_t)state->engine_count)
+			is_target[target] = true;
 	}
-	return false;
+	return is_target;
 }
 
 static void reach_others(struct state *state, struct job *job, zmq_msg_t *targets)
 {
+	bool *is_target = targets_by_id(state, targets);
+
+	if (!is_target) {
+		log_line("out of memory: engines that have just come lack \"%s\"", job_name(job));
+		return;
+	}
 	for (int i = 0; i < state->engine_count; i++) {
 		struct engine *engine = state->engines[i];
 		struct job *extra;
 
-		if (!engine->has_log || !engine_takes_pinned(engine) || is_target(targets, i))
+		if (!engine->has_log || !engine_takes_pinned(engine) || is_target[i])
 			continue;
 		extra = job_internal(state, job_name(job), &job->task, &job->payload->message);
 		if (extra)
 			pinned_add(state, engine, extra, 0, 1, 1, false);
 	}
+	free(is_target);
 }
 
 static void add_entry(struct state *state, struct job *job, struct span object)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "controller/controller.h"
 #include "controller/state.h"
 #include "proto/error.h"
 #include "proto/log.h"
@@ -105,11 +106,6 @@ int peer_check_hello(struct state *state, struct peer *peer, struct message *m, 
 
 /* ---- Engines ----------------------------------------------------------------------- */
 
-void engine_changed(struct state *state, struct engine *engine)
-{
-	engine->version = ++state->roster_version;
-}
-
 bool engine_has_future(const struct engine *engine)
 {
 	return engine->state < ENGINE_GONE;
@@ -147,6 +143,7 @@ static int engines_add(struct state *state, struct agent *agent)
 			for (uint64_t k = 0; k < i; k++) {
 				state->engines[agent->first_engine + k]->agent = NULL;
 				state->engines[agent->first_engine + k]->state = ENGINE_GONE;
+				engine_changed(state, state->engines[agent->first_engine + k]);
 			}
 			return -ENOMEM;
 		}
@@ -306,7 +303,7 @@ int on_hello_engine(struct state *state, struct peer *peer, struct message *m)
 	agent = agent_find(state, hello.agent);
 	if (agent)
 		engine = engine_at(state, agent, hello.slot);
-	if (peer->role == ROLE_NEW && hello.again && engine && engine->peer &&
+	if (peer->role == ROLE_NEW && (hello.again || peer->is_remote) && engine && engine->peer &&
 	    engine->epoch == hello.epoch && peer->is_remote == engine->peer->is_remote)
 		return engine_again(state, peer, engine, hello.slice);
 	if (peer->role != ROLE_NEW || !engine || engine->next_peer ||
@@ -340,9 +337,18 @@ void agent_remove(struct state *state, struct agent *agent, const char *why)
 	ledger_fini(&agent->ledger);
 	DL_DELETE(state->agents, agent);
 	tracker_forget_agent(state, agent);
-	free(agent);
 	state->agents_version++;
-	peers_send(state);
+	peers_send(state, agent->host);
+	free(agent);
+}
+
+/* It was to end, and has not said that it does: `stop` tells people. */
+static void say_left(const struct agent *agent)
+{
+	if (agent->is_remote)
+		log_line(CONTROLLER_LEFT "%s; agent %d (pid %d there)%s%s", agent->host,
+			 agent->index, (int)agent->pid, agent->launch[0] ? ", " : "",
+			 agent->launch);
 }
 
 static void on_agent_death(struct state *state, struct source *source)
@@ -386,6 +392,8 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	    0)
 		return 0;
 	agent = peer->role == ROLE_NEW && peer->is_remote ? agent_find(state, hello.session) : NULL;
+	if (agent && !agent->is_remote) /* it has the unix socket, and nothing breaks there */
+		agent = NULL;
 	if (agent)
 		return agent_again(state, peer, agent, hello.taken);
 	if (peer->role == ROLE_NEW && hello.again)
@@ -425,7 +433,7 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	r = welcome_agent(state, agent);
 	if (state->stop_ns)
 		SEND_PEER(state, peer, stop, .id = 0);
-	peers_send(state);
+	peers_send(state, agent->host);
 	if (!source_watch_pid(state, &agent->pidfd, pid))
 		agent_remove(state, agent, "its agent has ended");
 	return r;
@@ -513,8 +521,11 @@ void peers_tick(struct state *state)
 	struct agent *agent, *next;
 
 	DL_FOREACH_SAFE (state->agents, agent, next) {
-		if (now > agent->heard_ns && now - agent->heard_ns > limit)
-			agent_remove(state, agent, "nothing heard of its host for too long");
+		if (now <= agent->heard_ns || now - agent->heard_ns <= limit)
+			continue;
+		if (state->stop_ns)
+			say_left(agent);
+		agent_remove(state, agent, "nothing heard of its host for too long");
 	}
 	drain_tick(state, now);
 	check_engines(state, now, limit);
@@ -524,6 +535,7 @@ void peers_tick(struct state *state)
 	}
 	tracker_tick(state);
 	clients_bury(state, now);
+	clients_look(state, now);
 	clients_sweep(state);
 }
 
@@ -549,8 +561,10 @@ void peers_free(struct state *state)
 
 	while (state->clients)
 		client_remove(state, state->clients);
-	while (state->agents)
+	while (state->agents) {
+		say_left(state->agents);
 		agent_remove(state, state->agents, "the cluster ends");
+	}
 	free_jobs(state);
 	tracker_free(state);
 	HASH_ITER (hh, state->peers, peer, next) {

@@ -183,6 +183,8 @@ struct engine {
 	uint64_t version;			    /* of the roster, when it changed last */
 	struct engine *prev, *next;		    /* of its level */
 	struct engine *waiting_prev, *waiting_next; /* of state->waiting */
+	struct engine *changed_prev, *changed_next; /* of state->changed */
+	bool counts_as_starting;		    /* in state->engines_starting */
 };
 
 struct agent {
@@ -227,7 +229,11 @@ struct client {
 	unsigned char session[SESSION_SIZE];
 	char host[256], name[64];
 	pid_t pid;
-	uint64_t died_ns;	/* its process has ended, but messages may be on their way */
+	uint64_t died_ns; /* its process has ended, but messages may be on their way */
+	int fd;		  /* over the network: of the connection of its last hello, */
+	ino_t inode;	  /* and what tells it from another of that number */
+	uint64_t away_ns; /* since when it has no connection; 0: it has one */
+	uint64_t probed_ns;
 	uint64_t last_job;	/* highest number of its jobs */
 	uint64_t received;	/* last message taken */
 	uint64_t made;		/* last parcel made */
@@ -295,11 +301,17 @@ struct state {
 	struct hold *holds;
 	struct tracked *tracked; /* objects, by id */
 	int wants;		 /* LOCATEs that wait */
+	uint64_t rounds;	 /* searches for a holder, so far */
+	char left[256];		 /* host whose agent has gone last, */
+	uint64_t left_ns;	 /* and when */
 	struct agent *agents;
 	struct engine **engines; /* by id */
 	int engine_count, engine_room, engines_up;
 	struct engine *levels[ENGINE_SLICES + 1];
 	struct engine *waiting;
+	struct engine *changed; /* all, by version */
+	int engines_starting;	/* or starting again */
+	uint64_t roster_ns;	/* no round of ROSTERs before */
 	struct measure *measures;
 	struct everywhere *log;
 	struct note note;
@@ -352,6 +364,8 @@ void client_remove(struct state *state, struct client *client);
 void clients_sweep(struct state *state);
 /* Removes those whose process has ended a while ago. */
 void clients_bury(struct state *state, uint64_t now);
+/* The same of those on other hosts that have had no connection for too long. */
+void clients_look(struct state *state, uint64_t now);
 
 /* peers.c: agents, engines: coming and going; and what is the same for clients */
 int on_hello_agent(struct state *state, struct peer *peer, struct message *m);
@@ -370,7 +384,6 @@ void peer_remove(struct state *state, struct peer *peer);
 bool source_watch_pid(struct state *state, struct source *source, pid_t pid);
 void source_unwatch(struct state *state, struct source *source);
 void agent_remove(struct state *state, struct agent *agent, const char *why);
-void engine_changed(struct state *state, struct engine *engine);
 void peers_tick(struct state *state);
 void peers_free(struct state *state);
 struct engine *engine_at(struct state *state, const struct agent *agent, uint64_t slot);
@@ -397,8 +410,11 @@ int on_signal(struct state *state, struct peer *peer, struct message *m);
 int on_shut(struct state *state, struct peer *peer, struct message *m);
 
 /* roster.c */
+/* To be called whenever what clients are told of it is another. */
+void engine_changed(struct state *state, struct engine *engine);
 void roster_send(struct state *state);
-void peers_send(struct state *state);
+/* To the agents on the host. */
+void peers_send(struct state *state, const char *host);
 
 /* jobs.c: jobs until the end of their last item */
 int on_cancel(struct state *state, struct peer *peer, struct message *m);

@@ -1,4 +1,4 @@
-/* tracker.c: which agents have which objects, and from whom the others fetch them. */
+/* tracker.c: which agents have which objects, and who is told where to fetch them. */
 #include "controller/tracker.h"
 
 #include <errno.h>
@@ -10,9 +10,7 @@
 #include "proto/error.h"
 #include "proto/log.h"
 
-#define HOP_BYTES     (UINT64_C(64) << 10) /* what one more hop costs, as bytes of a link */
-#define FORGET_NS     UINT64_C(60000000000)
-#define AVOIDED_COSTS (UINT64_C(1) << 60)
+#define FORGET_NS UINT64_C(60000000000)
 
 struct tracked *tracked_find(struct state *state, const void *object, bool make)
 {
@@ -27,130 +25,6 @@ struct tracked *tracked_find(struct state *state, const void *object, bool make)
 	memcpy(tracked->object, object, OBJECT_SIZE);
 	HASH_ADD(hh, state->tracked, object, OBJECT_SIZE, tracked);
 	return tracked;
-}
-
-struct holder *holder_find(const struct tracked *tracked, const struct agent *agent)
-{
-	struct holder *holder;
-
-	DL_FOREACH (tracked->holders, holder) {
-		if (holder->agent == agent)
-			return holder;
-	}
-	return NULL;
-}
-
-struct holder *holder_add(struct tracked *tracked, struct agent *agent)
-{
-	struct holder *holder = holder_find(tracked, agent);
-
-	if (holder)
-		return holder;
-	holder = calloc(1, sizeof *holder);
-	if (!holder)
-		return NULL;
-	holder->agent = agent;
-	DL_APPEND(tracked->holders, holder);
-	return holder;
-}
-
-struct holder *holder_complete(const struct tracked *tracked)
-{
-	struct holder *holder;
-
-	DL_FOREACH (tracked->holders, holder) {
-		if (holder->is_complete)
-			return holder;
-	}
-	return NULL;
-}
-
-void holder_set_source(struct holder *holder, struct holder *source, struct client *client)
-{
-	if (holder->source)
-		holder->source->children--;
-	holder->source = source;
-	holder->client = client;
-	if (source)
-		source->children++;
-}
-
-/* Hops from a whole one; -1: its row of sources ends at nobody. N.B. no holder is its own
- * source, by whatever way: see may_feed. */
-static int depth_of(const struct holder *holder)
-{
-	int depth = 0;
-
-	for (; !holder->is_complete; holder = holder->source, depth++) {
-		if (holder->client)
-			return depth + 1;
-		if (!holder->source)
-			return -1;
-	}
-	return depth;
-}
-
-bool holder_is_fed(const struct holder *holder)
-{
-	return depth_of(holder) >= 0;
-}
-
-static bool is_same_host(const struct agent *a, const struct agent *b)
-{
-	return strcmp(a->host, b->host) == 0;
-}
-
-/* Not if it has its bytes from the one that asks. */
-static bool may_feed(const struct holder *holder, const struct agent *agent)
-{
-	for (; holder; holder = holder->is_complete ? NULL : holder->source)
-		if (holder->agent == agent)
-			return false;
-	return true;
-}
-
-/* When the next child of this holder would be done, counted in bytes: the holder's link is
- * shared, and each hop takes a piece more. */
-static uint64_t cost_of(const struct holder *holder, const struct want *want, uint64_t size)
-{
-	uint64_t hop = (size < PIECE_SIZE ? size : PIECE_SIZE) + HOP_BYTES;
-	uint64_t cost = ((uint64_t)holder->children + 1) * (size ? size : 1) +
-			(uint64_t)depth_of(holder) * hop;
-
-	return holder->agent->index == want->avoid ? cost + AVOIDED_COSTS : cost;
-}
-
-static struct holder *choose(const struct tracked *tracked, const struct want *want)
-{
-	struct holder *holder, *best = NULL;
-	uint64_t least = UINT64_MAX;
-
-	DL_FOREACH (tracked->holders, holder) {
-		uint64_t cost;
-
-		if (holder->agent == want->agent || !may_feed(holder, want->agent) ||
-		    !holder_is_fed(holder))
-			continue;
-		cost = cost_of(holder, want, tracked->size);
-		if (cost < least) {
-			least = cost;
-			best = holder;
-		}
-	}
-	return best;
-}
-
-/* One on the host of the agent that asks: that host needs no copy more. */
-static struct holder *neighbour(const struct tracked *tracked, const struct agent *agent)
-{
-	struct holder *holder;
-
-	DL_FOREACH (tracked->holders, holder) {
-		if (holder->agent != agent && is_same_host(holder->agent, agent) &&
-		    holder_is_fed(holder))
-			return holder;
-	}
-	return NULL;
 }
 
 /* Where the holder's data port is for another agent. One on our own host is where that agent
@@ -194,8 +68,10 @@ void located_send(struct state *state, const struct tracked *tracked, struct hol
 			  .object = { tracked->object, OBJECT_SIZE });
 }
 
+/* N.B. an agent that is killed may take with it the word of what it had. */
 static void refuse(struct state *state, const struct tracked *tracked, const struct agent *agent)
 {
+	uint64_t passed = now_ns() - state->left_ns;
 	char text[600];
 
 	if (tracked->lost[0])
@@ -203,6 +79,11 @@ static void refuse(struct state *state, const struct tracked *tracked, const str
 			 "an object that the task needs was lost with host %s, which alone had it: "
 			 "push it again",
 			 tracked->lost);
+	else if (state->left[0] && passed < FORGET_NS)
+		snprintf(text, sizeof text,
+			 "an object that the task needs is in no store of the cluster any more; an "
+			 "agent of host %s has gone %d s ago: push it again",
+			 state->left, (int)(passed / 1000000000));
 	else
 		snprintf(text, sizeof text,
 			 "an object that the task needs is in no store of the cluster any more "
@@ -219,22 +100,11 @@ static bool may_be_told(const struct state *state, const struct want *want)
 
 	DL_FOREACH (state->agents, agent) {
 		if (agent->beats_ns[1] < want->since_ns &&
-		    (want->is_apart ? agent != want->agent : !is_same_host(agent, want->agent)))
+		    (want->is_apart ? agent != want->agent
+				    : !agents_share_host(agent, want->agent)))
 			return true;
 	}
 	return false;
-}
-
-/* Is somebody fetching it who may have it in the end? */
-static bool is_coming(const struct tracked *tracked, const struct agent *agent)
-{
-	struct holder *holder;
-
-	DL_FOREACH (tracked->holders, holder) {
-		if (holder->agent != agent && holder_is_fed(holder) && may_feed(holder, agent))
-			return true;
-	}
-	return tracked->offers != NULL;
 }
 
 static bool assign(struct state *state, struct tracked *tracked, const struct want *want,
@@ -331,7 +201,7 @@ static void give_up(struct state *state, struct tracked *tracked, const struct a
 /* False: it has to wait. */
 static bool answer(struct state *state, struct tracked *tracked, const struct want *want)
 {
-	struct holder *near = want->is_apart ? NULL : neighbour(tracked, want->agent);
+	struct holder *near = want->is_apart ? NULL : holder_neighbour(tracked, want->agent);
 	struct holder *source;
 
 	if (near && near->is_complete) {
@@ -344,14 +214,14 @@ static bool answer(struct state *state, struct tracked *tracked, const struct wa
 	}
 	if (near)
 		return false;
-	source = choose(tracked, want);
+	source = holder_choose(state, tracked, want->agent, want->avoid);
 	if (source)
 		return assign(state, tracked, want, source, NULL);
 	if (tracked->offers) {
 		tracked->size = tracked->offers->size;
 		return assign(state, tracked, want, NULL, tracked->offers->client);
 	}
-	if (is_coming(tracked, want->agent) || may_be_told(state, want))
+	if (may_be_told(state, want))
 		return false;
 	refuse(state, tracked, want->agent);
 	give_up(state, tracked, want->agent, want->since_ns);
@@ -383,25 +253,15 @@ void tracked_settle(struct state *state, struct tracked *tracked)
 		tracked_free(state, tracked);
 }
 
-static bool has_holder_on(const struct tracked *tracked, const struct agent *agent)
-{
-	struct holder *holder;
-
-	DL_FOREACH (tracked->holders, holder) {
-		if (is_same_host(holder->agent, agent))
-			return true;
-	}
-	return false;
-}
-
 void tracked_spread(struct state *state, struct tracked *tracked)
 {
 	struct agent *agent;
 
 	DL_FOREACH (state->agents, agent) {
 		struct want want = { .agent = agent, .avoid = -1 };
-		struct holder *source =
-			has_holder_on(tracked, agent) ? NULL : choose(tracked, &want);
+		struct holder *source = holder_is_on_host_of(tracked, agent)
+						? NULL
+						: holder_choose(state, tracked, agent, -1);
 
 		if (source)
 			assign(state, tracked, &want, source, NULL);
@@ -520,6 +380,8 @@ void tracker_forget_agent(struct state *state, const struct agent *agent)
 {
 	struct tracked *tracked, *next;
 
+	snprintf(state->left, sizeof state->left, "%s", agent->host);
+	state->left_ns = now_ns();
 	HASH_ITER (hh, state->tracked, tracked, next) {
 		forget_agent(state, tracked, agent);
 	}

@@ -1,4 +1,4 @@
-/* tracker.h: which agents have which objects, for tracker.c and offers.c. */
+/* tracker.h: which agents have which objects, for tracker.c, holders.c and offers.c. */
 #ifndef CONTROLLER_TRACKER_H
 #define CONTROLLER_TRACKER_H
 
@@ -11,6 +11,8 @@ struct holder {
 	struct holder *source; /* fetches from; NULL: a client, or nobody */
 	struct client *client; /* fetches from this one; NULL: no client */
 	int children;	       /* that fetch from it */
+	uint64_t round;	       /* of the search that `depth` is of */
+	int depth;
 	struct holder *prev, *next;
 };
 
@@ -48,12 +50,24 @@ struct tracked {
 
 /* NULL: nothing is known of it (`make`: or memory is out). */
 struct tracked *tracked_find(struct state *state, const void *object, bool make);
+
+/* holders.c */
 struct holder *holder_find(const struct tracked *tracked, const struct agent *agent);
 struct holder *holder_add(struct tracked *tracked, struct agent *agent);
 struct holder *holder_complete(const struct tracked *tracked);
 void holder_set_source(struct holder *holder, struct holder *source, struct client *client);
 /* Has it a source that may still bring it everything? */
 bool holder_is_fed(const struct holder *holder);
+/* The one from whom the agent would have all of it first; NULL: none will have it, or only by
+ * the agent itself. `avoid`: agent that is named only if there is no other. */
+struct holder *holder_choose(struct state *state, const struct tracked *tracked,
+			     const struct agent *agent, int64_t avoid);
+/* One on the host of the agent: that needs no second copy. */
+struct holder *holder_neighbour(const struct tracked *tracked, const struct agent *agent);
+bool holder_is_on_host_of(const struct tracked *tracked, const struct agent *agent);
+bool agents_share_host(const struct agent *a, const struct agent *b);
+
+/* tracker.c */
 /* Answers what can be answered now, and forgets it if nobody has or wants it any more. */
 void tracked_settle(struct state *state, struct tracked *tracked);
 /* Has all hosts fetch it that do not have it: each an agent. */

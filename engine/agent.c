@@ -340,7 +340,7 @@ static void wait_for_events(struct agent *agent)
 
 	if (agent->is_remote || agent->port || agent->links)
 		items = poll_items(agent, &count);
-	zmq_poll(items ? items : few, items ? count : 2, TICK_MS);
+	zmq_poll(items ? items : few, items ? count : 2, agent->has_to_start ? 0 : TICK_MS);
 	free(items);
 }
 
@@ -363,6 +363,8 @@ static void loop(struct agent *agent)
 
 			source->on_ready(source);
 		}
+		if (agent->has_to_start && !agent->stopping)
+			slots_start(agent);
 		slots_tick(agent);
 		service_tick(agent, now_ns());
 		transfers_tick(agent, now_ns());
@@ -501,7 +503,7 @@ static void close_all(struct agent *agent)
 /* After STALE: the old engines have ended; nothing of them counts any more. */
 static int begin_anew(struct agent *agent, struct xc_error *err)
 {
-	agent->stale = agent->stopping = agent->welcomed = false;
+	agent->stale = agent->stopping = agent->welcomed = agent->has_to_start = false;
 	agent->beats_sent = agent->beats_heard = 0;
 	transfers_free(agent);
 	dataport_close(agent);

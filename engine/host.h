@@ -125,6 +125,7 @@ struct agent {
 	struct lingering *lingering;   /* references of some that have gone, oldest first */
 	struct slot *slots;
 	bool welcomed;
+	bool has_to_start; /* more engines than were started in one go */
 	uint64_t first_engine;
 	double heartbeat_timeout;
 	uint64_t last_beat_ns, beats_sent, beats_heard;
@@ -155,6 +156,8 @@ void agent_beat(struct agent *agent);
 
 /* launcher.c: whoever started this agent, until it lets it go */
 int launcher_watch(struct agent *agent);
+/* Without having let it go. */
+bool launcher_is_gone(const struct agent *agent);
 void launcher_tell_welcome(struct agent *agent);
 void launcher_fini(struct agent *agent);
 /* uplink.c: the connection to the controller */

@@ -16,6 +16,7 @@
 #include "engine/host.h"
 #include "proto/log.h"
 
+#define START_NS	 UINT64_C(20000000) /* spent on starting engines between two looks around */
 #define QUICK_DEATHS_MAX 5
 #define QUICK_DEATH_NS	 UINT64_C(5000000000)
 #define STOPPED_LIMIT_NS UINT64_C(1000000000)
@@ -257,11 +258,15 @@ fail:
 	return r;
 }
 
+/* N.B. to start many engines takes seconds on a busy host: the rest is for the next turn of
+ * the loop, as the controller is to hear of us, and those that have started ask us. */
 void slots_start(struct agent *agent)
 {
+	uint64_t begin = now_ns();
 	char text[256];
 	int r;
 
+	agent->has_to_start = false;
 	if (agent->ledger.is_broken)
 		return; /* perhaps the controller does not know us any more */
 	for (int i = 0; i < agent->options->n; i++) {
@@ -269,6 +274,10 @@ void slots_start(struct agent *agent)
 
 		if (slot->state != SLOT_EMPTY)
 			continue;
+		if (now_ns() - begin > START_NS) {
+			agent->has_to_start = true;
+			return;
+		}
 		r = slot_start(slot);
 		if (r >= 0)
 			continue;

@@ -68,6 +68,7 @@ static int on_refused(struct xc_client *client, struct message *m)
 		return r;
 	client->refused_code = refused.code < 0 ? (int)refused.code : XC_EPROTO;
 	span_copy(client->refused, sizeof client->refused, refused.text);
+	client->is_lost |= client->is_welcome; /* it had let us in, before a break */
 	return 0;
 }
 
@@ -420,6 +421,12 @@ int xci_lost(struct xc_client *client, struct xc_error *err)
 				 "the client was opened by process %d, of which this one is a "
 				 "child: it needs an xc_open of its own",
 				 (int)client->pid);
+	if (client->refused_code < 0)
+		return error_set(
+			err, XC_ELOST,
+			"the controller of cluster \"%s\" has given this client up: %s; open "
+			"another",
+			client->connection.id, client->refused);
 	if (client->pings > PINGS_MAX)
 		return error_set(err, XC_ELOST,
 				 "the controller of cluster \"%s\" (pid %d on %s) has not answered "

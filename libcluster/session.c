@@ -48,7 +48,7 @@ int xci_say_hello(struct xc_client *client)
 			   .pid = (uint64_t)client->pid, .host = span_of(host),
 			   .name = { program_invocation_short_name,
 				     strnlen(program_invocation_short_name, 63) },
-			   .received = client->received);
+			   .received = client->received, .again = client->is_welcome);
 }
 
 static int dial(struct xc_client *client, struct xc_error *err)
@@ -63,8 +63,8 @@ static int dial(struct xc_client *client, struct xc_error *err)
 	randombytes_buf(client->session, sizeof client->session);
 	route_make(route, 'c', client->session);
 	client->context = zmq_ctx_new();
-	r = dial_controller(&client->dial, client->context, &client->connection, route,
-			    DIAL_LIMIT_S, err);
+	r = dial_controller(&client->dial, client->context, &client->connection, route, false,
+			    DIAL_LIMIT_S, NULL, err);
 	client->dealer = client->dial.socket;
 	if (r < 0)
 		return r;

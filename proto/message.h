@@ -31,7 +31,8 @@ enum role {
 /* clang-format off */
 /* Fields of each message: F(type, name), type one of u64 i64 f64 str bin. */
 #define FIELDS_HELLO_CLIENT(F)                                                                     \
-	F(u64, protocol) F(bin, session) F(i64, pid) F(str, host) F(str, name) F(u64, received)
+	F(u64, protocol) F(bin, session) F(i64, pid) F(str, host) F(str, name) F(u64, received)    \
+		F(u64, again)
 #define FIELDS_HELLO_AGENT(F)                                                                      \
 	F(u64, protocol)                                                                           \
 	F(bin, session) F(i64, pid) F(str, host) F(u64, slots) F(u64, cores) F(str, store)         \

@@ -1,6 +1,7 @@
 /* reconnect.c: connections that break, hosts that go away and come back. */
 #include "tests/hosts/bed.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,11 @@ static bool is_running(pid_t actor)
 	return state != 'Z';
 }
 
+static void wait_for_file(const char *path)
+{
+	bed_ok(&bed, "ctl", "until [ -e %s ]; do sleep 0.02; done; rm %s", path, path);
+}
+
 /* ---- Breaks ------------------------------------------------------------------------ */
 
 static int count_in_log(const char *text)
@@ -138,11 +144,13 @@ START_TEST(connections_that_are_reset_lose_nothing)
 	if (actor == 0) {
 		struct xc_client *client = open_at(4);
 
+		write_file("/bed/submitted", "", 0);
 		for (int i = 0; i < 5; i++)
 			map_all(client);
 		xc_close(client);
 		exit(0);
 	}
+	wait_for_file("/bed/submitted");
 	for (int i = 0; i < 3 && is_running(actor); i++)
 		reset_and_wait("node1", "agent 1 on node1 is connected again", actor);
 	bed_join(actor);
@@ -161,11 +169,13 @@ START_TEST(a_client_whose_connection_is_reset_goes_on)
 	if (actor == 0) {
 		struct xc_client *client = open_at(2);
 
+		write_file("/bed/submitted", "", 0);
 		for (int i = 0; i < 3; i++)
 			map_all(client);
 		xc_close(client);
 		exit(0);
 	}
+	wait_for_file("/bed/submitted");
 	for (int i = 0; i < 3 && is_running(actor); i++)
 		reset_and_wait("node2", "is connected again", actor);
 	bed_join(actor);
@@ -196,6 +206,114 @@ START_TEST(a_cut_shorter_than_the_heartbeat_timeout_loses_nothing)
 	}
 	bed_join(actor);
 	ck_assert_int_eq(count_in_log("nothing heard"), 0);
+	stop();
+}
+END_TEST
+
+/* ---- Clients on other hosts --------------------------------------------------------- */
+
+static int wait_a_second(struct xc_task *task, const void *in, void *out)
+{
+	(void)task;
+	(void)in;
+	(void)out;
+	pause_for(1);
+	return 0;
+}
+
+/* A program of its own: N.B. outside of tests nothing can be asserted. */
+static int submit_and_stay(void)
+{
+	struct xc_error err = XC_ERROR_INIT;
+	struct xc_client *client = NULL;
+	struct xc_result *result = NULL;
+
+	if (xc_open(&client, "/bed/connection.json", &err) == 0 &&
+	    xc_wait_for_engines(client, 2, LIMIT, &err) == 0)
+		result = xc_map_range_async(xc_balanced(client), wait_a_second, 1000, NULL, 0, NULL,
+					    &err);
+	if (!result || xc_wait(result, 0.5, &err) != -ETIMEDOUT) {
+		fprintf(stderr, "%s\n", err.text);
+		return 1;
+	}
+	fclose(fopen("/bed/submitted", "w"));
+	pause();
+	return 0;
+}
+
+START_TEST(jobs_of_a_client_that_dies_on_another_host_are_cancelled)
+{
+	struct program client;
+
+	start(1, 1, 1, 60);
+	bed_spawn(&bed, "node2", &client, "exec %s client", bed_program());
+	wait_for_file("/bed/submitted");
+	kill(client.pid, SIGKILL);
+	bed_ok(&bed, "ctl",
+	       "until grep -q 'has had no connection for too long' "
+	       "~/.xcluster/default/controller.log; do sleep 0.05; done; "
+	       "until xcluster jobs | grep -q cancelled; do sleep 0.05; done");
+	program_end(&client);
+	stop();
+}
+END_TEST
+
+START_TEST(a_client_that_was_cut_off_for_too_long_is_told)
+{
+	pid_t actor;
+
+	start(1, 1, 1, 60);
+	actor = bed_fork(&bed, "node2");
+	if (actor == 0) {
+		struct xc_client *client = open_at(2);
+		struct xc_error err = XC_ERROR_INIT;
+		int r;
+
+		write_file("/bed/submitted", "", 0);
+		r = xc_map_range(xc_balanced(client), wait_a_second, 1000, NULL, 0, NULL, &err);
+		assert_error(r, XC_ELOST, &err, "has given this client up");
+		xc_close(client);
+		exit(0);
+	}
+	wait_for_file("/bed/submitted");
+	bed_cut(&bed, "node2", "ctl");
+	bed_ok(&bed, "ctl",
+	       "until grep -q 'has had no connection for too long' "
+	       "~/.xcluster/default/controller.log; do sleep 0.05; done");
+	bed_heal(&bed, "node2", "ctl");
+	bed_join(actor);
+	stop();
+}
+END_TEST
+
+START_TEST(a_client_that_computes_during_a_break_keeps_its_jobs)
+{
+	pid_t actor;
+
+	start(1, 1, 1, 60);
+	actor = bed_fork(&bed, "node2");
+	if (actor == 0) {
+		struct xc_client *client = open_at(2);
+		struct xc_error err = XC_ERROR_INIT;
+		static int64_t out[ITEMS];
+		struct xc_result *result = xc_map_range_async(
+			xc_balanced(client), slow_double, ITEMS, out, sizeof *out,
+			&(struct xc_map_options){ .chunk = 1 }, &err);
+
+		ck_assert_int_eq(xc_wait(result, 0.1, &err), -ETIMEDOUT);
+		write_file("/bed/submitted", "", 0);
+		pause_for(6); /* of computing; the break, and more than its time-out */
+		assert_ok(xc_wait(result, LIMIT, &err), err);
+		for (int i = 0; i < ITEMS; i++)
+			ck_assert_int_eq(out[i], 2 * i);
+		xc_result_destroy(result);
+		xc_close(client);
+		exit(0);
+	}
+	wait_for_file("/bed/submitted");
+	reset_connections("node2", "1");
+	bed_join(actor);
+	ck_assert_int_eq(count_in_log("has had no connection"), 0);
 	stop();
 }
 END_TEST
@@ -301,21 +419,19 @@ START_TEST(engines_of_a_dead_controller_end_by_themselves)
 		struct xc_client *client = open_at(3);
 		struct xc_error err = XC_ERROR_INIT;
 		int64_t out;
-		int r = xc_wait_for_engines(client, 4, LIMIT, &err);
+		int r;
 
+		write_file("/bed/submitted", "", 0);
+		r = xc_wait_for_engines(client, 4, LIMIT, &err);
 		assert_error(r, XC_ELOST, &err, "is gone");
 		r = xc_map_range(xc_balanced(client), slow_double, 1, &out, sizeof out, NULL, &err);
 		ck_assert_int_eq(r, XC_ELOST);
 		xc_close(client);
 		exit(0);
 	}
-	ck_assert_str_eq(
-		bed_ok(&bed, "ctl",
-		       "for i in $(seq 400); do [ $(xcluster status --json | grep -c "
-		       "'\"host\": \"node2\"\\|\"clients\": 2') != 0 ] && break; sleep 0.02; "
-		       "done; kill -9 $(xcluster status --json | sed -n "
-		       "'s/.*\"pid\": \\([0-9]*\\),*/\\1/p' | head -n 1); echo killed"),
-		"killed");
+	wait_for_file("/bed/submitted");
+	bed_ok(&bed, "ctl",
+	       "kill -9 $(xcluster list --json | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p')");
 	bed_join(actor);
 	ck_assert_int_ne(program_end(&agent), 0);
 	ck_assert(bed_wait_processes(&bed, "node1", NULL, 0, 5));
@@ -375,19 +491,25 @@ static Suite *make_suite(void)
 {
 	Suite *suite = suite_create("reconnect");
 	TCase *resets = add_case(suite, "resets"), *breaks = add_case(suite, "breaks");
+	TCase *clients = add_case(suite, "clients");
 	TCase *losses = add_case(suite, "losses"), *ends = add_case(suite, "ends");
 
 	tcase_add_test(resets, connections_that_are_reset_lose_nothing);
 	tcase_add_test(breaks, a_client_whose_connection_is_reset_goes_on);
 	tcase_add_test(breaks, a_cut_shorter_than_the_heartbeat_timeout_loses_nothing);
 	tcase_add_test(breaks, logs_of_other_hosts_are_kept_with_the_controllers);
+	tcase_add_test(clients, jobs_of_a_client_that_dies_on_another_host_are_cancelled);
+	tcase_add_test(clients, a_client_that_was_cut_off_for_too_long_is_told);
+	tcase_add_test(clients, a_client_that_computes_during_a_break_keeps_its_jobs);
 	tcase_add_test(losses, what_a_lost_host_had_runs_elsewhere_and_it_comes_back);
 	tcase_add_test(ends, engines_of_a_dead_controller_end_by_themselves);
 	tcase_add_test(ends, a_crashed_host_is_noticed_within_the_heartbeat_timeout);
 	return suite;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (argc > 1 && strcmp(argv[1], "client") == 0)
+		return submit_and_stay();
 	return bed_tests(&bed, &(struct bed_options){ .nodes = 2 }, make_suite());
 }

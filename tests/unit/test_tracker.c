@@ -1,6 +1,7 @@
 /* test_tracker.c: who fetches what from whom; what clients offer; pieces passed on. */
 #include <errno.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "controller/tracker.h"
 #include "tests/unit/desk.h"
@@ -180,6 +181,51 @@ START_TEST(test_same_host)
 }
 END_TEST
 
+/* Depth and most children of what many make, that ask one after the other. */
+static void grow(uint64_t size, int many, int *depth, int *children)
+{
+	static struct agent crowd[501];
+	struct tracked tracked = { .size = size };
+	struct holder *holder, *next;
+
+	for (int i = 0; i <= many; i++) {
+		struct holder *source = holder_choose(&desk, &tracked, &crowd[i], -1);
+
+		crowd[i].index = i;
+		holder = holder_add(&tracked, &crowd[i]);
+		holder->is_complete = i == 0;
+		holder_set_source(holder, source, NULL);
+	}
+	*depth = *children = 0;
+	DL_FOREACH (tracked.holders, holder) {
+		int d = 0;
+
+		for (struct holder *h = holder; h->source; h = h->source)
+			d++;
+		*depth = d > *depth ? d : *depth;
+		*children = holder->children > *children ? holder->children : *children;
+	}
+	DL_FOREACH_SAFE (tracked.holders, holder, next) {
+		free(holder);
+	}
+}
+
+START_TEST(test_shapes)
+{
+	int depth, children;
+
+	grow(10 * GIB, 500, &depth, &children);
+	ck_assert_int_eq(depth, 500); /* 130 MiB of delay in 10 GiB */
+	ck_assert_int_eq(children, 1);
+	grow(PIECE_SIZE * 4, 500, &depth, &children);
+	ck_assert_int_lt(depth, 25);
+	ck_assert_int_lt(children, 10);
+	grow(SMALL, 500, &depth, &children);
+	ck_assert_int_lt(depth, 6);
+	ck_assert_int_lt(children, 40);
+}
+END_TEST
+
 /* ---- Nobody has it -------------------------------------------------------------------- */
 
 /* STORED may be on its way while the one that had it says BEAT. */
@@ -217,7 +263,7 @@ START_TEST(test_nobody_else)
 	for (int i = 1; i < 4; i++)
 		leave(i);
 	locate(0, -1);
-	expect_refusal(0, "no store of the cluster");
+	expect_refusal(0, "host west has gone 0 s ago");
 }
 END_TEST
 
@@ -478,6 +524,7 @@ int main(void)
 	tcase_add_test(tests, test_avoided_while_there_is_another);
 	tcase_add_test(tests, test_no_circle);
 	tcase_add_test(tests, test_source_gone);
+	tcase_add_test(tests, test_shapes);
 	tcase_add_test(tests, test_same_host);
 	tcase_add_test(tests, test_waits_for_what_is_on_its_way);
 	tcase_add_test(tests, test_nobody);
