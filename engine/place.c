@@ -44,14 +44,18 @@ static int make_base(char *path, size_t size, struct xc_error *err)
 		runtime = "/tmp";
 	snprintf(path, size, "%.60s/xcluster-%u", runtime, (unsigned)geteuid());
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return error_set(err, -errno, "cannot make the directory %s: %s", path,
-				 strerror(errno));
+		return error_set(err, -errno,
+				 "cannot make the directory %s: %s: set XDG_RUNTIME_DIR to one "
+				 "that can be written",
+				 path, strerror(errno));
 	if (lstat(path, &st) < 0)
 		return error_set(err, -errno, "cannot use %s: %s", path, strerror(errno));
 	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077))
-		return error_set(err, -EACCES,
-				 "%s is no directory of this user alone: not used; remove it",
-				 path);
+		return error_set(
+			err, -EACCES,
+			"%s is no directory of this user alone: not used; remove it, or set "
+			"XDG_RUNTIME_DIR to one of yours",
+			path);
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -33,6 +34,8 @@
 #define BACKOFF_MAX   4.0
 #define HELLO_TIMEOUT 30.0
 #define LOG_TAIL      8192
+#define LOG_MAX	      (4 << 20) /* what a host may print before it is up */
+#define OUTPUT_MAX    (1 << 18) /* read at a time: more than a pipe holds */
 #define ARGS_MAX      64
 #define STATUS_SSH    255 /* the connection was broken, or ended by a signal */
 
@@ -411,7 +414,7 @@ static void take_line(struct remote *remote, double now)
 
 	remote->since = now;
 	if (strncmp(remote->line, marker, sizeof marker - 1) != 0) {
-		if (remote->line[0])
+		if (remote->line[0] && remote->state != SSH_FAILED)
 			log_text(remote, remote->line);
 		return;
 	}
@@ -435,9 +438,10 @@ static void take_line(struct remote *remote, double now)
 void remote_on_output(struct remote *remote, double now)
 {
 	char block[4096];
-	ssize_t n;
+	size_t left = OUTPUT_MAX; /* N.B. start-up files may print without end */
+	ssize_t n = 1;
 
-	while ((n = read(remote->out, block, sizeof block)) > 0) {
+	for (; left > 0 && (n = read(remote->out, block, sizeof block)) > 0; left -= (size_t)n) {
 		for (ssize_t i = 0; i < n; i++) {
 			char c = block[i];
 
@@ -456,8 +460,22 @@ void remote_on_output(struct remote *remote, double now)
 
 /* ---- Time, and leaving ------------------------------------------------------------------ */
 
+static void check_log(struct remote *remote)
+{
+	struct stat st;
+
+	if (remote->log >= 0 && fstat(remote->log, &st) == 0 &&
+	    st.st_size - remote->log_begin > LOG_MAX)
+		remote_give_up(remote,
+			       "what it prints has no end (%d MiB so far): see what its shell's "
+			       "start-up files do when `ssh %s true` is run",
+			       LOG_MAX >> 20, remote->host->name);
+}
+
 void remote_tick(struct remote *remote, double now)
 {
+	if (remote->pid > 0 && remote->state < SSH_READY)
+		check_log(remote);
 	if (now - remote->since < HELLO_TIMEOUT)
 		return;
 	if (remote->state == SSH_CONNECTING)

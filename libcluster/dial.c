@@ -374,9 +374,12 @@ static int explain(const struct search *s, struct xc_error *err)
 					 s->probes.list[i].address + strlen("tcp://"),
 					 s->probes.list[i].text);
 	return error_set(err, s->is_refused ? -EACCES : XC_ENOCLUSTER,
-			 "cannot reach the controller of cluster \"%s\" on %s: %s%s",
+			 "cannot reach the controller of cluster \"%s\" on %s: %s%s%s",
 			 s->connection->id, s->connection->host, text,
-			 used >= sizeof text - 1 ? " ..." : "");
+			 used >= sizeof text - 1 ? " ..." : "",
+			 is_hopeless(s) && !s->is_refused ? " (it has ended, or was started anew: "
+							    "then copy its connection file again)"
+							  : "");
 }
 
 /* Many may have been turned away at the same time. */

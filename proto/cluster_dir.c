@@ -498,7 +498,10 @@ int connection_find(const char *cluster, char *path, size_t size, struct xc_erro
 	if (is_path) {
 		r = find_path(cluster, err);
 		if (r == 0)
-			r = fit(found, sizeof found, snprintf(found, sizeof found, "%s", cluster),
+			/* Without '/' it would be an id to xc_open. */
+			r = fit(found, sizeof found,
+				snprintf(found, sizeof found, "%s%s",
+					 strchr(cluster, '/') ? "" : "./", cluster),
 				"the caller", err);
 	} else {
 		r = find_id(cluster ? cluster : CLUSTER_DEFAULT_ID, found, sizeof found, err);

@@ -222,6 +222,15 @@ START_TEST(addresses_are_tried_in_turn_and_believed_by_their_key)
 }
 END_TEST
 
+static void assert_works_on_ctl(const char *command, const char *remedy)
+{
+	bed_run(&bed, "tester@node1", LIMIT, &output,
+		"XCLUSTER_CONNECTION=./client.json xcluster %s", command);
+	ck_assert_int_ne(output.status, 0);
+	ck_assert_msg(strstr(output.err, "of the host ctl") && strstr(output.err, remedy), "%s",
+		      output.err);
+}
+
 START_TEST(a_client_of_another_host_reaches_the_cluster)
 {
 	struct program engines;
@@ -235,6 +244,10 @@ START_TEST(a_client_of_another_host_reaches_the_cluster)
 					bed_example("hello")),
 				 "ctl"),
 		1);
+	bed_ok(&bed, "tester@node1", "XCLUSTER_CONNECTION=client.json xcluster wait -n 2");
+	assert_works_on_ctl("logs", "run `xcluster logs` there");
+	assert_works_on_ctl("stop", "run `xcluster stop` there");
+	assert_works_on_ctl("engines -n 1", "engines.json");
 	bed_stop_cluster(&bed, "tester@ctl");
 	joined_ends(&engines);
 	REFUSED("node1", "client.json", "10.77.0.10:", "[fd77::10]:", "Connection refused");

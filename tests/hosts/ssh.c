@@ -75,7 +75,8 @@ END_TEST
 
 START_TEST(hosts_are_added_to_a_running_cluster)
 {
-	bed_ok(&bed, "tester@ctl", "xcluster start --hosts node1:1");
+	bed_ok(&bed, "tester@ctl",
+	       "xcluster start --hosts node1:1 --port 7100-7109 --location ctl");
 	ck_assert_str_eq(bed_ok(&bed, "tester@ctl", "xcluster engines --hosts node2:2,node3:1"),
 			 "3 engines added: 4 now");
 	ck_assert_int_eq(count_up(&bed, "tester@ctl", "node2"), 2);
@@ -409,6 +410,18 @@ START_TEST(a_start_that_waits_does_not_work)
 }
 END_TEST
 
+START_TEST(a_host_that_prints_without_end_is_given_up)
+{
+	bed_ok(&bed, "ctl", "printf '#!/bin/sh\\nexec yes noise\\n' >endless; chmod +x endless");
+	for (int i = 0; i < 2; i++) {
+		refused_start(&bed, "ctl", &output, "--hosts node1:1 --ssh ./endless");
+		assert_said(&output, "host node1 has not come up: what it prints has no end");
+		bed_ok(&bed, "ctl", "sed -i '2s/$/ >\\&2/' endless");
+	}
+	assert_hosts_clean(&bed);
+}
+END_TEST
+
 START_TEST(a_host_without_an_answer_is_given_up_after_the_timeout)
 {
 	bed_ok(&bed, "ctl", "printf 'node1 slots=2\\nnode2 slots=1 command=mute\\n' >hosts");
@@ -438,6 +451,7 @@ static void add_bad(Suite *suite)
 	tcase_add_test(tests, a_second_stop_ends_a_start_at_work);
 	tcase_add_test(tests, a_start_that_waits_does_not_work);
 	tcase_add_test(tests, a_host_without_an_answer_is_given_up_after_the_timeout);
+	tcase_add_test(tests, a_host_that_prints_without_end_is_given_up);
 }
 
 static Suite *make_suite(void)

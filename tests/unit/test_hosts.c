@@ -110,7 +110,7 @@ START_TEST(options_of_a_file_are_taken_as_written)
 {
 	const struct host *host;
 
-	take_file("# the cluster\n"
+	take_file("\xef\xbb\xbf# the cluster\n"
 		  "\n"
 		  "node1 slots=4   # the big one\r\n"
 		  "\tme@node2:2222 slots=2 ip=6 command=~/bin/xcluster directory=\"/data/my job\" "
