@@ -7,6 +7,7 @@
 #include "cmd/await.h"
 #include "cmd/command.h"
 #include "cmd/daemon.h"
+#include "cmd/elsewhere.h"
 #include "cmd/engines_stdin.h"
 #include "cmd/interrupt.h"
 #include "cmd/start_hosts.h"
@@ -170,9 +171,9 @@ int command_engines(int argc, char **argv)
 		NULL
 	};
 	static struct connection connection;
-	struct engines o = { .engines = ENGINE_OPTIONS_INIT,
-			     .hosts = HOST_OPTIONS_INIT,
-			     .stay = STAY_OPTIONS_INIT };
+	static struct engines o = { .engines = ENGINE_OPTIONS_INIT,
+				    .hosts = HOST_OPTIONS_INIT,
+				    .stay = STAY_OPTIONS_INIT };
 	struct xc_error err = XC_ERROR_INIT;
 	char path[CLUSTER_PATH_MAX], file[CLUSTER_PATH_MAX + 2] = "";
 
@@ -196,6 +197,13 @@ int command_engines(int argc, char **argv)
 	if (connection_find(o.connection ? file : o.cluster_id, path, sizeof path, &err) < 0 ||
 	    connection_read(path, &connection, &err) < 0)
 		return fail(&err);
+	if (is_elsewhere(&connection)) {
+		complain("the cluster is of the host %s: run `xcluster engines --hosts ...` there; "
+			 "or bring its engines.json here, and stay with `xcluster engines "
+			 "--foreground --connection=./engines.json`",
+			 connection.host);
+		return STATUS_FAILED;
+	}
 	return o.hosts.hosts.count > 0 ? run_on_hosts(&o, &connection)
 				       : run_in_background(&o, &connection);
 }

@@ -35,8 +35,7 @@ static inline bool launcher_is_local(const struct launcher_options *o)
 
 /* Takes what engine options say; checks that all fits together. 0, or an exit status,
  * having said why. */
-int launcher_complete(struct launcher_options *o, struct engine_options *engines,
-		      struct network_options *network);
+int launcher_complete(struct launcher_options *o, struct engine_options *engines);
 
 /* --dry-run: prints the scripts and on stderr the commands; the exit status. */
 int launcher_dry_run(struct launcher_options *o, const char *id);

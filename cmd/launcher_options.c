@@ -176,8 +176,7 @@ static int check_launcher(const struct launch_request *request)
 	return r < 0 ? fail(&err) : STATUS_OK;
 }
 
-int launcher_complete(struct launcher_options *o, struct engine_options *engines,
-		      struct network_options *network)
+int launcher_complete(struct launcher_options *o, struct engine_options *engines)
 {
 	struct launch_request *request = &o->request;
 
@@ -207,7 +206,5 @@ int launcher_complete(struct launcher_options *o, struct engine_options *engines
 	request->store_limit = engines->store_limit;
 	if (!request->launcher[0])
 		snprintf(request->launcher, sizeof request->launcher, "local");
-	else if (!network->ip && !(network->ip = strdup("*"))) /* they come from other hosts */
-		return STATUS_FAILED;
 	return launcher_is_local(o) ? STATUS_OK : check_launcher(request);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cmd/command.h"
+#include "cmd/elsewhere.h"
 #include "cmd/tail.h"
 #include "proto/cluster_dir.h"
 #include "proto/error.h"
@@ -283,6 +284,7 @@ int command_logs(int argc, char **argv)
 	if (add_all(&o, false) <= 0) {
 		complain("the cluster \"%s\" is not running and has left no logs (looked in %s)",
 			 o.id, o.dir);
+		complain_of_elsewhere("xcluster logs");
 		return STATUS_NOT_RUNNING;
 	}
 	if (!o.first) {

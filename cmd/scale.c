@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "cmd/command.h"
 #include "cmd/daemon.h"
 #include "cmd/interrupt.h"
+#include "cmd/kept_hosts.h"
 #include "launch/request.h"
 #include "proto/cluster_dir.h"
 #include "proto/error.h"
@@ -25,6 +27,7 @@ struct scale {
 	int n; /* -1: not given */
 	double timeout;
 	bool no_wait;
+	int interrupt; /* readable once a signal has come */
 	struct connection connection;
 	struct xc_client *client;
 };
@@ -166,6 +169,53 @@ static int add_engines(struct scale *s, const struct census *census, struct xc_e
 	return r;
 }
 
+/* On the hosts that the cluster was started on. Says itself what has failed: 1 then. */
+static int add_on_hosts(struct scale *s, const struct census *census, struct host_options *hosts)
+{
+	struct engine_options engines = ENGINE_OPTIONS_INIT;
+	struct xc_error err = XC_ERROR_INIT;
+	char path[CLUSTER_PATH_MAX];
+	struct host_start start = { .options = hosts,
+				    .engines = &engines,
+				    .dir = s->connection.dir,
+				    .connection = path,
+				    .controller = s->connection.pid,
+				    .client = s->client,
+				    .interrupt = s->interrupt };
+	int r;
+
+	engines.timeout = s->timeout;
+	if (cluster_file(s->connection.dir, path, sizeof path, CLUSTER_ENGINES) < 0)
+		return 1;
+	kept_hosts_share(&hosts->hosts, s->n - census->count);
+	if (hosts_complete(&hosts->hosts, 0, &err) < 0) {
+		complain("%s", err.text);
+		return 1;
+	}
+	r = host_start_run(&start);
+	if (r == STATUS_OK)
+		r = host_start_leave(&start);
+	if (r != STATUS_OK)
+		host_start_undo(&start);
+	host_start_fini(&start);
+	return r == STATUS_OK ? 0 : 1;
+}
+
+static int add_more(struct scale *s, const struct census *census, struct xc_error *err)
+{
+	struct host_options hosts = HOST_OPTIONS_INIT;
+	json_t *keeper = NULL;
+	int r = kept_hosts_read(s->connection.dir, &hosts, &keeper, err);
+
+	if (r == -ENOENT)
+		return add_engines(s, census, err);
+	if (r == 0)
+		r = add_on_hosts(s, census, &hosts);
+	hosts_fini(&hosts.hosts);
+	json_decref(keeper);
+	return r > 0 ? error_set(err, -EIO, "not all engines could be started") : r;
+}
+
 static int remove_engines(struct scale *s, const struct census *census, struct xc_error *err)
 {
 	int count = census->count - s->n, r = 0;
@@ -195,7 +245,7 @@ static int scale_here(struct scale *s, struct xc_error *err)
 			      "of this host with `xcluster engines`",
 			      s->connection.host);
 	else if (r == 0 && s->n > census.count)
-		r = add_engines(s, &census, err);
+		r = add_more(s, &census, err);
 	else if (r == 0 && s->n < census.count)
 		r = remove_engines(s, &census, err);
 	census_fini(&census);
@@ -247,7 +297,8 @@ int command_scale(int argc, char **argv)
 	int r;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &s);
-	interrupt_catch();
+	signal(SIGPIPE, SIG_IGN);
+	s.interrupt = interrupt_catch();
 	r = run(&s, &err);
 	if (r >= 0)
 		printf("%d engines are %s\n", s.n, s.no_wait ? "asked for" : "up");

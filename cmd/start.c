@@ -14,6 +14,7 @@
 #include "cmd/command.h"
 #include "cmd/daemon.h"
 #include "cmd/interrupt.h"
+#include "cmd/kept_hosts.h"
 #include "cmd/launched.h"
 #include "cmd/start_hosts.h"
 #include "cmd/tail.h"
@@ -72,6 +73,17 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
+/* Engines of other hosts dial; out of memory is noticed where it is missed. */
+static void reach_other_hosts(struct start *s)
+{
+	if (s->network.ip)
+		return;
+	if (s->hosts.hosts.count > 0)
+		s->network.ip = strdup(s->hosts.tunnel ? "127.0.0.1" : "*");
+	else if (s->launcher.request.launcher[0])
+		s->network.ip = strdup("*");
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct start *s = state->input;
@@ -84,6 +96,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		state->child_inputs[3] = &s->launcher;
 		return 0;
 	case ARGP_KEY_END:
+		reach_other_hosts(s);
 		network_options_complete(state, &s->network);
 		host_options_complete(state, &s->hosts, s->engines.n);
 		return 0;
@@ -279,6 +292,7 @@ static int wait_for_controller(struct start *s)
 static int start_on_hosts(struct start *s)
 {
 	static char path[CLUSTER_PATH_MAX];
+	struct xc_error err = XC_ERROR_INIT;
 	int r;
 
 	if (cluster_file(s->dir, path, sizeof path, CLUSTER_ENGINES) < 0)
@@ -290,6 +304,8 @@ static int start_on_hosts(struct start *s)
 					 .controller = s->connection.pid,
 					 .client = s->client,
 					 .interrupt = s->interrupt };
+	if (kept_hosts_write(s->dir, &s->hosts, &err) < 0)
+		return fail(&err);
 	r = host_start_run(&s->remote);
 	if (r == STATUS_OK)
 		r = host_start_leave(&s->remote);
@@ -495,9 +511,7 @@ int command_start(int argc, char **argv)
 			 "them");
 		return STATUS_USAGE;
 	}
-	if (s.hosts.hosts.count > 0 && !s.network.ip)
-		s.network.ip = strdup(s.hosts.tunnel ? "127.0.0.1" : "*");
-	r = launcher_complete(&s.launcher, &s.engines, &s.network);
+	r = launcher_complete(&s.launcher, &s.engines);
 	if (r != STATUS_OK)
 		return r;
 	if (s.launcher.dry_run)

@@ -1,5 +1,6 @@
 /* stop.c: xcluster stop. */
 #include "cmd/command.h"
+#include "cmd/elsewhere.h"
 #include "cmd/engine_list.h"
 #include "cmd/teardown.h"
 #include "proto/cluster_dir.h"
@@ -75,6 +76,7 @@ static int stop_one(const char *id, double timeout, bool must_run)
 	if (r > 0 || !must_run)
 		return STATUS_OK;
 	complain("the cluster \"%s\" is not running (looked in %s)", id, dir);
+	complain_of_elsewhere("xcluster stop");
 	return STATUS_NOT_RUNNING;
 }
 
@@ -99,7 +101,7 @@ static int stop_engines(const struct stop *o)
 	const struct xc_view *view = NULL;
 	struct xc_client *client = NULL;
 	char path[CLUSTER_PATH_MAX];
-	int r = connection_find(o->id ? o->id : CLUSTER_DEFAULT_ID, path, sizeof path, &err);
+	int r = connection_find(o->id, path, sizeof path, &err);
 
 	if (r >= 0)
 		r = xc_open(&client, path, &err);

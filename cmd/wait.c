@@ -65,14 +65,20 @@ int command_wait(int argc, char **argv)
 	struct wait o = { .n = 1, .timeout = 60 };
 	struct xc_error err = XC_ERROR_INIT;
 	struct xc_client *client = NULL;
+	char path[CLUSTER_PATH_MAX];
 	double end;
 	int r;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
 	end = now_seconds() + o.timeout;
-	while ((r = xc_open(&client, o.id ? o.id : CLUSTER_DEFAULT_ID, &err)) < 0 && may_wait(r) &&
-	       now_seconds() < end)
+	for (;;) {
+		r = connection_find(o.id, path, sizeof path, &err);
+		if (r == 0)
+			r = xc_open(&client, path, &err);
+		if (r == 0 || !may_wait(r) || now_seconds() >= end)
+			break;
 		poll(NULL, 0, LOOK_MS);
+	}
 	if (r == 0) {
 		double left = end - now_seconds();
 

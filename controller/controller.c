@@ -353,15 +353,6 @@ static bool sleep_until_event(struct state *state, int socket_fd)
 	return fds[1].revents != 0;
 }
 
-static void name_left(const struct state *state)
-{
-	for (const struct agent *agent = state->agents; agent; agent = agent->next)
-		if (agent->is_remote)
-			log_line(CONTROLLER_LEFT "%s; agent %d (pid %d there)%s%s", agent->host,
-				 agent->index, (int)agent->pid, agent->launch[0] ? ", " : "",
-				 agent->launch);
-}
-
 static void loop(struct state *state)
 {
 	struct message m;
@@ -385,7 +376,6 @@ static void loop(struct state *state)
 			hand_out(state);
 	}
 	message_fini(&m);
-	name_left(state);
 }
 
 /* ---- Start and end -------------------------------------------------------------------- */

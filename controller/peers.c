@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "controller/controller.h"
 #include "controller/state.h"
 #include "proto/error.h"
 #include "proto/log.h"
@@ -341,6 +342,15 @@ void agent_remove(struct state *state, struct agent *agent, const char *why)
 	free(agent);
 }
 
+/* It was to end, and has not said that it does: `stop` tells people. */
+static void say_left(const struct agent *agent)
+{
+	if (agent->is_remote)
+		log_line(CONTROLLER_LEFT "%s; agent %d (pid %d there)%s%s", agent->host,
+			 agent->index, (int)agent->pid, agent->launch[0] ? ", " : "",
+			 agent->launch);
+}
+
 static void on_agent_death(struct state *state, struct source *source)
 {
 	agent_remove(state, (struct agent *)((char *)source - offsetof(struct agent, pidfd)),
@@ -382,6 +392,8 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	    0)
 		return 0;
 	agent = peer->role == ROLE_NEW && peer->is_remote ? agent_find(state, hello.session) : NULL;
+	if (agent && !agent->is_remote) /* it has the unix socket, and nothing breaks there */
+		agent = NULL;
 	if (agent)
 		return agent_again(state, peer, agent, hello.taken);
 	if (peer->role == ROLE_NEW && hello.again)
@@ -509,8 +521,11 @@ void peers_tick(struct state *state)
 	struct agent *agent, *next;
 
 	DL_FOREACH_SAFE (state->agents, agent, next) {
-		if (now > agent->heard_ns && now - agent->heard_ns > limit)
-			agent_remove(state, agent, "nothing heard of its host for too long");
+		if (now <= agent->heard_ns || now - agent->heard_ns <= limit)
+			continue;
+		if (state->stop_ns)
+			say_left(agent);
+		agent_remove(state, agent, "nothing heard of its host for too long");
 	}
 	drain_tick(state, now);
 	check_engines(state, now, limit);
@@ -546,8 +561,10 @@ void peers_free(struct state *state)
 
 	while (state->clients)
 		client_remove(state, state->clients);
-	while (state->agents)
+	while (state->agents) {
+		say_left(state->agents);
 		agent_remove(state, state->agents, "the cluster ends");
+	}
 	free_jobs(state);
 	tracker_free(state);
 	HASH_ITER (hh, state->peers, peer, next) {

@@ -12,6 +12,7 @@
 #define ZAP_FRAMES_MAX 16
 #define ZAP_KEY_FRAME  6
 #define AT_A_TIME      64
+#define HANDSHAKE_MS   10000 /* for a connection to show its key */
 
 /* ---- Who may come -------------------------------------------------------------------------- */
 
@@ -163,7 +164,7 @@ static int open_zap(struct agent *agent)
 
 static int listen_at(struct agent *agent, const char *host, const char *secret)
 {
-	int none = 0, yes = 1;
+	int none = 0, yes = 1, handshake_ms = HANDSHAKE_MS;
 	char endpoint[300];
 
 	if (!agent->zap && open_zap(agent) < 0)
@@ -175,6 +176,11 @@ static int listen_at(struct agent *agent, const char *host, const char *secret)
 	zmq_setsockopt(agent->port, ZMQ_SNDHWM, &none, sizeof none);
 	zmq_setsockopt(agent->port, ZMQ_RCVHWM, &none, sizeof none);
 	zmq_setsockopt(agent->port, ZMQ_IPV6, &yes, sizeof yes);
+	/* Who was cut off comes again by the same routing id, while his first connection may
+	 * still seem to be there; those of hosts that were lost go. */
+	zmq_setsockopt(agent->port, ZMQ_ROUTER_HANDOVER, &yes, sizeof yes);
+	zmq_setsockopt(agent->port, ZMQ_HANDSHAKE_IVL, &handshake_ms, sizeof handshake_ms);
+	dial_watch_for_breaks(agent->port, agent->heartbeat_timeout);
 	zmq_setsockopt(agent->port, ZMQ_MAXMSGSIZE, &(int64_t){ 2 * HEADER_MAX }, sizeof(int64_t));
 	zmq_setsockopt(agent->port, ZMQ_CURVE_SERVER, &yes, sizeof yes);
 	zmq_setsockopt(agent->port, ZMQ_CURVE_SECRETKEY, secret, strlen(secret) + 1);

@@ -106,23 +106,28 @@ static int dial(struct engine *e, const char *endpoint, struct xc_error *err)
 
 	randombytes_buf(session, sizeof session);
 	route_make(route, 'e', session);
-	r = dial_endpoint(&e->dial, e->context, &e->keys, endpoint, route, err);
+	r = dial_endpoint(&e->dial, e->context, &e->keys, endpoint, route, true, err);
 	e->dealer = e->dial.socket;
 	return r < 0 ? r : say_hello(e, session);
 }
 
 /* Another connection takes the place of one that broke: what is in it is in order and
- * whole. ZeroMQ goes on dialling until somebody answers. */
-static int dial_again(struct engine *e)
+ * whole. */
+static int redial(struct engine *e)
 {
-	char endpoint[CONNECTION_ADDRESS_MAX];
+	unsigned char session[SESSION_SIZE], route[ROUTE_SIZE];
 	struct xc_error err = XC_ERROR_INIT;
+	int r;
 
-	log_line("the connection to the controller broke; dialling %s again", e->dial.endpoint);
-	strcpy(endpoint, e->dial.endpoint);
-	dial_close(&e->dial, 0);
+	if (e->dial.is_up)
+		log_line("the connection to the controller broke; dialling %s again",
+			 e->dial.endpoint);
 	e->is_resuming = e->id >= 0;
-	return dial(e, endpoint, &err);
+	randombytes_buf(session, sizeof session);
+	route_make(route, 'e', session);
+	r = dial_again(&e->dial, e->context, &e->keys, route, &err);
+	e->dealer = e->dial.socket;
+	return r < 0 ? r : say_hello(e, session);
 }
 
 /* Over the network, where a break is news, too. */
@@ -132,7 +137,7 @@ static int receive_remote(struct engine *e, struct message *m)
 		zmq_pollitem_t items[2] = { { .socket = e->dealer, .events = ZMQ_POLLIN },
 					    { .socket = e->dial.monitor, .events = ZMQ_POLLIN } };
 		enum dial_event event = dial_event(&e->dial);
-		int r = event == DIAL_DOWN ? dial_again(e) : 0;
+		int r = event == DIAL_NOTHING && dial_is_due(&e->dial) ? redial(e) : 0;
 
 		if (r < 0)
 			return r;
@@ -140,10 +145,12 @@ static int receive_remote(struct engine *e, struct message *m)
 			return -EACCES;
 		if (event != DIAL_NOTHING)
 			continue; /* nothing is taken from a connection before its news are */
+		items[0].socket = e->dealer;
+		items[1].socket = e->dial.monitor;
 		r = message_receive(e->dealer, m, false, false);
 		if (r != 0)
 			return r;
-		if (zmq_poll(items, 2, -1) < 0 && errno == EINTR)
+		if (zmq_poll(items, 2, dial_wait_ms(&e->dial)) < 0 && errno == EINTR)
 			return -EINTR;
 	}
 }

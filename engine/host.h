@@ -156,6 +156,8 @@ void agent_beat(struct agent *agent);
 
 /* launcher.c: whoever started this agent, until it lets it go */
 int launcher_watch(struct agent *agent);
+/* Without having let it go. */
+bool launcher_is_gone(const struct agent *agent);
 void launcher_tell_welcome(struct agent *agent);
 void launcher_fini(struct agent *agent);
 /* uplink.c: the connection to the controller */

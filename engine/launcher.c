@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "engine/host.h"
@@ -56,6 +57,14 @@ int launcher_watch(struct agent *agent)
 		return -errno;
 	agent->launcher = (struct source){ on_launcher, fd };
 	return agent_watch(agent, &agent->launcher);
+}
+
+bool launcher_is_gone(const struct agent *agent)
+{
+	char byte;
+
+	return agent->launcher.fd >= 0 &&
+	       recv(agent->launcher.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 void launcher_tell_welcome(struct agent *agent)

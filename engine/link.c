@@ -28,6 +28,7 @@ static void *dial(const struct agent *agent, const char *endpoint, const char *k
 	zmq_setsockopt(socket, ZMQ_LINGER, &none, sizeof none);
 	zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most);
 	zmq_setsockopt(socket, ZMQ_IPV6, &(int){ 1 }, sizeof(int));
+	dial_watch_for_breaks(socket, agent->heartbeat_timeout);
 	if (dataport_dial(agent, socket, key) == 0 && zmq_connect(socket, endpoint) == 0)
 		return socket;
 	zmq_close(socket);

@@ -233,12 +233,14 @@ static int on_release(struct call *c)
 	return 0;
 }
 
-/* What an engine needs to connect over the network; nothing for the unix socket. */
-static struct span keys_pack(const struct connection *connection, void *room, size_t size)
+/* What an engine needs to connect over the network; nothing for the unix socket: there an
+ * agent may have the keys of clients. */
+static struct span keys_pack(const struct agent *agent, void *room, size_t size)
 {
+	const struct connection *connection = &agent->connection;
 	struct writer w;
 
-	if (connection->address_count == 0)
+	if (!agent->is_remote)
 		return (struct span){ 0 };
 	writer_init(&w, room, size);
 	put_f64(&w, connection->heartbeat_timeout);
@@ -251,7 +253,7 @@ static struct span keys_pack(const struct connection *connection, void *room, si
 static int on_config(struct call *c)
 {
 	c->out.name = span_of(c->agent->dial.endpoint);
-	c->out.data = keys_pack(&c->agent->connection, c->keys, sizeof c->keys);
+	c->out.data = keys_pack(c->agent, c->keys, sizeof c->keys);
 	c->out.object = (struct span){ c->agent->session, SESSION_SIZE };
 	c->out.number = c->slot->epoch;
 	snprintf(c->text, sizeof c->text, "%d", c->slot->index);

@@ -1,4 +1,5 @@
 /* uplink.c: the agent's connection to the controller: made, broken, made again. */
+#include <signal.h>
 #include <gnu/libc-version.h>
 #include <sodium.h>
 #include <stdlib.h>
@@ -36,6 +37,20 @@ static int say_hello(struct agent *agent)
 			   .taken = agent->ledger.taken);
 }
 
+/* While it looks for the controller nobody reads what signals and the launcher say. */
+static bool is_end_wanted(void *argument)
+{
+	static const int signals[] = { SIGTERM, SIGINT, SIGHUP };
+	const struct agent *agent = argument;
+	sigset_t pending;
+
+	sigpending(&pending);
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+		if (sigismember(&pending, signals[i]))
+			return true;
+	return launcher_is_gone(agent);
+}
+
 int uplink_open(struct agent *agent, struct xc_error *err)
 {
 	unsigned char route[ROUTE_SIZE];
@@ -45,32 +60,35 @@ int uplink_open(struct agent *agent, struct xc_error *err)
 
 	randombytes_buf(agent->session, sizeof agent->session);
 	route_make(route, 'a', agent->session);
-	r = dial_controller(&agent->dial, agent->context, &agent->connection, route, limit, err);
+	r = dial_controller(&agent->dial, agent->context, &agent->connection, route, true, limit,
+			    &(struct wait_end){ is_end_wanted, agent }, err);
 	agent->dealer = agent->dial.socket;
 	agent->ledger = (struct ledger){ .is_kept = agent->dial.monitor != NULL };
 	agent->heard_ns = now_ns();
 	return r < 0 ? r : say_hello(agent);
 }
 
-/* Another connection, of which the controller knows nothing: so what is in it is in order
- * and whole. ZeroMQ goes on dialling until somebody answers. */
-static void open_again(struct agent *agent)
+/* What is sent from now on is kept, until there is another connection. */
+static void note_break(struct agent *agent)
 {
-	unsigned char route[ROUTE_SIZE], session[SESSION_SIZE];
-	char endpoint[CONNECTION_ADDRESS_MAX];
-	struct xc_error err = XC_ERROR_INIT;
-
-	if (!agent->ledger.is_broken)
+	if (agent->welcomed && !agent->ledger.is_broken)
 		log_line("the connection to the controller broke; dialling %s again",
 			 agent->dial.endpoint);
 	agent->ledger.is_broken = agent->welcomed;
-	strcpy(endpoint, agent->dial.endpoint);
-	dial_close(&agent->dial, 0);
+}
+
+/* Another connection, of which the controller knows nothing: so what is in it is in order
+ * and whole. */
+static void open_again(struct agent *agent)
+{
+	unsigned char route[ROUTE_SIZE], session[SESSION_SIZE];
+	struct xc_error err = XC_ERROR_INIT;
+
+	note_break(agent);
 	randombytes_buf(session, sizeof session);
 	route_make(route, 'a', session);
-	if (dial_endpoint(&agent->dial, agent->context, &agent->connection, endpoint, route, &err) <
-	    0)
-		log_line("%s", err.text); /* it is tried again at the next tick */
+	if (dial_again(&agent->dial, agent->context, &agent->connection, route, &err) < 0)
+		log_line("%s", err.text);
 	agent->dealer = agent->dial.socket;
 	if (agent->dealer)
 		say_hello(agent);
@@ -136,9 +154,9 @@ void uplink_tick(struct agent *agent)
 		if (event == DIAL_REFUSED && !agent->stopping)
 			give_up(agent, "the keys are not those of this cluster any more");
 		else if (event == DIAL_DOWN)
-			open_again(agent);
+			note_break(agent);
 	}
-	if (!agent->dealer || is_silent(agent, now))
+	if (dial_is_due(&agent->dial) || is_silent(agent, now))
 		open_again(agent);
 	if (agent->stopping)
 		return;

@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +18,9 @@
 #include "launch/host.h"
 #include "proto/error.h"
 
-#define FILE_MAX (4 << 20)
-#define WORD_MAX 4096
+#define FILE_MAX	(4 << 20)
+#define WORD_MAX	4096
+#define PIPE_TIMEOUT_MS 30000
 
 struct line {
 	const char *at, *end;
@@ -205,9 +207,12 @@ static int parse_line(struct hosts *hosts, struct line *line)
 int hosts_parse_file(struct hosts *hosts, const char *text, size_t size, const char *path,
 		     struct xc_error *err)
 {
+	static const char mark[] = "\xef\xbb\xbf"; /* some editors begin UTF-8 with it */
 	const char *end = text + size;
 	int r = 0;
 
+	if (size >= sizeof mark - 1 && memcmp(text, mark, sizeof mark - 1) == 0)
+		text += sizeof mark - 1;
 	for (int number = 1; text < end && r == 0; number++) {
 		const char *stop = memchr(text, '\n', (size_t)(end - text));
 		struct line line = { .at = text,
@@ -222,9 +227,22 @@ int hosts_parse_file(struct hosts *hosts, const char *text, size_t size, const c
 	return r;
 }
 
+/* It may be a pipe, to which nobody writes. */
+static ssize_t read_some(int fd, char *text, size_t size)
+{
+	struct pollfd event = { .fd = fd, .events = POLLIN };
+
+	if (poll(&event, 1, PIPE_TIMEOUT_MS) == 0) {
+		errno = ETIMEDOUT;
+		return -1;
+	}
+	return read(fd, text, size);
+}
+
 int hosts_add_file(struct hosts *hosts, const char *path, struct xc_error *err)
 {
-	int before = hosts->count, fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY), r = 0;
+	int before = hosts->count, r = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	char *text = malloc(FILE_MAX + 1);
 	size_t size = 0;
 	ssize_t n = 0;
@@ -234,7 +252,8 @@ int hosts_add_file(struct hosts *hosts, const char *path, struct xc_error *err)
 			      strerror(errno));
 	else if (!text)
 		r = error_set(err, -ENOMEM, "out of memory");
-	while (r == 0 && size <= FILE_MAX && (n = read(fd, text + size, FILE_MAX + 1 - size)) > 0)
+	while (r == 0 && size <= FILE_MAX &&
+	       (n = read_some(fd, text + size, FILE_MAX + 1 - size)) > 0)
 		size += (size_t)n;
 	if (r == 0 && n < 0)
 		r = error_set(err, -errno, "cannot read the host file %s: %s", path,

@@ -33,6 +33,7 @@
 #define BACKOFF_MAX   4.0
 #define HELLO_TIMEOUT 30.0
 #define LOG_TAIL      8192
+#define ARGS_MAX      64
 #define STATUS_SSH    255 /* the connection was broken, or ended by a signal */
 
 void remote_init(struct remote *remote, const struct host *host, const struct ssh_options *options)
@@ -197,31 +198,30 @@ static char *read_log(const struct remote *remote)
 
 /* ---- Beginning and end of ssh ------------------------------------------------------ */
 
-static const char *const *script_args(const struct remote *remote, const char *args[], size_t max,
-				      char *n, size_t size, char *info, size_t info_size)
+static char *make_script(struct remote *remote)
 {
+	const char *args[ARGS_MAX];
 	size_t used = 0;
 
-	snprintf(info, info_size, "ssh %s", remote->host->name);
+	snprintf(remote->info, sizeof remote->info, "ssh %s", remote->host->name);
 	args[used++] = "--launch-info";
-	args[used++] = info;
+	args[used++] = remote->info;
 	if (remote->host->engines) {
-		snprintf(n, size, "%d", remote->host->engines);
+		snprintf(remote->n, sizeof remote->n, "%d", remote->host->engines);
 		args[used++] = "-n";
-		args[used++] = n;
+		args[used++] = remote->n;
 	}
 	if (remote->options->tunnel)
 		args[used++] = "--stay";
-	for (const char *const *a = remote->options->args; a && *a && used + 1 < max; a++)
+	for (const char *const *a = remote->options->args; a && *a && used + 1 < ARGS_MAX; a++)
 		args[used++] = *a;
 	args[used] = NULL;
-	return args;
+	return script_make(remote->host, remote->options->command, remote->options->bundle, args);
 }
 
 void remote_start(struct remote *remote, double now)
 {
-	const char *args[64];
-	char n[16], info[300], *script;
+	char *script;
 	int r;
 
 	remote->attempts++;
@@ -241,8 +241,7 @@ void remote_start(struct remote *remote, double now)
 		return;
 	}
 	remote->state = SSH_CONNECTING;
-	script = script_make(remote->host, remote->options->command, remote->options->bundle,
-			     script_args(remote, args, 64, n, sizeof n, info, sizeof info));
+	script = make_script(remote);
 	send_letter(remote, script, script, script ? strlen(script) : 0, now);
 }
 
@@ -273,7 +272,7 @@ static void judge_end(struct remote *remote, int status, double now)
 	}
 }
 
-static void judge_late_end(struct remote *remote)
+static void judge_late_end(struct remote *remote, bool broken)
 {
 	char *text = read_log(remote), line[320];
 
@@ -281,8 +280,8 @@ static void judge_late_end(struct remote *remote)
 	free(text);
 	remote->state = SSH_FAILED;
 	snprintf(remote->reason, sizeof remote->reason, "%s%s%s",
-		 remote->is_broken ? "its connection has ended"
-				   : "xcluster there has ended before its engines were up",
+		 broken ? "its connection has ended"
+			: "xcluster there has ended before its engines were up",
 		 line[0] ? ": " : "", line);
 }
 
@@ -312,7 +311,7 @@ void remote_on_exit(struct remote *remote, double now)
 	if (remote->state == SSH_CONNECTING)
 		judge_end(remote, status, now);
 	else
-		judge_late_end(remote);
+		judge_late_end(remote, code == STATUS_SSH);
 }
 
 /* ---- Lines from there ----------------------------------------------------------------- */

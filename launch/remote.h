@@ -35,6 +35,7 @@ struct remote {
 	char line[REMOTE_LINE_MAX];
 	size_t line_size;
 	int first, engines;
+	char n[16], info[300]; /* words for xcluster there */
 	char node[256];
 	char reason[REASON_SIZE];
 };

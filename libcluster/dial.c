@@ -20,7 +20,8 @@
 #define REFUSAL_LIMIT_NS   UINT64_C(200000000)
 #define RECONNECT_MS	   50 /* doubled again and again */
 #define RECONNECT_MAX_MS   2000
-#define TRY_MIN_MS	   500 /* for one connection */
+#define TRY_MIN_MS	   500	 /* for one connection */
+#define STUCK_MS	   15000 /* without an event: it is tried again */
 
 bool dial_is_local(const struct connection *connection)
 {
@@ -73,6 +74,29 @@ static int set_keys(void *socket, const struct connection *connection)
 	return r < 0 ? -errno : 0;
 }
 
+/* Often enough to be back before one is taken for lost. */
+static int longest_pause(const struct connection *connection)
+{
+	int ms = (int)(connection->heartbeat_timeout * 1000 / 4);
+
+	return ms < RECONNECT_MS ? RECONNECT_MS : ms > RECONNECT_MAX_MS ? RECONNECT_MAX_MS : ms;
+}
+
+/* N.B. of random(), whose sequence is the program's, nothing is taken. */
+static int random_ms(int most)
+{
+	unsigned ms = 0;
+
+	if (getrandom(&ms, sizeof ms, GRND_NONBLOCK) < 0)
+		ms = (unsigned)now_ns();
+	return (int)(ms % (unsigned)most);
+}
+
+static void set_due(struct dial *dial, int ms)
+{
+	dial->due_ns = now_ns() + (uint64_t)ms * 1000000;
+}
+
 static int open_monitor(struct dial *dial, void *context)
 {
 	static _Atomic unsigned last;
@@ -85,7 +109,8 @@ static int open_monitor(struct dial *dial, void *context)
 			       ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
 				       ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
 				       ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-				       ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) < 0)
+				       ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+				       (dial->is_once ? ZMQ_EVENT_CLOSED : 0)) < 0)
 		return -errno;
 	dial->monitor = zmq_socket(context, ZMQ_PAIR);
 	if (!dial->monitor || zmq_setsockopt(dial->monitor, ZMQ_LINGER, &none, sizeof none) < 0 ||
@@ -96,10 +121,9 @@ static int open_monitor(struct dial *dial, void *context)
 }
 
 int dial_endpoint(struct dial *dial, void *context, const struct connection *connection,
-		  const char *endpoint, const void *route, struct xc_error *err)
+		  const char *endpoint, const void *route, bool once, struct xc_error *err)
 {
-	/* Often enough to be back before one is taken for lost. */
-	int first = RECONNECT_MS, most = (int)(connection->heartbeat_timeout * 1000 / 4);
+	int first = once ? -1 : RECONNECT_MS, most = longest_pause(connection);
 	int try = most < TRY_MIN_MS / 2 ? TRY_MIN_MS : 2 * most;
 	int none = 0, linger = 0, yes = 1, r = 0;
 	bool is_tcp = strncmp(endpoint, "tcp://", strlen("tcp://")) == 0;
@@ -113,8 +137,11 @@ int dial_endpoint(struct dial *dial, void *context, const struct connection *con
 	zmq_setsockopt(dial->socket, ZMQ_SNDHWM, &none, sizeof none);
 	zmq_setsockopt(dial->socket, ZMQ_RCVHWM, &none, sizeof none);
 	zmq_setsockopt(dial->socket, ZMQ_LINGER, &linger, sizeof linger);
-	most = most < first ? first : most > RECONNECT_MAX_MS ? RECONNECT_MAX_MS : most;
 	if (is_tcp) {
+		dial->is_once = once;
+		dial->pause_ms = RECONNECT_MS;
+		if (once)
+			set_due(dial, STUCK_MS);
 		zmq_setsockopt(dial->socket, ZMQ_IPV6, &yes, sizeof yes);
 		zmq_setsockopt(dial->socket, ZMQ_RECONNECT_IVL, &first, sizeof first);
 		zmq_setsockopt(dial->socket, ZMQ_RECONNECT_IVL_MAX, &most, sizeof most);
@@ -134,6 +161,15 @@ int dial_endpoint(struct dial *dial, void *context, const struct connection *con
 	return 0;
 }
 
+/* The first event of a break counts: others of the same one may follow. */
+static void note_down(struct dial *dial)
+{
+	if (!dial->is_once || dial->is_down)
+		return;
+	dial->is_down = true;
+	set_due(dial, dial->is_up ? 0 : dial->pause_ms / 2 + random_ms(dial->pause_ms));
+}
+
 static enum dial_event take_event(struct dial *dial, unsigned event)
 {
 	bool was_up = dial->is_up;
@@ -141,6 +177,7 @@ static enum dial_event take_event(struct dial *dial, unsigned event)
 	switch (event) {
 	case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
 		dial->is_up = true;
+		dial->due_ns = 0;
 		return was_up ? DIAL_AGAIN : DIAL_UP;
 	case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
 		dial->is_refused = true;
@@ -148,14 +185,19 @@ static enum dial_event take_event(struct dial *dial, unsigned event)
 	case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL:
 		/* Not of the handshake alone: what came was altered, or came twice. ZeroMQ
 		 * does not dial again by itself after that. */
-		if (was_up) {
+		note_down(dial);
+		if (was_up && !dial->is_once) {
 			zmq_disconnect(dial->socket, dial->endpoint);
 			zmq_connect(dial->socket, dial->endpoint);
 		}
 		return DIAL_DOWN;
 	case ZMQ_EVENT_DISCONNECTED:
 	case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL:
+		note_down(dial);
 		return DIAL_DOWN;
+	case ZMQ_EVENT_CLOSED:
+		note_down(dial);
+		return DIAL_FAILED;
 	default:
 		return DIAL_NOTHING;
 	}
@@ -192,6 +234,39 @@ void dial_close(struct dial *dial, int linger_ms)
 	*dial = (struct dial)DIAL_INIT;
 }
 
+bool dial_is_due(const struct dial *dial)
+{
+	return dial->due_ns && now_ns() >= dial->due_ns;
+}
+
+int dial_wait_ms(const struct dial *dial)
+{
+	uint64_t now = now_ns();
+
+	if (!dial->due_ns)
+		return -1;
+	return now >= dial->due_ns ? 0 : (int)((dial->due_ns - now) / 1000000) + 1;
+}
+
+int dial_again(struct dial *dial, void *context, const struct connection *connection,
+	       const void *route, struct xc_error *err)
+{
+	int most = longest_pause(connection),
+	    pause = dial->is_up ? RECONNECT_MS : 2 * dial->pause_ms;
+	char endpoint[CONNECTION_ADDRESS_MAX];
+	int r;
+
+	strcpy(endpoint, dial->endpoint);
+	dial_close(dial, 0);
+	r = dial_endpoint(dial, context, connection, endpoint, route, true, err);
+	dial->pause_ms = pause < most ? pause : most;
+	if (r < 0) {
+		strcpy(dial->endpoint, endpoint);
+		set_due(dial, dial->pause_ms);
+	}
+	return r;
+}
+
 bool dial_is_refused(const char *address)
 {
 	struct connection *connection = calloc(1, sizeof *connection);
@@ -213,17 +288,20 @@ bool dial_is_refused(const char *address)
 /* ---- The search ------------------------------------------------------------------ */
 
 /* Who listens there shows that it has the controller's key, and that it knows ours. */
-static bool shakes_hands(struct dial *dial, char *text, size_t size)
+static bool shakes_hands(struct dial *dial, const struct wait_end *stop, char *text, size_t size)
 {
 	uint64_t end = now_ns() + HANDSHAKE_LIMIT_MS * UINT64_C(1000000), now;
 
-	while ((now = now_ns()) < end) {
+	while ((now = now_ns()) < end && !wait_end_is_wanted(stop)) {
 		zmq_pollitem_t item = { .socket = dial->monitor, .events = ZMQ_POLLIN };
 
 		switch (dial_event(dial)) {
 		case DIAL_UP:
 		case DIAL_AGAIN:
 			return true;
+		case DIAL_FAILED:
+			snprintf(text, size, "the connection came to nothing");
+			return false;
 		case DIAL_REFUSED:
 			snprintf(text, size, "it does not know the keys of the connection file");
 			return false;
@@ -233,7 +311,7 @@ static bool shakes_hands(struct dial *dial, char *text, size_t size)
 				 "start's: its key is not the connection file's");
 			return false;
 		case DIAL_NOTHING:
-			zmq_poll(&item, 1, (long)((end - now) / 1000000) + 1);
+			zmq_poll(&item, 1, stop ? WAIT_END_MS : (long)((end - now) / 1000000) + 1);
 		}
 	}
 	snprintf(text, size, "no handshake within %d s", HANDSHAKE_LIMIT_MS / 1000);
@@ -245,6 +323,8 @@ struct search {
 	void *context;
 	const struct connection *connection;
 	const void *route;
+	bool once;
+	const struct wait_end *stop;
 	struct probes probes;
 	bool is_refused; /* by one that does not know the keys */
 };
@@ -256,13 +336,14 @@ static bool search(struct search *s, uint64_t end_ns)
 	struct probe *probe;
 
 	probes_start(&s->probes, s->connection);
+	s->probes.end = s->stop;
 	while ((probe = probes_next(&s->probes, end_ns))) {
-		if (dial_endpoint(s->dial, s->context, s->connection, probe->address, s->route,
-				  &err) < 0) {
+		if (dial_endpoint(s->dial, s->context, s->connection, probe->numeric, s->route,
+				  s->once, &err) < 0) {
 			snprintf(probe->text, sizeof probe->text, "%.90s", err.text);
 			continue;
 		}
-		if (shakes_hands(s->dial, probe->text, sizeof probe->text)) {
+		if (shakes_hands(s->dial, s->stop, probe->text, sizeof probe->text)) {
 			probes_stop(&s->probes);
 			return true;
 		}
@@ -301,28 +382,32 @@ static int explain(const struct search *s, struct xc_error *err)
 /* Many may have been turned away at the same time. */
 static void pause_at_random(void)
 {
-	struct timespec ts;
-	unsigned ms = 0; /* N.B. not of random(), whose sequence is the program's */
+	int ms = RETRY_MIN_MS + random_ms(RETRY_MAX_MS - RETRY_MIN_MS);
+	struct timespec ts = { .tv_nsec = (long)ms * 1000000 };
 
-	if (getrandom(&ms, sizeof ms, GRND_NONBLOCK) < 0)
-		ms = (unsigned)now_ns();
-	ms = RETRY_MIN_MS + ms % (RETRY_MAX_MS - RETRY_MIN_MS);
-	ts = (struct timespec){ .tv_nsec = (long)ms * 1000000 };
 	nanosleep(&ts, NULL);
 }
 
 int dial_controller(struct dial *dial, void *context, const struct connection *connection,
-		    const void *route, double limit, struct xc_error *err)
+		    const void *route, bool once, double limit, const struct wait_end *stop,
+		    struct xc_error *err)
 {
-	struct search s = {
-		.dial = dial, .context = context, .connection = connection, .route = route
-	};
+	struct search s = { .dial = dial,
+			    .context = context,
+			    .connection = connection,
+			    .route = route,
+			    .once = once,
+			    .stop = stop };
 	uint64_t end = now_ns() + (uint64_t)(limit * 1e9);
 
 	if (dial_is_local(connection))
-		return dial_endpoint(dial, context, connection, connection->endpoint, route, err);
+		return dial_endpoint(dial, context, connection, connection->endpoint, route, once,
+				     err);
 	*dial = (struct dial)DIAL_INIT;
 	while (!search(&s, end)) {
+		if (wait_end_is_wanted(stop))
+			return error_set(err, -EINTR,
+					 "told to end while it looked for the controller");
 		if (is_hopeless(&s) || now_ns() + RETRY_MAX_MS * UINT64_C(1000000) > end)
 			return explain(&s, err);
 		pause_at_random();

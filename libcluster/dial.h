@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "libcluster/probe.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
 
@@ -16,6 +17,10 @@ struct dial {
 	char endpoint[CONNECTION_ADDRESS_MAX]; /* that it is connected to */
 	bool is_up;			       /* has been, since it was made */
 	bool is_refused;		       /* the keys are not known there */
+	bool is_once;			       /* see dial_endpoint */
+	bool is_down;			       /* it broke, or did not come about */
+	uint64_t due_ns;		       /* then dial_again is to be called; 0: not */
+	int pause_ms;			       /* before that, when it does not come about */
 };
 
 #define DIAL_INIT                                                                                  \
@@ -27,7 +32,8 @@ enum dial_event {
 	DIAL_NOTHING,
 	DIAL_UP,      /* connected for the first time */
 	DIAL_AGAIN,   /* connected again, after a break: messages may be lost */
-	DIAL_DOWN,    /* the connection broke; ZeroMQ dials again by itself */
+	DIAL_DOWN,    /* the connection broke */
+	DIAL_FAILED,  /* there was none, and this try has come to nothing */
 	DIAL_REFUSED, /* the keys are not known there */
 };
 
@@ -38,14 +44,28 @@ bool dial_is_local(const struct connection *connection);
 /* Connects: by the unix socket if the controller is of this host, else by the first
  * address that answers, found within `limit` seconds (an address is believed when it has
  * shown, by CURVE, that it has the controller's key). `route`: the 17 bytes of the
- * routing id. Errors: XC_ENOCLUSTER or -ETIMEDOUT, the text names each address and what
- * came of it; -EACCES: the keys are not known there. */
+ * routing id. `once`: see dial_endpoint. Errors: XC_ENOCLUSTER or -ETIMEDOUT, the text names each
+ * address and what came of it; -EACCES: the keys are not known there; -EINTR: `stop` (NULL: none)
+ * wanted the end. */
 int dial_controller(struct dial *dial, void *context, const struct connection *connection,
-		    const void *route, double limit, struct xc_error *err);
+		    const void *route, bool once, double limit, const struct wait_end *stop,
+		    struct xc_error *err);
 
-/* The same to an endpoint that is known to be right; does not wait. */
+/* The same to an endpoint that is known to be right; does not wait. After a break ZeroMQ
+ * dials again by itself; with `once` it does not: what is sent then gets nowhere, and
+ * nothing comes, until dial_again. */
 int dial_endpoint(struct dial *dial, void *context, const struct connection *connection,
-		  const char *endpoint, const void *route, struct xc_error *err);
+		  const char *endpoint, const void *route, bool once, struct xc_error *err);
+
+/* Is it time for dial_again? And in how many ms is it to be asked at the latest; -1: by
+ * events only. */
+bool dial_is_due(const struct dial *dial);
+int dial_wait_ms(const struct dial *dial);
+
+/* Another connection to the same endpoint takes the place of this one, once more. While
+ * none comes about the pauses grow. After an error it is to be called again when due. */
+int dial_again(struct dial *dial, void *context, const struct connection *connection,
+	       const void *route, struct xc_error *err);
 
 /* A break of TCP connections is to be noticed: idle ones are probed, and what is not
  * acknowledged within the time-out ends them. For what is connected or bound after this. */

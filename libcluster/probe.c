@@ -18,8 +18,14 @@
 
 static void over(struct probe *probe, const char *text)
 {
-	if (probe->fd >= 0)
+	if (probe->fd >= 0) {
+		probe->is_refused = false; /* what comes of that one is not known */
 		close(probe->fd);
+	}
+	if (probe->found)
+		freeaddrinfo(probe->found);
+	probe->found = probe->next = NULL;
+	probe->is_refused &= !probe->is_other;
 	probe->fd = -1;
 	probe->is_over = true;
 	snprintf(probe->text, sizeof probe->text, "%s", text);
@@ -39,26 +45,85 @@ static void split(const char *address, char *host, size_t size, const char **por
 	*port = colon + 1;
 }
 
+static void note_numeric(struct probe *probe, const struct addrinfo *at, const char *port)
+{
+	char host[NI_MAXHOST];
+	bool is_bare = at->ai_family != AF_INET6;
+
+	if (getnameinfo(at->ai_addr, at->ai_addrlen, host, sizeof host, NULL, 0, NI_NUMERICHOST) !=
+		    0 ||
+	    strlen(host) + strlen(port) + strlen("tcp://[]:") >= sizeof probe->numeric)
+		strcpy(probe->numeric, probe->address);
+	else
+		sprintf(probe->numeric, is_bare ? "tcp://%s:%s" : "tcp://[%s]:%s", host, port);
+}
+
+static void note_failure(struct probe *probe, int code)
+{
+	if (code == ECONNREFUSED)
+		probe->is_refused = true;
+	else
+		probe->is_other = true;
+}
+
+/* The first of those left that can be dialled; else 0, or what the last one said. */
+static int dial_next(struct probe *probe)
+{
+	int code = 0;
+
+	while (probe->next && probe->fd < 0) {
+		const struct addrinfo *at = probe->next;
+
+		probe->next = at->ai_next;
+		probe->fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (probe->fd >= 0 && (connect(probe->fd, at->ai_addr, at->ai_addrlen) == 0 ||
+				       errno == EINPROGRESS)) {
+			note_numeric(probe, at, strrchr(probe->address, ':') + 1);
+			return 0;
+		}
+		code = errno;
+		note_failure(probe, code);
+		if (probe->fd >= 0)
+			close(probe->fd);
+		probe->fd = -1;
+	}
+	return code;
+}
+
+/* A name may have an address that leads nowhere, and another one. */
+static void failed(struct probe *probe, int reason, const char *text)
+{
+	int code;
+
+	note_failure(probe, reason);
+	close(probe->fd);
+	probe->fd = -1;
+	probe->is_connected = false;
+	probe->got = 0;
+	probe->start_ns = now_ns();
+	code = dial_next(probe);
+	if (probe->fd < 0)
+		over(probe, code ? strerror(code) : text);
+}
+
 static void start(struct probe *probe)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found = NULL;
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
 	char host[CONNECTION_ADDRESS_MAX];
 	const char *port;
-	int r;
+	int r, code;
 
 	split(probe->address, host, sizeof host, &port);
-	r = getaddrinfo(host, port, &hints, &found);
+	r = getaddrinfo(host, port, &hints, &probe->found);
 	if (r != 0) {
+		probe->found = NULL;
 		over(probe, r == EAI_SYSTEM ? strerror(errno) : gai_strerror(r));
 		return;
 	}
-	probe->fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (probe->fd < 0 ||
-	    (connect(probe->fd, found->ai_addr, found->ai_addrlen) < 0 && errno != EINPROGRESS)) {
-		probe->is_refused = errno == ECONNREFUSED;
-		over(probe, strerror(errno));
-	}
-	freeaddrinfo(found);
+	probe->next = probe->found;
+	code = dial_next(probe);
+	if (probe->fd < 0)
+		over(probe, strerror(code));
 }
 
 static void look_at_connection(struct probe *probe)
@@ -68,9 +133,8 @@ static void look_at_connection(struct probe *probe)
 
 	getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &code, &size);
 	probe->is_connected = code == 0;
-	probe->is_refused = code == ECONNREFUSED;
 	if (code != 0)
-		over(probe, strerror(code));
+		failed(probe, code, strerror(code));
 }
 
 /* A ZeroMQ socket greets at once. */
@@ -110,7 +174,8 @@ static int tend(struct probes *probes, uint64_t end_ns)
 		if (p->fd < 0 && p->start_ns <= now)
 			start(p);
 		else if (p->fd >= 0 && now - p->start_ns >= TRY_LIMIT_NS)
-			over(p, p->is_connected ? "it says nothing" : "no answer within 5 s");
+			failed(p, ETIMEDOUT,
+			       p->is_connected ? "it says nothing" : "no answer within 5 s");
 		if (!p->is_over) {
 			uint64_t due = p->fd < 0 ? p->start_ns : p->start_ns + TRY_LIMIT_NS;
 
@@ -167,16 +232,24 @@ void probes_start(struct probes *probes, const struct connection *connection)
 						  .start_ns = now + (uint64_t)i * STAGGER_NS };
 }
 
+bool wait_end_is_wanted(const struct wait_end *end)
+{
+	return end && end->is_wanted(end->argument);
+}
+
 struct probe *probes_next(struct probes *probes, uint64_t end_ns)
 {
 	struct pollfd fds[CONNECTION_ADDRESSES_MAX];
 	struct probe *open;
 
-	while (!(open = find_open(probes)) && is_any_left(probes) && now_ns() < end_ns) {
+	while (!(open = find_open(probes)) && is_any_left(probes) && now_ns() < end_ns &&
+	       !wait_end_is_wanted(probes->end)) {
 		int timeout;
 
 		hurry(probes);
 		timeout = tend(probes, end_ns);
+		if (probes->end && timeout > WAIT_END_MS)
+			timeout = WAIT_END_MS;
 		for (int i = 0; i < probes->count; i++)
 			fds[i] =
 				(struct pollfd){ .fd = probes->list[i].fd,

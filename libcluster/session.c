@@ -63,8 +63,8 @@ static int dial(struct xc_client *client, struct xc_error *err)
 	randombytes_buf(client->session, sizeof client->session);
 	route_make(route, 'c', client->session);
 	client->context = zmq_ctx_new();
-	r = dial_controller(&client->dial, client->context, &client->connection, route,
-			    DIAL_LIMIT_S, err);
+	r = dial_controller(&client->dial, client->context, &client->connection, route, false,
+			    DIAL_LIMIT_S, NULL, err);
 	client->dealer = client->dial.socket;
 	if (r < 0)
 		return r;

@@ -202,6 +202,8 @@ static bool is_of_any(const char *name)
 					     "tunnel-[0-9]*.lock",
 					     CLUSTER_LAUNCH,
 					     CLUSTER_LAUNCH ".new",
+					     CLUSTER_HOSTS,
+					     CLUSTER_HOSTS ".new",
 					     "launcher-*.json",
 					     "launcher-*.json.new",
 					     CLUSTER_LAUNCHER_LOCK,

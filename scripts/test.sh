@@ -9,7 +9,7 @@ cd "$root" || exit 1
 exec </dev/null
 unset XCLUSTER_DIR XCLUSTER_CONNECTION XCLUSTER_COMMAND XCLUSTER DESTDIR TB_BIND
 
-limit=600 # seconds for a run of suites
+limit=700 # seconds for the suites of one build
 passed=0
 failed=0
 skipped=0

@@ -22,7 +22,8 @@ void log_line(const char *format, ...)
 
 static const struct controller_options options = { .cluster_id = "fuzz" };
 static struct state state;
-static int connection; /* that all seem to come by */
+static int connection, network; /* that all seem to come by, and the agent of another host */
+static bool is_remote;		/* who speaks now */
 
 struct input {
 	const uint8_t *data;
@@ -42,12 +43,22 @@ static uint8_t byte(struct input *in)
 int zmq_msg_get(const zmq_msg_t *message, int property)
 {
 	(void)message;
-	return property == ZMQ_SRCFD ? connection : 0;
+	return property != ZMQ_SRCFD ? 0 : is_remote ? network : connection;
+}
+
+const char *zmq_msg_gets(const zmq_msg_t *message, const char *property)
+{
+	(void)message;
+	return is_remote && strcmp(property, CERTIFICATE_ROLE) == 0 ? "engine" : NULL;
 }
 
 /* ---- Fields ------------------------------------------------------------------------ */
 
-#define PEERS 5 /* a client, an agent, two engines, another client */
+#define PEERS  6 /* a client, an agent, two engines, another client, an agent elsewhere */
+#define REMOTE 5
+
+static const char letters[PEERS + 1] = "caeeca";
+static unsigned char remote_route; /* it comes back by others */
 
 static unsigned char sessions[PEERS][SESSION_SIZE];
 static char text[300];
@@ -242,6 +253,16 @@ static void some_job_frame(struct input *in, int i, zmq_msg_t *frame)
 
 /* ---- Steps --------------------------------------------------------------------------------- */
 
+static void make_route(struct message *m, int peer)
+{
+	unsigned char *route = zmq_msg_data(&m->route);
+
+	route_make(route, letters[peer], sessions[peer]);
+	is_remote = peer == REMOTE;
+	if (is_remote)
+		route[ROUTE_SIZE - 1] = (unsigned char)(128 + remote_route);
+}
+
 static void speak(struct input *in)
 {
 	unsigned char header[HEADER_MAX];
@@ -253,12 +274,14 @@ static void speak(struct input *in)
 	if ((type == MSG_BYE || type == MSG_SHUT) && in->size % 8)
 		type = MSG_ACK; /* or soon nobody is there */
 	b = byte(in);
-	in->peer = b < 200 ? b % 4 : 4;
+	in->peer = b < 200 ? b % 4 : b < 240 ? 4 : REMOTE;
+	if (in->peer == REMOTE && type == MSG_HELLO_AGENT)
+		remote_route = (unsigned char)(in->size % 4);
 	size = make_header(in, type, header, sizeof header);
 	message_init(&m);
 	zmq_msg_close(&m.route);
 	zmq_msg_init_size(&m.route, ROUTE_SIZE);
-	route_make(zmq_msg_data(&m.route), "caeec"[in->peer], sessions[in->peer]);
+	make_route(&m, in->peer);
 	frame_copy(&m.header, header, size);
 	m.type = message_type(&m.fields, zmq_msg_data(&m.header), size);
 	m.count = m.type ? message_info(m.type)->frames : 0;
@@ -269,6 +292,7 @@ static void speak(struct input *in)
 			some_frame(in, &m.frames[i]);
 	if (m.type)
 		dispatch(&state, &m);
+	is_remote = false;
 	message_fini(&m);
 }
 
@@ -280,10 +304,11 @@ static void greet(int peer, const void *header, size_t size)
 	message_init(&m);
 	zmq_msg_close(&m.route);
 	zmq_msg_init_size(&m.route, ROUTE_SIZE);
-	route_make(zmq_msg_data(&m.route), "caeec"[peer], sessions[peer]);
+	make_route(&m, peer);
 	frame_copy(&m.header, header, size);
 	m.type = message_type(&m.fields, zmq_msg_data(&m.header), size);
 	dispatch(&state, &m);
+	is_remote = false;
 	message_fini(&m);
 }
 
@@ -311,6 +336,7 @@ static void begin(void)
 		if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
 			abort();
 		connection = pair[0];
+		network = socket(AF_INET, SOCK_STREAM, 0);
 		for (int i = 0; i < PEERS; i++)
 			memset(sessions[i], i + 1, SESSION_SIZE);
 		memset(text, 'x', sizeof text);
@@ -319,6 +345,9 @@ static void begin(void)
 	state.context = context;
 	state.router = router;
 	state.options = &options;
+	state.has_network = true;
+	remote_route = 0;
+	strcpy(state.connection.dir, "/nonexistent"); /* logs cannot be written */
 	state.heartbeat_timeout = 5;
 	state.roster_version = state.agents_version = 1;
 	state.epoll = state.lock = state.signals.fd = state.lifeline.fd = -1;
@@ -329,6 +358,7 @@ static void begin(void)
 	GREET(1, hello_agent, .pid = 1, .slots = 3);
 	GREET(2, hello_engine, .agent = { sessions[1], SESSION_SIZE }, .slot = 0, .epoch = 1);
 	GREET(3, hello_engine, .agent = { sessions[1], SESSION_SIZE }, .slot = 1, .epoch = 1);
+	GREET(REMOTE, hello_agent, .pid = 1, .slots = 2);
 }
 
 static void insist(bool holds)

@@ -53,6 +53,25 @@ START_TEST(the_launcher_runs_mpiexec)
 }
 END_TEST
 
+START_TEST(engines_keep_the_cores_of_their_ranks)
+{
+	const char *cores;
+
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2) {
+		bed_skip("engines_keep_the_cores_of_their_ranks", "one core");
+		return;
+	}
+	bed_ok(&bed, LOGIN,
+	       "xcluster start --launcher mpi -n 2 --launcher-option='--host node1:2 --bind-to "
+	       "core'");
+	cores = bed_ok(&bed, LOGIN,
+		       "xcluster exec 'system(\"grep Cpus_allowed_list /proc/self/status\");' | "
+		       "sed 's/.*://' | sort -u | wc -l");
+	ck_assert_msg(strcmp(cores, "2") == 0, "%s sets of cores", cores);
+	cluster_stop(&bed, LOGIN);
+}
+END_TEST
+
 /* kill -9 of what leaves ranks behind. */
 static const char *const victims[] = { "mpiexec", "supervise" };
 
@@ -113,6 +132,7 @@ static Suite *mpi_suite(void)
 	} else {
 		tcase_add_test(tests, ranks_of_mpiexec_are_engines);
 		tcase_add_test(tests, the_launcher_runs_mpiexec);
+		tcase_add_test(tests, engines_keep_the_cores_of_their_ranks);
 		tcase_add_loop_test(tests, no_rank_outlives_what_has_started_it, 0, 2);
 		tcase_add_test(tests, a_killed_agent_ends_the_ranks_of_its_host);
 		tcase_add_test(tests, what_mpiexec_says_is_the_reason);

@@ -100,6 +100,11 @@ static bool is_running(pid_t actor)
 	return state != 'Z';
 }
 
+static void wait_for_file(const char *path)
+{
+	bed_ok(&bed, "ctl", "until [ -e %s ]; do sleep 0.02; done; rm %s", path, path);
+}
+
 /* ---- Breaks ------------------------------------------------------------------------ */
 
 static int count_in_log(const char *text)
@@ -139,11 +144,13 @@ START_TEST(connections_that_are_reset_lose_nothing)
 	if (actor == 0) {
 		struct xc_client *client = open_at(4);
 
+		write_file("/bed/submitted", "", 0);
 		for (int i = 0; i < 5; i++)
 			map_all(client);
 		xc_close(client);
 		exit(0);
 	}
+	wait_for_file("/bed/submitted");
 	for (int i = 0; i < 3 && is_running(actor); i++)
 		reset_and_wait("node1", "agent 1 on node1 is connected again", actor);
 	bed_join(actor);
@@ -162,11 +169,13 @@ START_TEST(a_client_whose_connection_is_reset_goes_on)
 	if (actor == 0) {
 		struct xc_client *client = open_at(2);
 
+		write_file("/bed/submitted", "", 0);
 		for (int i = 0; i < 3; i++)
 			map_all(client);
 		xc_close(client);
 		exit(0);
 	}
+	wait_for_file("/bed/submitted");
 	for (int i = 0; i < 3 && is_running(actor); i++)
 		reset_and_wait("node2", "is connected again", actor);
 	bed_join(actor);
@@ -230,11 +239,6 @@ static int submit_and_stay(void)
 	fclose(fopen("/bed/submitted", "w"));
 	pause();
 	return 0;
-}
-
-static void wait_for_file(const char *path)
-{
-	bed_ok(&bed, "ctl", "until [ -e %s ]; do sleep 0.02; done; rm %s", path, path);
 }
 
 START_TEST(jobs_of_a_client_that_dies_on_another_host_are_cancelled)
@@ -415,21 +419,19 @@ START_TEST(engines_of_a_dead_controller_end_by_themselves)
 		struct xc_client *client = open_at(3);
 		struct xc_error err = XC_ERROR_INIT;
 		int64_t out;
-		int r = xc_wait_for_engines(client, 4, LIMIT, &err);
+		int r;
 
+		write_file("/bed/submitted", "", 0);
+		r = xc_wait_for_engines(client, 4, LIMIT, &err);
 		assert_error(r, XC_ELOST, &err, "is gone");
 		r = xc_map_range(xc_balanced(client), slow_double, 1, &out, sizeof out, NULL, &err);
 		ck_assert_int_eq(r, XC_ELOST);
 		xc_close(client);
 		exit(0);
 	}
-	ck_assert_str_eq(
-		bed_ok(&bed, "ctl",
-		       "for i in $(seq 400); do [ $(xcluster status --json | grep -c "
-		       "'\"host\": \"node2\"\\|\"clients\": 2') != 0 ] && break; sleep 0.02; "
-		       "done; kill -9 $(xcluster status --json | sed -n "
-		       "'s/.*\"pid\": \\([0-9]*\\),*/\\1/p' | head -n 1); echo killed"),
-		"killed");
+	wait_for_file("/bed/submitted");
+	bed_ok(&bed, "ctl",
+	       "kill -9 $(xcluster list --json | sed -n 's/.*\"pid\": \\([0-9]*\\).*/\\1/p')");
 	bed_join(actor);
 	ck_assert_int_ne(program_end(&agent), 0);
 	ck_assert(bed_wait_processes(&bed, "node1", NULL, 0, 5));

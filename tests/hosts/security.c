@@ -230,13 +230,16 @@ static void say_hello_plainly(void)
 	SEND_SIMPLE(dealer, NULL, hello_client, .protocol = PROTOCOL_VERSION,
 		    .session = { session, sizeof session }, .pid = 1, .host = span_of("node1"),
 		    .name = span_of("stranger"));
-	/* Three times it is shown the door, and never hears a word. */
+	/* It is shown the door, and never hears a word. N.B. if it was the first to see that
+	 * they differ, ZeroMQ does not dial again. */
 	for (int i = 0; i < 3; i++) {
 		unsigned char event[6];
 		uint16_t number;
 		char address[64];
 
-		ck_assert_int_gt(zmq_poll(items, 2, 5000), 0);
+		if (zmq_poll(items, 2, 5000) == 0 && i > 0)
+			break;
+		ck_assert_int_ne(items[0].revents | items[1].revents, 0);
 		ck_assert(!(items[0].revents & ZMQ_POLLIN));
 		ck_assert_int_eq(zmq_recv(monitor, event, sizeof event, 0), sizeof event);
 		zmq_recv(monitor, address, sizeof address, 0);

@@ -14,6 +14,7 @@ static struct output output;
 static void tidy(void)
 {
 	bed_run(&bed, "ctl", LIMIT, &output, "xcluster stop; nft delete table inet t; :");
+	bed_run(&bed, "node2", LIMIT, &output, "nft flush ruleset; pkill -x sleep; :");
 	bed_run(&bed, "tester@ctl", LIMIT, &output, "xcluster stop; :");
 }
 
@@ -257,6 +258,27 @@ START_TEST(an_agent_that_cannot_reach_the_controller_says_what_it_tried)
 }
 END_TEST
 
+START_TEST(an_agent_that_looks_for_the_controller_can_be_ended)
+{
+	struct program program;
+	double begin;
+
+	bed_ok(&bed, "ctl",
+	       "nft 'add table inet t; add chain inet t i { type filter hook input "
+	       "priority 0; }; add rule inet t i iifname eth0 tcp flags & (syn|ack) "
+	       "== syn drop'");
+	bed_spawn(&bed, "ctl", &program, "exec xcluster start --hosts node1:1");
+	bed_await(&bed, "node1", 20, "ls -d /tmp/xcluster-0/default.*");
+	begin = now();
+	bed_ok(&bed, "ctl", "pkill -%d -f '^xcluster start'", _i ? SIGKILL : SIGINT);
+	program_end(&program);
+	bed_await(&bed, "node1", 20, "! pgrep xcluster");
+	ck_assert_double_lt(now() - begin, 3);
+	bed_ok(&bed, "ctl", "nft delete table inet t");
+	assert_hosts_clean(&bed);
+}
+END_TEST
+
 START_TEST(a_host_that_does_not_end_is_named)
 {
 	bed_ok(&bed, "node1",
@@ -406,6 +428,7 @@ static void add_bad(Suite *suite)
 	tcase_add_test(tests, hosts_that_fail_are_named_while_the_others_start);
 	tcase_add_test(tests, too_few_hosts_end_the_start_and_leave_nothing);
 	tcase_add_test(tests, an_agent_that_cannot_reach_the_controller_says_what_it_tried);
+	tcase_add_loop_test(tests, an_agent_that_looks_for_the_controller_can_be_ended, 0, 2);
 	tcase_add_test(tests, a_host_that_does_not_end_is_named);
 	tcase_add_test(tests, stop_names_a_host_that_it_cannot_reach);
 	tcase_add_loop_test(tests, a_start_that_is_ended_in_the_middle_leaves_nothing, 0,

@@ -17,13 +17,22 @@ static struct desk_peer *peers[PEERS_MAX];
 static int peer_count;
 static int connection[2]; /* the unix connection that all peers seem to come by */
 
+const char *desk_key;
+static int tcp; /* and this one with a key */
+
 /* In place of libzmq's: within a process there is no connection to ask for. */
+const char *zmq_msg_gets(const zmq_msg_t *message, const char *property)
+{
+	(void)message;
+	return strcmp(property, CERTIFICATE_ROLE) == 0 ? desk_key : NULL;
+}
+
 int zmq_msg_get(const zmq_msg_t *message, int property)
 {
 	int (*next)(const zmq_msg_t *message, int property);
 
 	if (property == ZMQ_SRCFD)
-		return connection[0];
+		return desk_key ? tcp : connection[0];
 	*(void **)&next = dlsym(RTLD_NEXT, "zmq_msg_get");
 	return next(message, property);
 }
@@ -38,9 +47,16 @@ void desk_open(void)
 	desk.epoll = epoll_create1(EPOLL_CLOEXEC);
 	desk.lock = desk.signals.fd = desk.lifeline.fd = -1;
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, connection), 0);
+	tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(tcp, 0);
+	desk.has_network = true;
+	desk_key = NULL;
 	desk.context = zmq_ctx_new();
 	desk.router = zmq_socket(desk.context, ZMQ_ROUTER);
 	zmq_setsockopt(desk.router, ZMQ_ROUTER_MANDATORY, &(int){ 1 }, sizeof(int));
+	zmq_setsockopt(desk.router, ZMQ_SNDHWM, &(int){ 0 }, sizeof(int));
+	zmq_setsockopt(desk.router, ZMQ_RCVHWM, &(int){ 0 }, sizeof(int));
+	zmq_setsockopt(desk.router, ZMQ_ROUTER_HANDOVER, &(int){ 1 }, sizeof(int));
 	zmq_setsockopt(desk.router, ZMQ_LINGER, &(int){ 0 }, sizeof(int));
 	ck_assert_int_eq(zmq_bind(desk.router, "inproc://controller"), 0);
 	snprintf(desk.connection.id, sizeof desk.connection.id, "desk");
@@ -55,7 +71,9 @@ void desk_close(void)
 		free(peers[i]);
 	}
 	peer_count = 0;
+	desk.has_network = false; /* there is nothing of it to be closed */
 	close_all(&desk);
+	close(tcp);
 	close(connection[0]);
 	close(connection[1]);
 }
@@ -71,6 +89,7 @@ struct desk_peer *desk_join(char letter)
 	message_init(&peer->m);
 	peer->socket = zmq_socket(desk.context, ZMQ_DEALER);
 	zmq_setsockopt(peer->socket, ZMQ_ROUTING_ID, route, sizeof route);
+	zmq_setsockopt(peer->socket, ZMQ_RCVHWM, &(int){ 0 }, sizeof(int));
 	zmq_setsockopt(peer->socket, ZMQ_LINGER, &(int){ 0 }, sizeof(int));
 	ck_assert_int_eq(zmq_connect(peer->socket, "inproc://controller"), 0);
 	peers[peer_count++] = peer;

@@ -14,6 +14,9 @@ struct desk_peer {
 
 extern struct state desk;
 
+/* Role of the key of what comes over the network from now on; NULL: by the unix socket. */
+extern const char *desk_key;
+
 void desk_open(void);
 /* Frees all that the controller has; leaks are for the sanitizer to find. */
 void desk_close(void);

@@ -102,6 +102,20 @@ START_TEST(test_numbers_are_not_reused)
 }
 END_TEST
 
+/* Its session does not make an agent of the controller's host one of another. */
+START_TEST(test_an_agent_of_this_host_has_no_second_connection)
+{
+	struct desk_peer *agent = desk_agent(1), *other = desk_join('a');
+
+	desk_key = "engine";
+	DESK_SEND(other, hello_agent, .protocol = PROTOCOL_VERSION,
+		  .session = { agent->session, SESSION_SIZE }, .slots = 1, .again = 1);
+	ck_assert_uint_eq(desk_next(other), MSG_STALE);
+	ck_assert_ptr_null(desk.agents->next);
+	ck_assert(!desk.agents->peer->is_remote);
+}
+END_TEST
+
 /* ---- Roles ----------------------------------------------------------------------------- */
 
 /* Each type from each role that may not send it changes nothing. */
@@ -355,6 +369,7 @@ int main(void)
 	tcase_add_test(tests, test_engines);
 	tcase_add_test(tests, test_dead_before_its_hello);
 	tcase_add_test(tests, test_numbers_are_not_reused);
+	tcase_add_test(tests, test_an_agent_of_this_host_has_no_second_connection);
 	tcase_add_test(tests, test_roles);
 	tcase_add_test(tests, test_routes);
 	tcase_add_test(tests, test_strangers);

@@ -52,6 +52,23 @@ START_TEST(test_configuration)
 }
 END_TEST
 
+/* They let in whoever has them, and an agent of the controller's host may have a client's. */
+START_TEST(test_keys_are_for_engines_of_other_hosts)
+{
+	struct connection *connection = &rig.agent.connection;
+
+	connection->address_count = 1;
+	memset(connection->server_key, 's', CONNECTION_KEY_SIZE - 1);
+	memset(connection->public_key, 'p', CONNECTION_KEY_SIZE - 1);
+	memset(connection->secret_key, 'c', CONNECTION_KEY_SIZE - 1);
+	ck_assert_int_eq(ASK(OP_CONFIG), 0);
+	ck_assert_uint_eq(reply.data.size, 0);
+	rig.agent.is_remote = true;
+	ck_assert_int_eq(ASK(OP_CONFIG), 0);
+	ck_assert_uint_gt(reply.data.size, 3 * (CONNECTION_KEY_SIZE - 1));
+}
+END_TEST
+
 START_TEST(test_hello)
 {
 	ck_assert_int_eq(ASK(OP_HELLO, .number = PROTOCOL_VERSION), 0);
@@ -267,6 +284,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tests, rig_open, rig_close);
 	tcase_add_test(tests, test_configuration);
+	tcase_add_test(tests, test_keys_are_for_engines_of_other_hosts);
 	tcase_add_test(tests, test_hello);
 	tcase_add_test(tests, test_objects);
 	tcase_add_test(tests, test_share);

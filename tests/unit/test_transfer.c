@@ -512,6 +512,8 @@ END_TEST
 
 static char endpoint[256], port_key[CONNECTION_KEY_SIZE];
 
+static void *asking;
+
 static void open_port(void)
 {
 	char secret[CONNECTION_KEY_SIZE];
@@ -664,6 +666,42 @@ START_TEST(test_who_may_come)
 END_TEST
 
 /* Nobody answers there: the controller passes it on. */
+static bool is_answered(void)
+{
+	zmq_pollitem_t item = { .socket = asking, .events = ZMQ_POLLIN };
+
+	return zmq_poll(&item, 1, 0) == 1;
+}
+
+/* By the same routing id, as ZeroMQ does after a break of which the port has not heard. */
+static void ask_by_another_connection(void)
+{
+	unsigned char route[ROUTE_SIZE], session[SESSION_SIZE] = { 5 };
+
+	asking = zmq_socket(rig.context, ZMQ_DEALER);
+	route_make(route, 'd', session);
+	zmq_setsockopt(asking, ZMQ_ROUTING_ID, route, sizeof route);
+	zmq_setsockopt(asking, ZMQ_LINGER, &(int){ 0 }, sizeof(int));
+	ck_assert_int_eq(dataport_dial(&rig.agent, asking, port_key), 0);
+	ck_assert_int_eq(zmq_connect(asking, endpoint), 0);
+	SEND_SIMPLE(asking, NULL, fetch, .object = id, .offset = 0, .peer = 1);
+	pump(is_answered, 2000);
+	ck_assert(is_answered());
+}
+
+START_TEST(test_comes_again_before_the_break_is_known)
+{
+	void *first;
+
+	open_port();
+	ask_by_another_connection();
+	first = asking;
+	ask_by_another_connection();
+	zmq_close(first);
+	zmq_close(asking);
+}
+END_TEST
+
 START_TEST(test_port_out_of_reach)
 {
 	open_port();
@@ -710,9 +748,11 @@ int main(void)
 	tcase_add_test(tests, test_gives_what_is_still_coming);
 	tcase_add_test(tests, test_tells_those_who_wait_of_its_end);
 	tcase_add_checked_fixture(port, begin, end);
+	tcase_set_timeout(port, 30);
 	tcase_add_test(port, test_from_a_data_port);
 	tcase_add_test(port, test_pieces_over_a_link);
 	tcase_add_test(port, test_who_may_come);
+	tcase_add_test(port, test_comes_again_before_the_break_is_known);
 	tcase_add_test(port, test_port_out_of_reach);
 	return unit_run_both(tests, port);
 }
