@@ -1,7 +1,9 @@
 /* programs.c: programs that this engine has loaded, by their hash. */
 #include <errno.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "engine/runner.h"
@@ -19,6 +21,26 @@ static struct loaded *loaded_new(struct engine *e, struct span id)
 	memcpy(loaded->id, id.data, OBJECT_SIZE);
 	HASH_ADD(hh, e->programs, id, OBJECT_SIZE, loaded);
 	return loaded;
+}
+
+/* Code is named by its hash, and may have come by other hosts: nobody is to be able to put
+ * other code in its place. */
+static int check_hash(int fd, uint64_t size, struct span id, const char *name, struct xc_error *err)
+{
+	unsigned char hash[OBJECT_SIZE];
+	void *bytes = size ? mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0) : NULL;
+
+	if (bytes == MAP_FAILED)
+		return error_set(err, -errno, "cannot map %s: %s", name, strerror(errno));
+	crypto_generichash(hash, sizeof hash, bytes, size, NULL, 0);
+	if (bytes)
+		munmap(bytes, size);
+	if (memcmp(hash, id.data, sizeof hash) == 0)
+		return 0;
+	return error_set(err, XC_ECODE,
+			 "%s is not what its hash says, so it is not loaded: the host that it came "
+			 "from has changed it",
+			 name);
 }
 
 struct program *programs_get(struct engine *e, struct span id, struct span name, bool again,
@@ -46,6 +68,11 @@ struct program *programs_get(struct engine *e, struct span id, struct span name,
 	fd = object_fetch(e, id.data, &size, &shared, err);
 	if (fd < 0)
 		return NULL;
+	if (check_hash(fd, size, id, text, err) < 0) {
+		log_line("cannot load %s: %s", text, err ? err->text : "");
+		close(fd);
+		return NULL;
+	}
 	if (build_open(&fd, size, err) < 0) {
 		log_line("cannot compile %s: %s", text, err ? err->text : "");
 		close(fd);

@@ -211,8 +211,8 @@ static int change(struct xci_image *image, const char *path, size_t size, const 
 		return r;
 	if (size > old_size)
 		elf_expand_origin(bytes, old_size, &image->info, origin);
-	crypto_generichash(image->hash, sizeof image->hash, bytes, size, NULL, 0);
 	elf_clear_pie(bytes, &image->info);
+	crypto_generichash(image->hash, sizeof image->hash, bytes, size, NULL, 0);
 	munmap(bytes, size);
 	return 0;
 }

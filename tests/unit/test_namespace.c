@@ -1,5 +1,6 @@
 /* test_namespace.c: an engine's variables, through the channel to its agent. */
 #include <errno.h>
+#include <sodium.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -175,6 +176,14 @@ START_TEST(test_programs)
 	ck_assert_ptr_null(
 		programs_get(e, (struct span){ id, OBJECT_SIZE }, span_of("loo"), true, &err));
 	ck_assert_int_eq(err.code, XC_ECODE);
+	ck_assert_ptr_nonnull(strstr(err.text, "loo is not what its hash says"));
+	/* What fits its name is looked at. */
+	crypto_generichash(id, sizeof id, (const unsigned char *)"no program", 10, NULL, 0);
+	ck_assert_int_eq(channel_put_bytes(e->channel, id, "no program", 10, &err), 0);
+	ck_assert_ptr_null(
+		programs_get(e, (struct span){ id, OBJECT_SIZE }, span_of("loo"), true, &err));
+	ck_assert_int_eq(err.code, XC_ECODE);
+	ck_assert_ptr_null(strstr(err.text, "hash"));
 	ck_assert_ptr_nonnull(strstr(err.text, "loo"));
 	ck_assert_ptr_null(e->programs);
 }
