@@ -15,6 +15,7 @@
 
 #define SLICE	  0.1 /* seconds between looks at agent and signals: success does not wait */
 #define LOG_LINES 5
+#define EXPLAINED 10 /* engines, of each kind */
 
 /* ---- The agent's engines, as the controller sees them ----------------------- */
 
@@ -176,13 +177,15 @@ static void explain_engine(const json_t *engine)
 /* Those that the controller has never heard of. */
 static void explain_unknown(const struct await *await, int known)
 {
-	for (int i = known; i < await->n; i++) {
+	for (int i = known; i < await->n && i < known + EXPLAINED; i++) {
 		if (await->first >= 0)
 			complain("engine %d is not up: its agent has not announced it",
 				 await->first + i);
 		else
 			complain("an engine is not up: its agent has not announced it");
 	}
+	if (await->n > known + EXPLAINED)
+		complain("... and %d more", await->n - known - EXPLAINED);
 	if (known < await->n)
 		tail_print(stderr, await->agent->log, LOG_LINES, "  ");
 }
@@ -200,10 +203,12 @@ int await_explain(const struct await *await)
 		known++;
 		if (is_up(engine))
 			continue;
-		missing++;
-		explain_engine(engine);
+		if (missing++ < EXPLAINED)
+			explain_engine(engine);
 	}
 	json_decref(status);
+	if (missing > EXPLAINED)
+		complain("... and %d more; see xcluster status", missing - EXPLAINED);
 	explain_unknown(await, known);
 	return missing + (known < await->n ? await->n - known : 0);
 }
