@@ -49,6 +49,22 @@ static void add_failure(struct xc_result *result, const struct failure_run *run,
 	result->failure_runs++;
 }
 
+/* Of the first that is not below the engine: there may be thousands. */
+static int share_place(const struct xc_result *result, int engine)
+{
+	int low = 0, high = result->shares ? result->share_count : 0;
+
+	while (low < high) {
+		int middle = low + (high - low) / 2;
+
+		if (result->shares[middle].engine < engine)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 static void add_share(struct xc_result *result, int engine, int64_t items)
 {
 	struct xci_share *shares;
@@ -65,13 +81,10 @@ static void add_share(struct xc_result *result, int engine, int64_t items)
 		result->share.items += items;
 		return;
 	}
-	for (at = 0; result->shares && at < result->share_count; at++) {
-		if (result->shares[at].engine == engine) {
-			result->shares[at].items += items;
-			return;
-		}
-		if (result->shares[at].engine > engine)
-			break;
+	at = share_place(result, engine);
+	if (result->shares && at < result->share_count && result->shares[at].engine == engine) {
+		result->shares[at].items += items;
+		return;
 	}
 	shares = realloc(result->shares, (size_t)(result->share_count + 1) * sizeof *shares);
 	if (!shares)
