@@ -203,7 +203,8 @@ static int cancel(struct state *state, struct job *job, const struct msg_manage 
 {
 	bool is_part = m->index >= 0;
 
-	if (job->is_finished) {
+	/* N.B. an engine may not have said its last word on a slice whose items have ended. */
+	if (job->is_finished || job->ended == job->items) {
 		*why = JOB_HAS_ENDED;
 		return -EALREADY;
 	}

@@ -6,9 +6,9 @@
 
 #include "controller/state.h"
 
-#define ENGINE_BYTES   300    /* an entry at most */
-#define ROSTER_DEAR_NS 100000 /* a round of them that takes longer */
-#define ROSTER_SHARE   5      /* is a fifth of the time at most */
+#define ENGINE_BYTES   300     /* an entry at most */
+#define ROSTER_DEAR_NS 2000000 /* a round of them that takes longer */
+#define ROSTER_SHARE   5       /* is a fifth of the time at most */
 
 /* Clients leave out those that are about to go. */
 static enum engine_state told_state(const struct engine *engine)
@@ -108,14 +108,30 @@ static bool is_to_be_told(const struct state *state, const struct client *client
 	return !late || client->roster_version == 0;
 }
 
+static bool is_any_behind(const struct state *state)
+{
+	const struct client *client;
+
+	DL_FOREACH (state->clients, client) {
+		if (client->roster_version != state->roster_version ||
+		    client->agents_version != state->agents_version)
+			return true;
+	}
+	return false;
+}
+
 /* When many engines come one by one, each change would cost as much as all agents and
  * clients together: large ones take a part of the time at most, the rest is told together. */
 void roster_send(struct state *state)
 {
-	uint64_t begin = now_ns(), cost;
-	bool late = begin < state->roster_ns, told = false;
+	uint64_t begin, cost;
+	bool late, told = false;
 	struct client *client;
 
+	if (!is_any_behind(state))
+		return;
+	begin = now_ns();
+	late = begin < state->roster_ns;
 	DL_FOREACH (state->clients, client) {
 		unsigned char header[HEADER_MAX];
 		struct msg_roster roster;
