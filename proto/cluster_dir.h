@@ -33,7 +33,7 @@
 #define CLUSTER_LAUNCHER_SCALE "launcher-scale.json" /* what is asked of it now */
 #define CLUSTER_LAUNCHER_LOCK  "launcher.lock"	     /* held by `xcluster supervise` */
 #define CLUSTER_LAUNCHER_LOG   "launcher.log"
-#define CLUSTER_HOSTS	       "hosts.json"	    /* of a cluster on other hosts */
+#define CLUSTER_HOSTS	       "hosts.json" /* of a cluster on other hosts */
 #define CLUSTER_JOB_SCRIPT     "job-%d.sh"
 #define CLUSTER_JOB_RUNNER     "job-%d.run"
 #define CLUSTER_JOB_LOG	       "job-%d.log"
