@@ -2,8 +2,6 @@
  *
  * Means above 30: V. Kachitvichyanukul and B. W. Schmeiser, "Binomial random variate
  * generation", algorithm BTPE (1988), whose names and steps these are; else by inversion. */
-#include <stdlib.h>
-
 #include "libcluster/random/distributions.h"
 
 struct binomial {
@@ -191,8 +189,8 @@ static int check_binomial(const char *name, int64_t n, double p, struct xc_error
 
 	if (n < 0 || n == INT64_MAX)
 		return error_set(err, -EINVAL,
-				 "%s: `n` is %lld, but must be 0 or more and below 2^63 - 1", name,
-				 (long long)n);
+				 "%s: `trials` is %lld, but must be 0 or more and below 2^63 - 1",
+				 name, (long long)n);
 	return arguments_check(name, arguments, 1, err);
 }
 
@@ -202,15 +200,15 @@ static bool is_never(int64_t n, double p)
 	return n == 0 || p == 0.0;
 }
 
-XC_API int64_t xc_binomial(struct xc_rng *rng, int64_t n, double p)
+XC_API int64_t xc_binomial(struct xc_rng *rng, int64_t trials, double p)
 {
 	struct binomial b;
 
-	if (!rng || check_binomial("binomial", n, p, NULL))
+	if (!rng || check_binomial("binomial", trials, p, NULL))
 		return -1;
-	if (is_never(n, p))
+	if (is_never(trials, p))
 		return 0;
-	begin(&b, n, p);
+	begin(&b, trials, p);
 	return draw(rng, &b);
 }
 

@@ -32,7 +32,10 @@ struct argument {
 	enum rule rule;
 };
 
-#define ARGUMENT(value, rule) { #value, value, rule }
+#define ARGUMENT(value, rule)                                                                      \
+	{                                                                                          \
+#value, value, rule                                                                \
+	}
 
 /* 0, or -EINVAL with a text of the first that breaks its rule. None may be NaN or infinite:
  * numpy's methods may not end then. */
@@ -74,7 +77,7 @@ int places_check(const char *distribution, const struct xc_rng *rng, const void 
 		return r;                                                                          \
 	}
 
-#define REALS(name, parameters, values)  DRAWS(double, NAN, name, parameters, values)
+#define REALS(name, parameters, values)	 DRAWS(double, NAN, name, parameters, values)
 #define COUNTS(name, parameters, values) DRAWS(int64_t, -1, name, parameters, values)
 
 /* Shape 0 or more. */

@@ -48,7 +48,8 @@ static double log_factorial(int64_t k)
 
 	if (k < (int64_t)(sizeof log_factorials / sizeof log_factorials[0]))
 		return log_factorials[k];
-	return (x + 0.5) * log(x) - x + (half_log_2pi + (1.0 / x) * (1 / 12.0 - 1 / (360.0 * x * x)));
+	return (x + 0.5) * log(x) - x +
+	       (half_log_2pi + (1.0 / x) * (1 / 12.0 - 1 / (360.0 * x * x)));
 }
 
 static int64_t min(int64_t a, int64_t b)

@@ -84,24 +84,25 @@ static int64_t draw_poisson(struct xc_rng *rng, double lam)
 CHECK(poisson, (double lam), ARGUMENT(lam, POISSON_MEAN))
 COUNTS(poisson, (double lam), (lam))
 
-static int64_t draw_negative_binomial(struct xc_rng *rng, double n, double p)
+static int64_t draw_negative_binomial(struct xc_rng *rng, double successes, double p)
 {
-	return rng_poisson(rng, (1 - p) / p * rng_standard_gamma(rng, n));
+	return rng_poisson(rng, (1 - p) / p * rng_standard_gamma(rng, successes));
 }
 
-static int check_negative_binomial(struct xc_error *err, double n, double p)
+static int check_negative_binomial(struct xc_error *err, double successes, double p)
 {
-	const struct argument arguments[] = { ARGUMENT(n, POSITIVE),
+	const struct argument arguments[] = { ARGUMENT(successes, POSITIVE),
 					      ARGUMENT(p, PROBABILITY_NOT_0) };
 	int r = arguments_check("negative_binomial", arguments, 2, err);
 
-	/* 10 standard deviations, and 40 more for those of small `n`, are never passed. */
-	if (!r && !((1 - p) / p * (n + 10 * sqrt(n) + 40) <= POISSON_MEAN_MAX))
-		return error_set(err, -EINVAL,
-				 "negative_binomial: `n` is %g and `p` is %g, too large and too "
-				 "small for counts of 64 bits",
-				 n, p);
+	/* 10 standard deviations, and 40 more for those of few successes, are never passed. */
+	if (!r && !((1 - p) / p * (successes + 10 * sqrt(successes) + 40) <= POISSON_MEAN_MAX))
+		return error_set(
+			err, -EINVAL,
+			"negative_binomial: `successes` is %g and `p` is %g, too large and too "
+			"small for counts of 64 bits",
+			successes, p);
 	return r;
 }
 
-COUNTS(negative_binomial, (double n, double p), (n, p))
+COUNTS(negative_binomial, (double successes, double p), (successes, p))
