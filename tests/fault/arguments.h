@@ -8,6 +8,8 @@
 /* arguments_data.c: variables, libraries and sources */
 void try_data(struct xc_client *client);
 void try_data_lost(struct xc_client *client);
+/* arguments_distributions.c: further draws of random numbers */
+void try_distributions(void);
 /* arguments_jobs.c: results, jobs by id, orders for engines */
 void try_jobs(struct xc_client *client);
 void try_jobs_lost(struct xc_client *client);
