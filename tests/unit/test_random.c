@@ -314,6 +314,25 @@ START_TEST(children_of_a_prefix_are_the_children_of_its_sequence)
 }
 END_TEST
 
+/* A number from 2^32 on is two words of the key, or of the entropy. */
+START_TEST(large_numbers_of_children_and_seeds_are_two_words)
+{
+	const uint32_t seed[] = { 7, 1 }, key[] = { 9, 2 };
+	struct xc_seedseq *seq, *child, *other;
+	uint64_t first, second;
+
+	ck_assert_int_eq(xc_seedseq_of(&seq, UINT64_C(0x100000007), NULL), 0);
+	ck_assert_int_eq(xc_seedseq_child(seq, UINT64_C(0x200000009), &child, NULL), 0);
+	ck_assert_int_eq(xc_seedseq_new(&other, seed, 2, key, 2, 0, NULL), 0);
+	xc_seedseq_generate64(child, &first, 1);
+	xc_seedseq_generate64(other, &second, 1);
+	ck_assert_uint_eq(first, second);
+	xc_seedseq_free(seq);
+	xc_seedseq_free(child);
+	xc_seedseq_free(other);
+}
+END_TEST
+
 START_TEST(a_prefix_of_a_pool_that_is_too_large_is_refused)
 {
 	struct seedseq_prefix prefix;
@@ -380,6 +399,7 @@ int main(void)
 	tcase_add_loop_test(tcase, jumps_add_up_and_jumps_in_place_are_those_of_copies, 0, 3);
 	tcase_add_loop_test(tcase, a_state_taken_up_goes_on_with_the_same_numbers, 0, 3);
 	tcase_add_test(tcase, children_of_a_prefix_are_the_children_of_its_sequence);
+	tcase_add_test(tcase, large_numbers_of_children_and_seeds_are_two_words);
 	tcase_add_test(tcase, a_prefix_of_a_pool_that_is_too_large_is_refused);
 	tcase_add_test(tcase, fresh_sequences_differ_and_can_be_made_again_from_what_they_tell);
 	tcase_add_test(tcase, logarithms_of_tails_have_the_same_bits_on_every_host);
