@@ -172,8 +172,7 @@ static void run_maps(const struct xc_view *view, struct xc_map_options o)
 	assert_drawn(out, wanted, N);
 	o.chunk = 1;
 	memset(out, 0, sizeof out);
-	assert_ok(xc_map(view, draw, wanted, sizeof *wanted, N, out, sizeof out[0], &o, &err),
-		  err);
+	assert_ok(xc_map(view, draw, wanted, sizeof *wanted, N, out, sizeof out[0], &o, &err), err);
 	assert_drawn(out, wanted, N);
 	o.chunk = 100;
 	memset(out, 0, sizeof out);
@@ -456,6 +455,59 @@ START_TEST(items_of_a_stream_draw_by_their_place_in_all_of_it)
 }
 END_TEST
 
+/* ---- The examples -------------------------------------------------------------------------- */
+
+/* What the example must print, by numpy. */
+static void wanted_lines(const char *variant, char *text, size_t size)
+{
+	char path[4096];
+	json_error_t error;
+	json_t *vectors, *item;
+	size_t i, used = 0, lines = 0;
+
+	snprintf(path, sizeof path, "%s/../vectors/tutorial.json", getenv("XC_TEST_SOURCES"));
+	vectors = json_load_file(path, 0, &error);
+	ck_assert_msg(vectors != NULL, "%s: %s", path, error.text);
+	json_array_foreach(json_object_get(vectors, "cases"), i, item)
+	{
+		const char *of = "", *mean = "", *std = "";
+		int index = -1;
+
+		ck_assert_int_eq(json_unpack(item, "{s:s, s:i, s:{s:s}, s:{s:s}}", "variant", &of,
+					     "index", &index, "mean", "dec", &mean, "std", "dec",
+					     &std),
+				 0);
+		if (strcmp(of, variant) != 0)
+			continue;
+		lines++;
+		used += (size_t)snprintf(text + used, size - used, "item %d: mean %s, std %s\n",
+					 index, mean, std);
+		ck_assert_uint_lt(used, size);
+	}
+	ck_assert_uint_eq(lines, 10);
+	json_decref(vectors);
+}
+
+START_TEST(the_tutorials_two_programs_print_numpys_numbers_to_the_last_digit)
+{
+	static const char *const variants[][2] = { { "spawn", "random_spawn" },
+						   { "jumped", "random_jumped" } };
+	char wanted[2000], path[4096];
+	struct output output;
+
+	for (int i = 0; i < 2; i++) {
+		wanted_lines(variants[i][0], wanted, sizeof wanted);
+		snprintf(path, sizeof path, "%s/%s", getenv("XC_TEST_EXAMPLES"), variants[i][1]);
+		if (places[_i])
+			setenv("XCLUSTER", places[_i], 1);
+		RUN(&output, path);
+		unsetenv("XCLUSTER");
+		ck_assert_msg(output.status == 0, "%s: %s", path, output.err);
+		ck_assert_str_eq(output.out, wanted);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("seeds");
@@ -472,6 +524,7 @@ int main(void)
 	ADD(each_of_many_applies_draws_from_child_0_of_its_own_seed);
 	ADD(a_job_that_runs_again_draws_the_same_numbers);
 	ADD(items_of_a_stream_draw_by_their_place_in_all_of_it);
+	ADD(the_tutorials_two_programs_print_numpys_numbers_to_the_last_digit);
 	tcase_add_test(tests, a_later_attempt_draws_the_same_numbers);
 	tcase_add_test(tests, a_job_that_outlives_its_client_draws_the_same_numbers);
 	add_cluster_stop(tests);

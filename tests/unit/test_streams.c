@@ -145,7 +145,7 @@ START_TEST(options_that_do_not_go_together_are_refused)
 	struct xc_seedseq *seq = NULL;
 
 	assert_refused(&o, "options.bitgen");
-	o.bitgen = (enum xc_bitgen)-1;
+	o.bitgen = (enum xc_bitgen) - 1;
 	assert_refused(&o, "options.bitgen");
 	o = (struct xc_map_options){ .seed = 1, .streams = (enum xc_streams)2 };
 	assert_refused(&o, "options.streams");
