@@ -792,7 +792,7 @@ struct xc_blas_report {
 	double cpu_seconds;  /* of all threads, in the operation */
 	double gflops;	     /* 1e9 additions and multiplications a second */
 	double residual;     /* how far the result is from right, see the task */
-	char library[128];   /* OpenBLAS's own words: version, options, kernels */
+	char library[256];   /* OpenBLAS's own words: version, options; its kernels */
 };
 
 /* ---- Results ----------------------------------------------------------- */
