@@ -439,6 +439,9 @@ XC_API int64_t xc_task_index(const struct xc_task *task);
 /* Bytes of this item's input. */
 XC_API size_t xc_task_in_size(const struct xc_task *task);
 
+/* Bytes of room at the task's `out`: what the job has as out_size. */
+XC_API size_t xc_task_out_size(const struct xc_task *task);
+
 /* Id of the engine that runs the item. */
 XC_API int xc_task_engine(const struct xc_task *task);
 
@@ -896,6 +899,79 @@ XC_API int xc_execute(const struct xc_view *view, const char *statements,
 XC_API struct xc_result *xc_execute_async(const struct xc_view *view, const char *statements,
 					  const struct xc_source_options *options,
 					  struct xc_error *err);
+
+/* ---- Linear algebra ----------------------------------------------------- */
+
+/* Tasks of the library libxcluster-blas, on OpenBLAS, named in options->function, with fn
+ * NULL. It need not be loaded: whoever names one brings it to the engines; their hosts need
+ * OpenBLAS. Each takes a struct xc_blas_args and gives a struct xc_blas_report, or nothing
+ * (out_size 0):
+ *
+ *   struct xc_blas_args args = { .n = 5000, .seed = 1, .threads = 2, .out = "L" };
+ *   xc_apply(view, NULL, &args, sizeof args, reports, sizeof *reports,
+ *            &(struct xc_map_options){ .function = "xc_blas_cholesky" }, &err);
+ *
+ * Matrices are variables of the engine, XC_F64 and row-major; a vector is one column. Where
+ * no variable is named, the matrix is made of standard normals, as numpy's
+ * default_rng(seed).standard_normal gives them, a after b after c. An m or k of 0 stands
+ * for n, or, where it counts right-hand sides, for 1.
+ *
+ *   xc_blas_normal     out = m x n normals
+ *   xc_blas_crossprod  out = a'a                     a: m x n
+ *   xc_blas_gemm       out = alpha a b + beta c      a: m x k, b: k x n, c: m x n
+ *   xc_blas_cholesky   out = L, with L L' = a        a: n x n, of which the lower triangle
+ *                                                    counts; made: X'X of X n x n
+ *   xc_blas_solve      out = x, with a x = b         a: n x n, b: n x k
+ *   xc_blas_lstsq      out = x, of the shortest that make a x - b shortest; a: m x n, b: m x k
+ *   xc_blas_svd        out.u, out.s, out.vt: a = u diag(s) vt, without what is multiplied by
+ *                      nothing                       a: m x n
+ *
+ * An item fails, and says why, when there is no such variable, shapes do not fit, the matrix
+ * is singular or not positive definite, elements are not finite, or memory is short. */
+struct xc_blas_args {
+	int64_t m, n, k;
+	uint64_t seed;
+	double alpha; /* 0 stands for 1 */
+	double beta;
+	int threads; /* that OpenBLAS may use in this task; 0: as many as the engine has */
+	bool transpose_a, transpose_b; /* gemm: a' in place of a, b' in place of b */
+	char a[64], b[64], c[64];      /* names of variables; "": none */
+	char out[64];		       /* that the result is kept as; "": it is dropped */
+};
+
+struct xc_blas_report {
+	int engine;
+	int threads;	  /* that OpenBLAS was allowed */
+	int threads_used; /* that have computed, each for a tenth of the time or more */
+	int rank;	  /* of a, as xc_blas_lstsq has found */
+	int64_t m, n, k;
+	double seconds;		/* of the operation alone */
+	double prepare_seconds; /* before it: making or copying operands */
+	double cpu_seconds;	/* of all threads in the operation */
+	double gflops;	   /* 1e9 additions and multiplications a second; for lstsq and svd, which
+			      take more, those of a QR and of a Golub-Reinsch-Chan factorisation */
+	double residual;   /* size of what is wrong for a vector of plus and minus ones, or of the
+			      equations' rest, relative to the operands: about 1e-16 is right */
+	char library[256]; /* OpenBLAS's own words: version and options; its kernels */
+};
+
+/* How the covariance is taken apart: numpy's `method`. */
+enum xc_factor {
+	XC_FACTOR_SVD, /* the default here and in numpy */
+	XC_FACTOR_EIGH,
+	XC_FACTOR_CHOLESKY, /* fastest; needs a positive definite one */
+};
+
+/* n vectors of d normals each with this mean and d x d covariance, one after the other in
+ * `out`: numpy's multivariate_normal(mean, cov, n, method=...), from the same draws. The
+ * values agree to rounding, as LAPACK's own differ in the last bits from build to build, and
+ * where eigenvalues are equal or nearly so in more. The first call loads OpenBLAS, or
+ * whatever LAPACK the system has, which may start threads (OPENBLAS_NUM_THREADS=1: none).
+ * Errors, and then nothing is drawn: -EINVAL (also for a covariance that is not symmetric and
+ * positive semidefinite within 1e-8), -ENOENT (no LAPACK on this host), -EDOM, -ENOMEM. */
+XC_API int xc_multivariate_normal(struct xc_rng *rng, const double *mean, const double *cov,
+				  size_t d, enum xc_factor factor, double *out, size_t n,
+				  struct xc_error *err);
 
 /* ---- Results ----------------------------------------------------------- */
 
