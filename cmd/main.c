@@ -28,6 +28,7 @@ static const struct command {
 	{ "exec", command_exec, "run C statements on the engines of a cluster" },
 	{ "signal", command_signal, "send a signal to engines" },
 	{ "interrupt", command_interrupt, "interrupt what runs on engines" },
+	{ "threads", command_threads, "set how many threads engines use" },
 	{ "controller", command_controller, "run a controller in the foreground" },
 	{ "engine", command_engine, NULL },
 	{ "settle", command_settle, NULL },

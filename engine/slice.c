@@ -343,6 +343,7 @@ static bool run_items(struct engine *e, const struct msg_slice *header, struct i
 	struct xc_task task = { .ops = &task_ops,
 				.runner = e,
 				.engine = e->id,
+				.threads = e->threads,
 				.attempt = (int)header->attempt,
 				.cancel = &page->cancel[header->slice % PAGE_CLAIMS],
 				.cancel_value = header->slice };
