@@ -344,6 +344,7 @@ static bool run_items(struct engine *e, const struct msg_slice *header, struct i
 				.runner = e,
 				.engine = e->id,
 				.threads = e->threads,
+				.out_size = e->now.task.out_size,
 				.attempt = (int)header->attempt,
 				.cancel = &page->cancel[header->slice % PAGE_CLAIMS],
 				.cancel_value = header->slice };

@@ -387,6 +387,7 @@ static uint64_t run_items(struct piece *piece, struct input *in, int64_t count)
 				.runner = piece,
 				.engine = piece->engine->id,
 				.threads = inline_threads(piece->engine),
+				.out_size = job->task.out_size,
 				.attempt = piece->attempt,
 				.cancel = &job->cancel,
 				.cancel_value = 1 };

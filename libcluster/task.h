@@ -27,7 +27,7 @@ struct xc_task {
 	const struct xc_task_ops *ops;
 	void *runner; /* borrowed: of ops */
 	int64_t index;
-	size_t in_size;
+	size_t in_size, out_size;
 	int engine;
 	int attempt;
 	int threads; /* that libraries may use; 0: nobody has said */
