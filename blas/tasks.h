@@ -6,4 +6,7 @@
 
 XC_API int xc_blas_crossprod(struct xc_task *task, const void *in, void *out);
 
+/* Of distributed matrices: libcluster/blocks.h. */
+XC_API int xc_blas_block_update(struct xc_task *task, const void *in, void *out);
+
 #endif
