@@ -19,6 +19,7 @@ struct blas_run {
 	void *out;		     /* of the task; NULL: nobody wants the report */
 	void *buffers[BLAS_BUFFERS]; /* owned */
 	int buffer_count;
+	struct xc_rng *rng; /* what operands are made of; owned; NULL: none was yet */
 	int threads_before;
 	double began;		  /* the run, and with it the preparing of operands */
 	double op_began;	  /* the operation */
@@ -51,11 +52,36 @@ void blas_stop(struct blas_run *run, double operations);
 
 /* ---- operand.c --------------------------------------------------------------- */
 
-/* The variable `name` as a matrix; a vector is one column. 0, or XC_TASK_FAILED. */
-int blas_variable(struct blas_run *run, const char *name, struct blas_matrix *matrix);
-/* Keeps rows x cols elements under the name; nothing if that is empty. */
-int blas_keep(struct blas_run *run, const char *name, int64_t rows, int64_t cols,
-	      const double *data);
+/* The variable `name` as a matrix; a vector is one column. With an empty name rows x cols
+ * normals, further ones of the run's seed. 0, or XC_TASK_FAILED. */
+int blas_operand(struct blas_run *run, const char *name, int64_t rows, int64_t cols,
+		 struct blas_matrix *matrix);
+/* A copy to be overwritten, row by row as it is, or column by column. NULL: no memory. */
+double *blas_copy(struct blas_run *run, const struct blas_matrix *matrix);
+double *blas_turned(struct blas_run *run, const struct blas_matrix *matrix);
+/* cols x rows elements of `to` are those of `from`, turned about. */
+void blas_turn(double *to, const double *from, int64_t rows, int64_t cols);
+/* Keeps rows x cols elements as variable `name``suffix`; nothing if the name is empty. */
+int blas_keep(struct blas_run *run, const char *name, const char *suffix, int64_t rows,
+	      int64_t cols, const double *data);
+int blas_keep_vector(struct blas_run *run, const char *name, const char *suffix, int64_t count,
+		     const double *data);
+
+/* ---- residual.c -------------------------------------------------------------- */
+
+/* The root of the sum of squares. */
+double blas_norm(const double *data, int64_t rows, int64_t cols);
+/* The norm of a matrix that the operation can work on: 0, or XC_TASK_FAILED when there are
+ * elements that are no numbers. */
+int blas_finite(struct blas_run *run, const char *name, const struct blas_matrix *matrix,
+		double *norm);
+/* A vector of plus and minus ones, always the same: `count` of them. NULL: no memory. */
+double *blas_probe(struct blas_run *run, int64_t count);
+/* y = alpha op(A) x + beta y */
+void blas_apply(const struct blas_matrix *a, bool transpose, double alpha, const double *x,
+		double beta, double *y);
+/* How far y is from right, if it should be 0, for operands of this size. */
+double blas_ratio(const double *y, int64_t count, double size);
 
 /* ---- measure.c --------------------------------------------------------------- */
 

@@ -39,6 +39,35 @@ static int check(struct blas_run *run, const void *in, const void *out)
 	return 0;
 }
 
+/* OpenBLAS takes its oldest kernels for processors that are younger than it is, and is then
+ * several times slower than it could be. */
+static const char *better_kernels(const char *kernels)
+{
+#ifdef __x86_64__
+	if (strcmp(kernels, "Prescott") != 0)
+		return NULL;
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+	    __builtin_cpu_supports("avx512vl"))
+		return "SkylakeX";
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? "Haswell" : NULL;
+#else
+	(void)kernels;
+	return NULL;
+#endif
+}
+
+static void describe(char *text, size_t size)
+{
+	const char *kernels = openblas_get_corename(), *better = better_kernels(kernels);
+	int used = snprintf(text, size, "%s; kernels of %s", openblas_get_config(), kernels);
+
+	if (better && used > 0 && (size_t)used < size)
+		snprintf(text + used, size - (size_t)used,
+			 ", as it does not know this processor: "
+			 "OPENBLAS_CORETYPE=%s in the engines' environment is faster",
+			 better);
+}
+
 int blas_begin(struct blas_run *run, struct xc_task *task, const char *name, const void *in,
 	       void *out)
 {
@@ -54,8 +83,7 @@ int blas_begin(struct blas_run *run, struct xc_task *task, const char *name, con
 		openblas_set_num_threads(run->args.threads);
 	run->report.engine = xc_task_engine(task);
 	run->report.threads = openblas_get_num_threads();
-	snprintf(run->report.library, sizeof run->report.library, "%s; kernels of %s",
-		 openblas_get_config(), openblas_get_corename());
+	describe(run->report.library, sizeof run->report.library);
 	run->began = blas_now();
 	return r;
 }
@@ -66,6 +94,7 @@ int blas_end(struct blas_run *run, int r)
 	for (int i = 0; i < run->buffer_count; i++)
 		free(run->buffers[i]);
 	free(run->cpus);
+	xc_rng_free(run->rng);
 	if (r == 0 && run->out)
 		memcpy(run->out, &run->report, sizeof run->report);
 	return r;

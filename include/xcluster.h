@@ -301,10 +301,124 @@ struct xc_choice_options {
 XC_API int xc_choice(struct xc_rng *rng, int64_t population, int64_t *out, size_t n,
 		     const struct xc_choice_options *options, struct xc_error *err);
 
-/* Mean and standard deviation (divisor n) with pairwise sums: numpy's mean() and std(), bit
- * for bit. NaN for none. */
+/* Mean and standard deviation (divisor n): numpy's mean() and std() of an array, bit for bit,
+ * by pairwise sums. NaN for none. */
 XC_API double xc_mean(const double *values, size_t n);
 XC_API double xc_std(const double *values, size_t n);
+
+/* ---- Distributions ------------------------------------------------------ */
+
+/* Further draws of numpy's Generator (1.24), by its names and with its arguments, bit for
+ * bit. Scalar draws give NaN, or -1 where they give counts, for arguments that make no sense
+ * and without a generator, and draw nothing then. A `_fill` writes n of them to `out`, what n
+ * scalar draws give; -EINVAL says what is wrong, with nothing written. No argument may be NaN
+ * or infinite.
+ *
+ * N.B. where a number is made by exp, log or a power (gamma with a shape below 1, beta with
+ * both arguments up to 1, and what is marked with *), its last bit is that of the host's C
+ * library: glibc 2.28 and later give the same on all processors with fused operations. */
+
+/* Gamma: of mean shape * scale; with shape 0 all are 0. */
+XC_API double xc_standard_gamma(struct xc_rng *rng, double shape);
+XC_API int xc_standard_gamma_fill(struct xc_rng *rng, double shape, double *out, size_t n,
+				  struct xc_error *err);
+XC_API double xc_gamma(struct xc_rng *rng, double shape, double scale);
+XC_API int xc_gamma_fill(struct xc_rng *rng, double shape, double scale, double *out, size_t n,
+			 struct xc_error *err);
+
+/* Chi-square, Student's t and F, of `df` degrees of freedom, above 0 and not only whole ones;
+ * `nonc`: the noncentrality, 0 or more. */
+XC_API double xc_chisquare(struct xc_rng *rng, double df);
+XC_API int xc_chisquare_fill(struct xc_rng *rng, double df, double *out, size_t n,
+			     struct xc_error *err);
+XC_API double xc_noncentral_chisquare(struct xc_rng *rng, double df, double nonc);
+XC_API int xc_noncentral_chisquare_fill(struct xc_rng *rng, double df, double nonc, double *out,
+					size_t n, struct xc_error *err);
+XC_API double xc_standard_t(struct xc_rng *rng, double df);
+XC_API int xc_standard_t_fill(struct xc_rng *rng, double df, double *out, size_t n,
+			      struct xc_error *err);
+XC_API double xc_f(struct xc_rng *rng, double dfnum, double dfden);
+XC_API int xc_f_fill(struct xc_rng *rng, double dfnum, double dfden, double *out, size_t n,
+		     struct xc_error *err);
+XC_API double xc_noncentral_f(struct xc_rng *rng, double dfnum, double dfden, double nonc);
+XC_API int xc_noncentral_f_fill(struct xc_rng *rng, double dfnum, double dfden, double nonc,
+				double *out, size_t n, struct xc_error *err);
+
+/* In 0 to 1. `a` and `b` are above 0, and not both below 1e-6. */
+XC_API double xc_beta(struct xc_rng *rng, double a, double b);
+XC_API int xc_beta_fill(struct xc_rng *rng, double a, double b, double *out, size_t n,
+			struct xc_error *err);
+/* n rows of d shares, which sum to 1; `alpha`: d numbers above 0. Also -ENOMEM. */
+XC_API int xc_dirichlet_fill(struct xc_rng *rng, const double *alpha, size_t d, double *out,
+			     size_t n, struct xc_error *err);
+
+/* e to a normal. * */
+XC_API double xc_lognormal(struct xc_rng *rng, double mean, double sigma);
+XC_API int xc_lognormal_fill(struct xc_rng *rng, double mean, double sigma, double *out, size_t n,
+			     struct xc_error *err);
+XC_API double xc_standard_cauchy(struct xc_rng *rng);
+XC_API int xc_standard_cauchy_fill(struct xc_rng *rng, double *out, size_t n, struct xc_error *err);
+/* Inverse Gaussian. */
+XC_API double xc_wald(struct xc_rng *rng, double mean, double scale);
+XC_API int xc_wald_fill(struct xc_rng *rng, double mean, double scale, double *out, size_t n,
+			struct xc_error *err);
+/* Around mu, in -pi to pi, with concentration kappa. * */
+XC_API double xc_vonmises(struct xc_rng *rng, double mu, double kappa);
+XC_API int xc_vonmises_fill(struct xc_rng *rng, double mu, double kappa, double *out, size_t n,
+			    struct xc_error *err);
+/* N.B. pareto is Lomax's, which begins at 0. * */
+XC_API double xc_weibull(struct xc_rng *rng, double a);
+XC_API int xc_weibull_fill(struct xc_rng *rng, double a, double *out, size_t n,
+			   struct xc_error *err);
+XC_API double xc_pareto(struct xc_rng *rng, double a);
+XC_API int xc_pareto_fill(struct xc_rng *rng, double a, double *out, size_t n,
+			  struct xc_error *err);
+XC_API double xc_power(struct xc_rng *rng, double a);
+XC_API int xc_power_fill(struct xc_rng *rng, double a, double *out, size_t n, struct xc_error *err);
+XC_API double xc_rayleigh(struct xc_rng *rng, double scale);
+XC_API int xc_rayleigh_fill(struct xc_rng *rng, double scale, double *out, size_t n,
+			    struct xc_error *err);
+/* * */
+XC_API double xc_laplace(struct xc_rng *rng, double loc, double scale);
+XC_API int xc_laplace_fill(struct xc_rng *rng, double loc, double scale, double *out, size_t n,
+			   struct xc_error *err);
+XC_API double xc_logistic(struct xc_rng *rng, double loc, double scale);
+XC_API int xc_logistic_fill(struct xc_rng *rng, double loc, double scale, double *out, size_t n,
+			    struct xc_error *err);
+XC_API double xc_gumbel(struct xc_rng *rng, double loc, double scale);
+XC_API int xc_gumbel_fill(struct xc_rng *rng, double loc, double scale, double *out, size_t n,
+			  struct xc_error *err);
+XC_API double xc_triangular(struct xc_rng *rng, double left, double mode, double right);
+XC_API int xc_triangular_fill(struct xc_rng *rng, double left, double mode, double right,
+			      double *out, size_t n, struct xc_error *err);
+
+/* Successes in so many trials, each with probability p. */
+XC_API int64_t xc_binomial(struct xc_rng *rng, int64_t trials, double p);
+XC_API int xc_binomial_fill(struct xc_rng *rng, int64_t trials, double p, int64_t *out, size_t n,
+			    struct xc_error *err);
+/* n rows of d counts, each row of so many trials; the last of the d probabilities is taken to
+ * be what the others leave of 1. */
+XC_API int xc_multinomial_fill(struct xc_rng *rng, int64_t trials, const double *p, size_t d,
+			       int64_t *out, size_t n, struct xc_error *err);
+/* Failures before so many successes, which need not be whole. */
+XC_API int64_t xc_negative_binomial(struct xc_rng *rng, double successes, double p);
+XC_API int xc_negative_binomial_fill(struct xc_rng *rng, double successes, double p, int64_t *out,
+				     size_t n, struct xc_error *err);
+/* Trials up to the first success. */
+XC_API int64_t xc_geometric(struct xc_rng *rng, double p);
+XC_API int xc_geometric_fill(struct xc_rng *rng, double p, int64_t *out, size_t n,
+			     struct xc_error *err);
+/* Of mean `lam`. */
+XC_API int64_t xc_poisson(struct xc_rng *rng, double lam);
+XC_API int xc_poisson_fill(struct xc_rng *rng, double lam, int64_t *out, size_t n,
+			   struct xc_error *err);
+/* Good ones in a sample without replacement; fewer than 10^9 of each kind. */
+XC_API int64_t xc_hypergeometric(struct xc_rng *rng, int64_t ngood, int64_t nbad, int64_t nsample);
+XC_API int xc_hypergeometric_fill(struct xc_rng *rng, int64_t ngood, int64_t nbad, int64_t nsample,
+				  int64_t *out, size_t n, struct xc_error *err);
+XC_API int64_t xc_logseries(struct xc_rng *rng, double p);
+XC_API int xc_logseries_fill(struct xc_rng *rng, double p, int64_t *out, size_t n,
+			     struct xc_error *err);
 
 /* ---- Tasks: what runs on the engines ----------------------------------- */
 
@@ -774,41 +888,78 @@ XC_API struct xc_result *xc_execute_async(const struct xc_view *view, const char
 					  const struct xc_source_options *options,
 					  struct xc_error *err);
 
-/* ---- Linear algebra ------------------------------------------------------ */
+/* ---- Linear algebra ----------------------------------------------------- */
 
-/* Tasks of the library libxcluster-blas, on OpenBLAS, which are named in
- * options->function, with fn NULL. The library need not be loaded: the first call that
- * names one brings it to the engines; their hosts need OpenBLAS. The input is a struct
- * xc_blas_args, the result a struct xc_blas_report (or nothing: out_size 0):
+/* Tasks of the library libxcluster-blas, on OpenBLAS, named in options->function, with fn
+ * NULL. It need not be loaded: whoever names one brings it to the engines; their hosts need
+ * OpenBLAS. Each takes a struct xc_blas_args and gives a struct xc_blas_report, or nothing
+ * (out_size 0):
  *
- *   struct xc_blas_args args = { .n = 5000, .seed = 1, .threads = 2 };
+ *   struct xc_blas_args args = { .n = 5000, .seed = 1, .threads = 2, .out = "L" };
  *   xc_apply(view, NULL, &args, sizeof args, reports, sizeof *reports,
  *            &(struct xc_map_options){ .function = "xc_blas_cholesky" }, &err);
- */
+ *
+ * Matrices are variables of the engine, XC_F64 and row-major; a vector is one column. Where
+ * no variable is named, the matrix is made of standard normals, as numpy's
+ * default_rng(seed).standard_normal gives them, a after b after c. An m or k of 0 stands
+ * for n, or, where it counts right-hand sides, for 1.
+ *
+ *   xc_blas_normal     out = m x n normals
+ *   xc_blas_crossprod  out = a'a                     a: m x n
+ *   xc_blas_gemm       out = alpha a b + beta c      a: m x k, b: k x n, c: m x n
+ *   xc_blas_cholesky   out = L, with L L' = a        a: n x n, of which the lower triangle
+ *                                                    counts; made: X'X of X n x n
+ *   xc_blas_solve      out = x, with a x = b         a: n x n, b: n x k
+ *   xc_blas_lstsq      out = x, of the shortest that make a x - b shortest; a: m x n, b: m x k
+ *   xc_blas_svd        out.u, out.s, out.vt: a = u diag(s) vt, without what is multiplied by
+ *                      nothing                       a: m x n
+ *
+ * An item fails, and says why, when there is no such variable, shapes do not fit, the matrix
+ * is singular or not positive definite, elements are not finite, or memory is short. */
 struct xc_blas_args {
-	int64_t m, n, k;  /* sizes of what is made: m x n; m and k 0: see the task */
-	uint64_t seed;	  /* of the normals that it is made of */
-	double alpha;	  /* 0 stands for 1 */
+	int64_t m, n, k;
+	uint64_t seed;
+	double alpha; /* 0 stands for 1 */
 	double beta;
-	int threads;	  /* while the task runs; 0: as many as the engine has */
-	bool transpose_a, transpose_b;
-	char a[64], b[64], c[64]; /* variables of the engine that it works on; "": it is made */
-	char out[64];	  /* variable that the result is kept in; "": it is dropped */
+	int threads; /* that OpenBLAS may use in this task; 0: as many as the engine has */
+	bool transpose_a, transpose_b; /* gemm: a' in place of a, b' in place of b */
+	char a[64], b[64], c[64];      /* names of variables; "": none */
+	char out[64];		       /* that the result is kept as; "": it is dropped */
 };
 
 struct xc_blas_report {
 	int engine;
-	int threads;	     /* that OpenBLAS was allowed */
-	int threads_used;    /* that have computed: at least a tenth of the time each */
-	int rank;	     /* xc_blas_lstsq: of the matrix */
+	int threads;	  /* that OpenBLAS was allowed */
+	int threads_used; /* that have computed, each for a tenth of the time or more */
+	int rank;	  /* of a, as xc_blas_lstsq has found */
 	int64_t m, n, k;
-	double seconds;	     /* that the operation took */
-	double prepare_seconds; /* and what was done before it, such as making operands */
-	double cpu_seconds;  /* of all threads, in the operation */
-	double gflops;	     /* 1e9 additions and multiplications a second */
-	double residual;     /* how far the result is from right, see the task */
-	char library[128];   /* OpenBLAS's own words: version, options, kernels */
+	double seconds;		/* of the operation alone */
+	double prepare_seconds; /* before it: making or copying operands */
+	double cpu_seconds;	/* of all threads in the operation */
+	double gflops;	   /* 1e9 additions and multiplications a second; for lstsq and svd, which
+			      take more, those of a QR and of a Golub-Reinsch-Chan factorisation */
+	double residual;   /* size of what is wrong for a vector of plus and minus ones, or of the
+			      equations' rest, relative to the operands: about 1e-16 is right */
+	char library[256]; /* OpenBLAS's own words: version and options; its kernels */
 };
+
+/* How the covariance is taken apart: numpy's `method`. */
+enum xc_factor {
+	XC_FACTOR_SVD, /* the default here and in numpy */
+	XC_FACTOR_EIGH,
+	XC_FACTOR_CHOLESKY, /* fastest; needs a positive definite one */
+};
+
+/* n vectors of d normals each with this mean and d x d covariance, one after the other in
+ * `out`: numpy's multivariate_normal(mean, cov, n, method=...), from the same draws. The
+ * values agree to rounding, as LAPACK's own differ in the last bits from build to build, and
+ * where eigenvalues are equal or nearly so in more. The first call loads OpenBLAS, or
+ * whatever LAPACK the system has, which may start threads (OPENBLAS_NUM_THREADS=1: none).
+ * Errors, and then nothing is drawn: -EINVAL (also for a covariance that is not symmetric and
+ * positive semidefinite within 1e-8), -ENOENT (no LAPACK on this host), -EDOM, -ENOMEM. */
+XC_API int xc_multivariate_normal(struct xc_rng *rng, const double *mean, const double *cov,
+				  size_t d, enum xc_factor factor, double *out, size_t n,
+				  struct xc_error *err);
 
 /* ---- Distributed matrices ----------------------------------------------- */
 
