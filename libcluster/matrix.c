@@ -18,10 +18,30 @@ int matrix_failed(const char *call, struct xc_error *err)
 	char text[sizeof err->text];
 
 	snprintf(text, sizeof text, "%s", err->text);
-	if (err->code == XC_ENOENGINE)
-		return error_set(err, err->code, "%s: %.350s; the blocks that it had are lost",
-				 call, text);
 	return error_set(err, err->code, "%s: %.450s", call, text);
+}
+
+int matrix_check(const char *call, const struct xc_matrix *matrix, struct xc_error *err)
+{
+	const struct xc_client *client = matrix->client;
+
+	for (int i = 0; i < matrix_blocks(matrix); i++) {
+		uint32_t id = matrix->view->ids[i];
+		const struct xci_engine *engine =
+			id < (uint32_t)client->engine_count ? &client->engines[id] : NULL;
+
+		if (engine && engine->state != XCI_GONE && engine->state != XCI_SHUT)
+			continue;
+		return error_set(err, XC_ENOENGINE,
+				 "%s: engine %u %s, and its block of %lld x %lld doubles is lost: "
+				 "scatter the matrix again",
+				 call, id,
+				 engine && engine->state == XCI_SHUT ? "was shut down"
+								     : "has failed for good",
+				 (long long)matrix_block_rows(matrix, i),
+				 (long long)matrix_block_cols(matrix, i));
+	}
+	return 0;
 }
 
 /* ---- Layout ------------------------------------------------------------------------------ */
@@ -344,6 +364,10 @@ int xc_matrix_gather(const struct xc_matrix *matrix, struct xc_array *array, str
 
 	if (!matrix || !array)
 		return error_set(e, -EINVAL, "xc_matrix_gather: matrix or array is NULL");
+	xci_pump(matrix->client, 0);
+	r = matrix_check("xc_matrix_gather", matrix, e);
+	if (r < 0)
+		return r;
 	blocks = calloc((size_t)matrix->grid_cols, sizeof *blocks);
 	whole = malloc((size_t)(matrix->rows * matrix->cols) * 8);
 	r = blocks && whole ? gather(matrix, blocks, whole, e)

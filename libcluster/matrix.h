@@ -48,7 +48,9 @@ void matrix_drop(struct xc_matrix *matrix);
 void matrix_name(const struct xc_matrix *matrix, uint64_t version, char name[BLOCK_NAME_MAX]);
 /* Removes a variable from its engines; those that do not have it are content. */
 int matrix_clear(const struct xc_matrix *matrix, const char *name, struct xc_error *err);
-/* The call's name before the text; what is lost with an engine is said. */
+/* XC_ENOENGINE: one of its engines has gone for good, as far as has arrived. */
+int matrix_check(const char *call, const struct xc_matrix *matrix, struct xc_error *err);
+/* The call's name before the text. */
 int matrix_failed(const char *call, struct xc_error *err);
 
 /* ---- product.c ---- */

@@ -326,8 +326,16 @@ static void end(struct run *run)
 int matrix_run(const struct matrix_operation *operation, struct xc_error *err)
 {
 	struct run run = { .op = operation };
-	int r = begin(&run, err);
+	int r;
 
+	xci_pump(operation->c->client, 0);
+	r = matrix_check(operation->call, operation->c, err);
+	for (int which = 0; r == 0 && which < 2; which++)
+		if (operand(&run, which))
+			r = matrix_check(operation->call, operand(&run, which), err);
+	if (r < 0)
+		return r;
+	r = begin(&run, err);
 	if (r == 0)
 		r = refer(&run, err);
 	if (r == 0)

@@ -444,9 +444,11 @@ START_TEST(what_is_lost_with_an_engine_is_said)
 	assert_ok(xc_view_at(xc_all(client), -1, &last, &err), err);
 	assert_ok(xc_engines_stop(last, XC_CANCEL_QUEUED, &err), err);
 	r = xc_matrix_gemm(false, false, 1, x, z, 1, z, &err);
-	assert_error(r, XC_ENOENGINE, &err, "xc_matrix_gemm: engine 5 was shut down; the blocks");
+	assert_error(r, XC_ENOENGINE, &err,
+		     "xc_matrix_gemm: engine 5 was shut down, and its block");
 	r = xc_matrix_gather(x, &array, &err);
-	assert_error(r, XC_ENOENGINE, &err, "xc_matrix_gather: engine 5 was shut down; the blocks");
+	assert_error(r, XC_ENOENGINE, &err,
+		     "xc_matrix_gather: engine 5 was shut down, and its block");
 	check(z, &a, "after an error");
 	xc_matrix_free(x);
 	xc_matrix_free(z);
@@ -502,7 +504,7 @@ START_TEST(what_does_not_fit_is_refused_in_words)
 	assert_refused(xc_matrix_gemm(false, false, 1, x, x, 0, x, &err), -EINVAL,
 		       "A is 4 x 6, B is 4 x 6, C is 4 x 6");
 	assert_refused(xc_matrix_gemm(true, false, 1, x, x, 0, x, &err), -EINVAL, "A' is 6 x 4");
-	assert_refused(xc_matrix_gemm(false, true, NAN, x, x, 0, x, &err), -EINVAL, "fit");
+	assert_refused(xc_matrix_gemm(false, true, NAN, x, x, 0, x, &err), -EINVAL, "not a number");
 	assert_refused(xc_matrix_crossprod(x, x, &err), -EINVAL, "C must be 6 x 6, not 4 x 6");
 	xc_matrix_free(x);
 	free(a.at);
