@@ -322,6 +322,7 @@ static void try_lost(void)
 	ROW(xc_wait_for_engines(client, ENGINES + 1, -1, err), XC_ELOST, "gone");
 	try_data_lost(client);
 	try_jobs_lost(client);
+	try_matrices_lost(client);
 }
 
 /* ---- All of them ------------------------------------------------------------------------- */
@@ -359,6 +360,7 @@ START_TEST(every_call_with_every_wrong_argument)
 	try_options();
 	try_data(client);
 	try_jobs(client);
+	try_matrices(client);
 	try_cluster();
 	/* No harm is done. */
 	row_error.code = 0;

@@ -12,6 +12,10 @@ void try_data_lost(struct xc_client *client);
 void try_jobs(struct xc_client *client);
 void try_jobs_lost(struct xc_client *client);
 
+/* arguments_matrix.c: distributed matrices */
+void try_matrices(struct xc_client *client);
+void try_matrices_lost(struct xc_client *client);
+
 /* A task that does nothing. */
 int idle_task(struct xc_task *task, const void *in, void *out);
 

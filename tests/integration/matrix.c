@@ -1,9 +1,7 @@
 /* matrix.c: matrices in blocks over engines: to them and back, products against plain loops,
- * engines that crash or go, and errors. */
+ * engines that crash or go. */
 #include "tests/support/support.h"
 
-#include <errno.h>
-#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -473,44 +471,6 @@ START_TEST(without_a_cluster_it_is_the_same)
 }
 END_TEST
 
-static void assert_refused(int r, int code, const char *text)
-{
-	assert_error(r, code, &err, text);
-}
-
-START_TEST(what_does_not_fit_is_refused_in_words)
-{
-	struct plain a = plain_filled(4, 6, 1);
-	struct xc_matrix *x = scatter(&a, first(2), 2, 1, 0), *m = NULL;
-	struct xc_matrix_layout large = { .grid_rows = 3, .grid_cols = 3 },
-				bad = { .grid_rows = -1 };
-	const struct xc_view *all = xc_all(client);
-	const struct xc_array *array = XC_ARRAY_F64(a.at, 4, 6);
-
-	assert_refused(xc_matrix_new(&m, all, 0, 3, NULL, &err), -EINVAL, "0 x 3");
-	assert_refused(xc_matrix_new(&m, all, INT64_MAX, INT64_MAX, NULL, &err), -EINVAL,
-		       "not possible");
-	assert_refused(xc_matrix_new(&m, first(1), INT64_C(1) << 40, 1, NULL, &err), -EINVAL,
-		       "too large for BLAS");
-	assert_refused(xc_matrix_new(&m, all, 3, 3, &large, &err), -EINVAL,
-		       "a grid of 3 x 3 blocks needs an engine for each");
-	assert_refused(xc_matrix_new(&m, all, 3, 3, &bad, &err), -EINVAL, "-1 x 0");
-	assert_refused(xc_matrix_scatter(&m, all, XC_ARRAY_F32(a.at, 4, 6), NULL, &err), -EINVAL,
-		       "XC_F64");
-	assert_refused(xc_matrix_scatter(&m, all, XC_ARRAY_F64(a.at, 2, 2, 6), NULL, &err), -EINVAL,
-		       "3 dimensions");
-	assert_refused(xc_matrix_scatter(&m, xc_balanced(client), array, NULL, &err), -EINVAL,
-		       "load-balanced");
-	assert_refused(xc_matrix_gemm(false, false, 1, x, x, 0, x, &err), -EINVAL,
-		       "A is 4 x 6, B is 4 x 6, C is 4 x 6");
-	assert_refused(xc_matrix_gemm(true, false, 1, x, x, 0, x, &err), -EINVAL, "A' is 6 x 4");
-	assert_refused(xc_matrix_gemm(false, true, NAN, x, x, 0, x, &err), -EINVAL, "not a number");
-	assert_refused(xc_matrix_crossprod(x, x, &err), -EINVAL, "C must be 6 x 6, not 4 x 6");
-	xc_matrix_free(x);
-	free(a.at);
-}
-END_TEST
-
 static void begin(void)
 {
 	client = open_client(ENGINES);
@@ -536,7 +496,6 @@ int main(void)
 	tcase_add_test(tests, a_matrix_may_be_both_factor_and_result);
 	tcase_add_test(tests, tasks_of_ones_own_see_and_set_blocks);
 	tcase_add_test(tests, without_a_cluster_it_is_the_same);
-	tcase_add_test(tests, what_does_not_fit_is_refused_in_words);
 	tcase_add_test(tests, blocks_outlive_the_crash_of_their_engines);
 	tcase_add_test(tests, a_product_survives_crashes_in_the_midst_of_it);
 	tcase_add_test(tests, what_is_lost_with_an_engine_is_said);
