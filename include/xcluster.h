@@ -462,6 +462,14 @@ XC_API const struct xc_array *xc_task_array(struct xc_task *task, const char *na
  * and for xc_pull. Survives a crash of the engine. */
 XC_API int xc_task_set(struct xc_task *task, const char *name, const struct xc_array *array);
 
+/* The random stream of this item, for jobs with options.seed or options.seed_sequence: a
+ * generator whose draws depend on these and on the item's index alone, so they are the
+ * same on any engine, at each attempt, in whatever order items run. Made at the item's
+ * first call; further calls give the same generator, as far as it was drawn from. Borrowed
+ * until the task returns. NULL when the job has no seed: then the failure text says so, and
+ * the task should return XC_TASK_FAILED. */
+XC_API struct xc_rng *xc_task_rng(struct xc_task *task);
+
 /* Sets the failure text of this item (cut at 1000 bytes) and returns
  * XC_TASK_FAILED, so that a task can `return xc_task_fail(task, ...)`. */
 XC_API int xc_task_fail(struct xc_task *task, const char *format, ...) XC_PRINTF(2, 3);
@@ -686,6 +694,17 @@ enum xc_on_disconnect {
 				 is destroyed */
 };
 
+/* Which random stream an item has (xc_task_rng). Item i has number i; in an xc_map_stream
+ * it is its place in the whole stream, and an xc_apply on a balanced view is item 0 of a
+ * job of its own: give each a seed of its own there. */
+enum xc_streams {
+	XC_SPAWNED, /* item i: the generator of child i of the seed sequence, as numpy's
+		       SeedSequence(seed).spawn(n)[i]; made without the other children, also
+		       when the sequence has spawned before */
+	XC_JUMPED,  /* item i: the generator of the seed sequence, as numpy's
+		       PCG64(seed).jumped(i) */
+};
+
 /* Options of a job. All zero is the default; NULL is taken for that. */
 struct xc_map_options {
 	const char *function; /* used when `fn` is NULL: a function of the library or source
@@ -708,6 +727,14 @@ struct xc_map_options {
 	bool output; /* lines that items print are shown on stderr as they come, as
 			"[engine 3, item 17] line", by all calls that take in news;
 			each once, those of an engine in their order */
+
+	/* Of the random streams of the items, xc_task_rng. Seed 0: there are none; for a
+	 * sequence of seed 0 use xc_seedseq_of. `seed_sequence`, in place of seed, is read
+	 * during the call; its pool may have up to 64 words. */
+	uint64_t seed;
+	const struct xc_seedseq *seed_sequence;
+	enum xc_bitgen bitgen;
+	enum xc_streams streams;
 };
 /* clang-format off */
 #ifdef __cplusplus
