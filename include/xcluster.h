@@ -448,6 +448,10 @@ XC_API int xc_task_engine(const struct xc_task *task);
 /* Which attempt this is, from 1. */
 XC_API int xc_task_attempt(const struct xc_task *task);
 
+/* Threads that numeric libraries may use in this engine, at least 1: what
+ * --threads-per-engine or xc_set_threads said. For threads that the task starts itself. */
+XC_API int xc_task_threads(const struct xc_task *task);
+
 /* The variable `name` of this engine, borrowed until the task returns or sets
  * the same name; read-only, shared by all engines of the host. NULL when there
  * is none: then the failure text names the variable, and the task should
@@ -548,6 +552,7 @@ struct xc_engine_info {
 	 * and 0 when it has none */
 	int64_t first_item, item_count;
 	char reason[256]; /* of its last end; may be empty */
+	int threads;	  /* that its libraries may use, see xc_set_threads; 0: it is not up */
 };
 /* What the controller knows of engine `id`, up or not. A round trip. Errors:
  * XC_ENOENGINE when there never was one of this id, XC_ELOST, -ETIMEDOUT. */
@@ -578,6 +583,16 @@ XC_API int xc_shutdown(struct xc_client *client, struct xc_error *err);
 XC_API int xc_signal(const struct xc_view *view, int signal, struct xc_error *err);
 /* The same with SIGINT. */
 XC_API int xc_interrupt(const struct xc_view *view, struct xc_error *err);
+
+/* From now on the numeric libraries in each engine of a direct view use up to `threads`
+ * threads (1 to 65536): those that the engine has loaded (OpenBLAS, OpenMP, MKL, BLIS, also
+ * within a shipped program) and those to come, and the processes that follow one that
+ * crashed. With xc_all, engines that join later, too. Counts for more than what the engines
+ * were started with. Waits until the engines have done it, each between two items. Status
+ * warns when a host's engines may use more threads than there are cores. With
+ * XCLUSTER=inline it is this process whose libraries are told.
+ * Errors: -EINVAL, XC_ENOENGINE, XC_EFAILED with the engine, XC_ELOST, -ENOMEM. */
+XC_API int xc_set_threads(const struct xc_view *view, int threads, struct xc_error *err);
 
 enum xc_cancel {
 	XC_CANCEL_QUEUED,  /* running items end; they may ask xc_task_is_cancelled */
@@ -972,6 +987,84 @@ enum xc_factor {
 XC_API int xc_multivariate_normal(struct xc_rng *rng, const double *mean, const double *cov,
 				  size_t d, enum xc_factor factor, double *out, size_t n,
 				  struct xc_error *err);
+
+/* ---- Distributed matrices ----------------------------------------------- */
+
+/* A matrix of doubles that is divided into the blocks of a grid, one on each engine of it.
+ * The blocks are variables of the engines: they stay when an engine crashes, and are lost
+ * with an engine that is shut down or whose host goes away. Products are made by the engines
+ * of the result with OpenBLAS (libxcluster-blas, as above); blocks that they need from
+ * others go from store to store, once a host, and not by the client; on one host they are
+ * not copied at all. A matrix is of one client, and is to be freed before xc_close. */
+struct xc_matrix;
+
+/* All zero is the default; NULL is taken for that. */
+struct xc_matrix_layout {
+	int grid_rows; /* of blocks. 0: as many as there are engines for with grid_cols */
+	int grid_cols; /* likewise; so 0 x 1 divides by rows. Both 0: as square as may be */
+	size_t room;   /* bytes of other engines' blocks from which on an engine of this matrix
+			  takes no more before it has multiplied these: larger products are
+			  made in steps; 0: 1 GiB */
+};
+/* clang-format off */
+#ifdef __cplusplus
+#define XC_MATRIX_LAYOUT_INIT {}
+#else
+#define XC_MATRIX_LAYOUT_INIT { 0 }
+#endif
+/* clang-format on */
+
+/* A matrix of zeros of rows x cols, at least 1 each, on the first grid_rows * grid_cols
+ * engines of a direct view, row by row of the grid. Rows and columns are divided as evenly
+ * as possible, larger parts first; parts may be empty. Errors: -EINVAL (the text names what
+ * is wrong, as a grid with more blocks than engines), XC_ENOENGINE, and those of xc_apply
+ * and of libxcluster-blas. */
+XC_API int xc_matrix_new(struct xc_matrix **matrix, const struct xc_view *view, int64_t rows,
+			 int64_t cols, const struct xc_matrix_layout *layout, struct xc_error *err);
+/* A matrix of the elements of `array`, of dtype XC_F64 and two dimensions, or one: a column.
+ * Needs no OpenBLAS. Errors: -EINVAL, XC_ESTORE, and those of xc_push. */
+XC_API int xc_matrix_scatter(struct xc_matrix **matrix, const struct xc_view *view,
+			     const struct xc_array *array, const struct xc_matrix_layout *layout,
+			     struct xc_error *err);
+/* All of it, as one array that the caller owns (xc_array_free). Errors as of xc_pull. */
+XC_API int xc_matrix_gather(const struct xc_matrix *matrix, struct xc_array *array,
+			    struct xc_error *err);
+/* Removes its blocks from the engines, and waits for that. NULL is taken. */
+XC_API void xc_matrix_free(struct xc_matrix *matrix);
+
+/* C = alpha op(A) op(B) + beta C, where op is the transpose or nothing. Grids and engines
+ * of the three may differ, and C may be A or B; with beta 0, C is not read. An engine that
+ * crashes meanwhile costs time. After an error C is as before. Errors: -EINVAL (sizes that
+ * do not fit, matrices of different clients), XC_EFAILED with engine and reason,
+ * XC_ENOENGINE (an engine is gone, and with it what it had), XC_ESTORE, XC_ELOST. */
+XC_API int xc_matrix_gemm(bool transpose_a, bool transpose_b, double alpha,
+			  const struct xc_matrix *a, const struct xc_matrix *b, double beta,
+			  struct xc_matrix *c, struct xc_error *err);
+/* C = A'A, where C is n x n if A has n columns. If A is divided by rows alone and is long,
+ * each engine makes the product of its rows, and these are added; else as xc_matrix_gemm,
+ * but what is symmetric within a block is made once. Errors as of xc_matrix_gemm. */
+XC_API int xc_matrix_crossprod(const struct xc_matrix *a, struct xc_matrix *c,
+			       struct xc_error *err);
+
+struct xc_matrix_info {
+	int64_t rows, cols;
+	int grid_rows, grid_cols;
+	const struct xc_view *view; /* direct, of its engines in the order of the blocks */
+	const char *name; /* of the variable that holds a block on each of them: for tasks of your
+			     own, which may also set it, to the same shape. It is another one
+			     after each call that has changed the matrix; borrowed until then */
+};
+XC_API int xc_matrix_info(const struct xc_matrix *matrix, struct xc_matrix_info *info,
+			  struct xc_error *err);
+
+/* Block i, counted along the rows of the grid. */
+struct xc_matrix_block {
+	int engine; /* its id */
+	int64_t first_row, first_col;
+	int64_t rows, cols; /* may be 0 */
+};
+XC_API int xc_matrix_block(const struct xc_matrix *matrix, int i, struct xc_matrix_block *block,
+			   struct xc_error *err);
 
 /* ---- Results ----------------------------------------------------------- */
 
