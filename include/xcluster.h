@@ -593,16 +593,18 @@ XC_API struct xc_result *xc_map_reduce_async(const struct xc_view *view, xc_task
 					     size_t result_size,
 					     const struct xc_map_options *options,
 					     struct xc_error *err);
-XC_API struct xc_result *
-xc_map_reduce_array_async(const struct xc_view *view, xc_task_fn *fn, const void *in,
-			  size_t in_size, int64_t n, const struct xc_reduction *how, void *result,
-			  size_t result_size, const struct xc_map_options *options,
-			  struct xc_error *err);
-XC_API struct xc_result *
-xc_map_reduce_packed_async(const struct xc_view *view, xc_task_fn *fn, const struct xc_bytes *items,
-			   int64_t n, const struct xc_reduction *how, void *result,
-			   size_t result_size, const struct xc_map_options *options,
-			   struct xc_error *err);
+XC_API struct xc_result *xc_map_reduce_array_async(const struct xc_view *view, xc_task_fn *fn,
+						   const void *in, size_t in_size, int64_t n,
+						   const struct xc_reduction *how, void *result,
+						   size_t result_size,
+						   const struct xc_map_options *options,
+						   struct xc_error *err);
+XC_API struct xc_result *xc_map_reduce_packed_async(const struct xc_view *view, xc_task_fn *fn,
+						    const struct xc_bytes *items, int64_t n,
+						    const struct xc_reduction *how, void *result,
+						    size_t result_size,
+						    const struct xc_map_options *options,
+						    struct xc_error *err);
 
 /* ---- Variables on engines ---------------------------------------------- */
 
