@@ -48,7 +48,9 @@ struct job *job_find(struct state *state, struct span owner, uint64_t number)
 		job = find_running(state->departed, owner, number);
 	if (!job)
 		job = find_finished(state->history.kept, owner, number);
-	return job ? job : find_finished(state->history.jobs, owner, number);
+	if (!job)
+		job = find_finished(state->history.jobs, owner, number);
+	return job && !job->is_purged ? job : NULL;
 }
 
 struct attachment *attachment_find(struct client *client, uint64_t number)
@@ -245,7 +247,7 @@ static int check_inputs(struct request *q)
 
 	if (job->flags & JOB_REDUCE)
 		return refuse(q, -EINVAL, JOB_IS_REDUCED);
-	if (!job->is_finished)
+	if (!job_has_ended(job))
 		return refuse(q, -EBUSY, JOB_NOT_ENDED);
 	if (!job->payload)
 		return refuse(q, -ENODATA, JOB_NO_INPUTS);

@@ -251,7 +251,8 @@ void job_finish(struct state *state, struct job *job)
 
 	job_retire(state, job);
 	job->is_finished = true;
-	job->finished_ns = now_ns();
+	if (!job->finished_ns)
+		job->finished_ns = now_ns();
 	if (!job->client) {
 		job_free(state, job);
 		return;

@@ -147,8 +147,13 @@ void job_free(struct state *state, struct job *job)
 /* Slices that a cancelled job has still in engines keep it. */
 static void job_maybe_finish(struct state *state, struct job *job)
 {
-	if (job->slices == 0 && job->ended == job->items)
-		job_finish(state, job);
+	bool is_purged = job->is_purged;
+
+	if (job->slices > 0 || job->ended < job->items)
+		return;
+	job_finish(state, job);
+	if (is_purged)
+		job_free(state, job);
 }
 
 void job_release(struct state *state, struct job *job)
@@ -178,6 +183,8 @@ void job_report(struct state *state, struct job *job, int64_t first, int64_t cou
 {
 	job->ended += ended;
 	job->failed += failed;
+	if (job->ended == job->items)
+		job->finished_ns = now_ns();
 	if (job->client) {
 		struct msg_result result = { .job = job->id,
 					     .first = first,

@@ -11,7 +11,7 @@
 
 static const char *state_word(const struct job *job)
 {
-	struct job_phase phase = { .is_finished = job->is_finished,
+	struct job_phase phase = { .is_finished = job_has_ended(job),
 				   .is_cancelled = job->cancelled,
 				   .is_stopped = job->is_stopped,
 				   .has_begun = job->started_ns != 0,
@@ -49,7 +49,7 @@ static int add(struct list *list, const struct job *job)
 	const struct job **jobs;
 	size_t room;
 
-	if (!is_asked_for(list, job))
+	if (job->is_purged || !is_asked_for(list, job))
 		return 0;
 	if (list->count == list->room) {
 		room = list->room ? 2 * list->room : 64;
@@ -186,10 +186,27 @@ int on_jobs(struct state *state, struct peer *peer, struct message *m)
 
 /* ---- Orders ------------------------------------------------------------------------- */
 
+static uint64_t purge_ended(struct client *clients)
+{
+	struct client *client;
+	struct job *job, *next;
+	uint64_t n = 0;
+
+	DL_FOREACH (clients, client) {
+		HASH_ITER (hh, client->jobs, job, next) {
+			if (!job_has_ended(job) || job->is_purged)
+				continue;
+			job->is_purged = true;
+			n++;
+		}
+	}
+	return n;
+}
+
 static uint64_t purge_all(struct state *state)
 {
 	struct history *h = &state->history;
-	uint64_t n = 0;
+	uint64_t n = purge_ended(state->clients) + purge_ended(state->departed);
 
 	for (; h->jobs; n++)
 		job_free(state, h->jobs);
@@ -203,8 +220,7 @@ static int cancel(struct state *state, struct job *job, const struct msg_manage 
 {
 	bool is_part = m->index >= 0;
 
-	/* N.B. an engine may not have said its last word on a slice whose items have ended. */
-	if (job->is_finished || job->ended == job->items) {
+	if (job_has_ended(job)) {
 		*why = JOB_HAS_ENDED;
 		return -EALREADY;
 	}
@@ -219,7 +235,7 @@ static int cancel(struct state *state, struct job *job, const struct msg_manage 
 
 static int purge(struct state *state, struct job *job, const struct msg_manage *m, const char **why)
 {
-	if (!job->is_finished) {
+	if (!job_has_ended(job)) {
 		*why = JOB_RUNS;
 		return -EBUSY;
 	}
@@ -227,7 +243,10 @@ static int purge(struct state *state, struct job *job, const struct msg_manage *
 		*why = JOB_TOGETHER;
 		return -EINVAL;
 	}
-	job_free(state, job);
+	if (job->is_finished)
+		job_free(state, job);
+	else
+		job->is_purged = true;
 	return 1;
 }
 

@@ -91,6 +91,7 @@ struct job {
 	bool is_finished; /* in the history, or kept */
 	bool is_kept;	  /* finished, and nobody has had its results */
 	bool is_dropped;  /* some of its results are not there any more */
+	bool is_purged;	  /* nobody finds it any more; it goes once it is finished */
 	bool has_object;  /* its program, held in the stores */
 	unsigned char object[OBJECT_SIZE];
 	int64_t items, chunk;
@@ -122,6 +123,13 @@ struct job {
 	struct job *prev, *next; /* of the client's runnable jobs; of the history */
 	UT_hash_handle hh;	 /* of the client's jobs */
 };
+
+/* Every item has ended and its client is told so; engines may not have said their last
+ * word on slices of it that were cancelled, so that it need not be finished. */
+static inline bool job_has_ended(const struct job *job)
+{
+	return job->is_finished || job->ended == job->items;
+}
 
 /* Items of a job for one engine. */
 struct pinned {

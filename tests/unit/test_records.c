@@ -162,6 +162,40 @@ START_TEST(test_cancel)
 }
 END_TEST
 
+/* Items have ended, but the engine's last word on their slice is to come: the client,
+ * who was told that they have, may do with the job what is done with ended ones. */
+START_TEST(test_ended_before_the_last_word)
+{
+	struct msg_slice slices[2];
+	struct entry e[10];
+
+	for (int i = 0; i < 2; i++) {
+		submit(1);
+		slices[i] = DESK_EXPECT(engine, SLICE, slice);
+		desk_done(engine, &slices[i], ++record, 0, 1, false);
+	}
+	ck_assert_int_eq(list((struct msg_jobs){ .state = span_of("done") }, e), 2);
+	ck_assert_double_ge(e[0].finished, e[0].submitted);
+	ck_assert_int_eq(desk.history.count, 0);
+	DESK_SEND(client, attach, .seq = ++seq, .job = 7, .owner = { client->session, OWNER_SIZE },
+		  .number = 1, .again = 1, .index = -1);
+	while (desk_next(client) != MSG_ATTACHED)
+		ck_assert_uint_ne(client->m.type, 0);
+	ck_assert_int_eq(list((struct msg_jobs){ .label = span_of("label") }, e), 3);
+	ck_assert_uint_eq(manage(MANAGE_PURGE, 1, -1).count, 1);
+	ck_assert_int_eq(manage(MANAGE_PURGE, 1, -1).code, -ENOENT);
+	ck_assert_uint_eq(manage(MANAGE_PURGE_ALL, 0, -1).count, 1);
+	ck_assert_uint_eq(manage(MANAGE_PURGE_ALL, 0, -1).count, 0);
+	ck_assert_int_eq(list((struct msg_jobs){ 0 }, e), 1);
+	ck_assert_uint_eq(e[0].number, 7);
+	ck_assert_uint_eq(HASH_COUNT(desk.clients->jobs), 3);
+	desk_done(engine, &slices[0], ++record, 1, 0, true);
+	desk_done(engine, &slices[1], ++record, 1, 0, true);
+	ck_assert_uint_eq(HASH_COUNT(desk.clients->jobs), 1);
+	ck_assert_int_eq(desk.history.count, 0);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tests = tcase_create("records");
@@ -170,5 +204,6 @@ int main(void)
 	tcase_add_test(tests, test_states);
 	tcase_add_test(tests, test_purge);
 	tcase_add_test(tests, test_cancel);
+	tcase_add_test(tests, test_ended_before_the_last_word);
 	return unit_run(tests);
 }
