@@ -301,8 +301,8 @@ struct xc_choice_options {
 XC_API int xc_choice(struct xc_rng *rng, int64_t population, int64_t *out, size_t n,
 		     const struct xc_choice_options *options, struct xc_error *err);
 
-/* Mean and standard deviation (divisor n) with pairwise sums: numpy's mean() and std(), bit
- * for bit. NaN for none. */
+/* Mean and standard deviation (divisor n): numpy's mean() and std() of an array, bit for bit,
+ * by pairwise sums. NaN for none. */
 XC_API double xc_mean(const double *values, size_t n);
 XC_API double xc_std(const double *values, size_t n);
 
@@ -595,11 +595,13 @@ struct xc_map_options {
 	bool output; /* lines that items print are shown on stderr as they come, as
 			"[engine 3, item 17] line", by all calls that take in news;
 			each once, those of an engine in their order */
-	uint64_t seed; /* of the random streams of the items, xc_task_rng; 0: none. For seed
-			  0 use xc_seedseq_of */
-	const struct xc_seedseq *seed_sequence; /* in place of seed; read during the call. Its
-						   pool may have 64 words */
-	enum xc_bitgen bitgen;			/* of the streams */
+
+	/* Of the random streams of the items, xc_task_rng. Seed 0: there are none; for a
+	 * sequence of seed 0 use xc_seedseq_of. `seed_sequence`, in place of seed, is read
+	 * during the call; its pool may have up to 64 words. */
+	uint64_t seed;
+	const struct xc_seedseq *seed_sequence;
+	enum xc_bitgen bitgen;
 	enum xc_streams streams;
 };
 /* clang-format off */
