@@ -20,6 +20,9 @@ void try_random(void);
 void try_matrices(struct xc_client *client);
 void try_matrices_lost(struct xc_client *client);
 
+/* arguments_reduce.c: maps whose results become one */
+void try_reduce(struct xc_client *client);
+
 /* A task that does nothing. */
 int idle_task(struct xc_task *task, const void *in, void *out);
 
