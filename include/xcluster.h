@@ -1052,7 +1052,7 @@ XC_API struct xc_result *xc_execute_async(const struct xc_view *view, const char
  *
  * Matrices are variables of the engine, XC_F64 and row-major; a vector is one column. Where
  * no variable is named, the matrix is made of standard normals, as numpy's
- * default_rng(seed).standard_normal gives them, a after b after c. An m or k of 0 stands
+ * default_rng(seed).standard_normal gives them, b after a, and c after b. An m or k of 0 stands
  * for n, or, where it counts right-hand sides, for 1.
  *
  *   xc_blas_normal     out = m x n normals
@@ -1074,6 +1074,7 @@ struct xc_blas_args {
 	double beta;
 	int threads; /* that OpenBLAS may use in this task; 0: as many as the engine has */
 	bool transpose_a, transpose_b; /* gemm: a' in place of a, b' in place of b */
+	bool item_stream;	       /* normals of xc_task_rng: the job has a seed of its own */
 	char a[64], b[64], c[64];      /* names of variables; "": none */
 	char out[64];		       /* that the result is kept as; "": it is dropped */
 };
