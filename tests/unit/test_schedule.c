@@ -75,7 +75,7 @@ START_TEST(test_slices_of_a_reduction_end_evenly)
 	ck_assert_int_eq(end_evenly(&job, 64, 100), 64);
 	ck_assert_int_eq(end_evenly(&job, 1001, 100), 1088 - 1001);
 	ck_assert_int_eq(end_evenly(&job, 1, 1), 1);
-	ck_assert_int_eq(end_evenly(&job, 3, SLICE_ITEMS_MAX), (1 << 23) - 3);
+	ck_assert_int_eq(end_evenly(&job, 3, SLICE_ITEMS_MAX), (1 << 24) - 3);
 	for (int64_t first = 0; first < 300; first++)
 		for (int64_t n = 1; n < 300; n++)
 			ck_assert(end_evenly(&job, first, n) >= 1 &&
