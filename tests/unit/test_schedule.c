@@ -76,11 +76,15 @@ START_TEST(test_slices_of_a_reduction_end_evenly)
 	ck_assert_int_eq(end_evenly(&job, 1001, 100), 1088 - 1001);
 	ck_assert_int_eq(end_evenly(&job, 1, 1), 1);
 	ck_assert_int_eq(end_evenly(&job, 3, SLICE_ITEMS_MAX), (1 << 24) - 3);
-	for (int64_t first = 0; first < 300; first++)
-		for (int64_t n = 1; n < 300; n++)
-			ck_assert(end_evenly(&job, first, n) >= 1 &&
-				  2 * end_evenly(&job, first, n) >= n - 1 &&
-				  end_evenly(&job, first, n) <= n);
+	for (int64_t first = 0; first < 300; first++) {
+		for (int64_t n = 1; n < 300; n++) {
+			int64_t size = end_evenly(&job, first, n);
+			int64_t next = end_evenly(&job, first + size, n);
+
+			ck_assert(size >= 1 && size <= n && 2 * next > n);
+			ck_assert((next & (next - 1)) == 0 && (first + size) % next == 0);
+		}
+	}
 	job.chunk = 10;
 	ck_assert_int_eq(end_evenly(&job, 0, 10), 10);
 	job.flags = job.chunk = 0;
