@@ -35,6 +35,9 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+/* Some structs have the name of the call that fills them in. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 extern "C" {
 #endif
 
@@ -878,6 +881,7 @@ XC_API int xc_cluster_stop(struct xc_cluster *cluster, struct xc_error *err);
 
 #ifdef __cplusplus
 }
+#pragma GCC diagnostic pop
 /* The address of a temporary, for XC_ARRAY within one expression. */
 static inline const xc_array *xc_array_ref(const xc_array &array)
 {
