@@ -31,6 +31,7 @@ static const struct row rows[] = {
 	{ "rss_controller", row_rss_controller, "MB", 1, false },
 	{ "bytes_per_task", row_bytes_per_task, "B", 1, false },
 	{ "crash_requeue", row_crash_requeue, "ms", 1, false },
+	{ "seeds", row_seeds, "s", 1.02, false },
 	{ "peer_map", row_peer_map, "items/s", 0, true },
 };
 

@@ -39,6 +39,7 @@ struct resolved {
 	void *frame; /* owned copy */
 	size_t size;
 	struct task_frame task; /* points into frame */
+	struct streams streams; /* of its items */
 	xc_task_fn *fn;
 	struct program *program; /* that fn is of; borrowed, NULL: built in */
 	struct xc_error err;	 /* why fn is NULL */

@@ -209,7 +209,9 @@ static void run_item(struct engine *e, struct xc_task *task, const struct input 
 
 	if (out_size)
 		out = e->arena + page->piece.payload + (uint64_t)(i - page->piece.first) * out_size;
-	task->index = e->now.task.apart ? 0 : in->first + i;
+	task->item = in->first + i;
+	task->index = e->now.task.apart ? 0 : task->item;
+	task->has_rng = false;
 	task->cancel_item = e->cancel_base | (uint64_t)i;
 	task->has_text = false;
 	e->given = 0;
@@ -342,6 +344,8 @@ static bool run_items(struct engine *e, const struct msg_slice *header, struct i
 	struct page *page = e->page;
 	struct xc_task task = { .ops = &task_ops,
 				.runner = e,
+				.frame = &e->now.task,
+				.streams = &e->now.streams,
 				.engine = e->id,
 				.attempt = (int)header->attempt,
 				.cancel = &page->cancel[header->slice % PAGE_CLAIMS],

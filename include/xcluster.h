@@ -145,6 +145,170 @@ XC_API void xc_array_free(struct xc_array *array);
 #define XC_ARRAY_U64(pointer, ...)    XC_ARRAY(XC_U64, pointer, __VA_ARGS__)
 #define XC_ARRAY_BYTES(pointer, size) XC_ARRAY(XC_U8, pointer, size)
 
+/* ---- Random numbers ----------------------------------------------------- */
+
+/* numpy's generators and sequences, bit for bit: numpy.random.Generator(PCG64(seed)) and
+ * these calls give the same numbers, on every host. A generator belongs to one thread at a
+ * time; generators know nothing of each other.
+ *
+ * Scalar draws that have arguments give NaN where these make no sense, or without a
+ * generator; the other forms return -EINVAL and say what is wrong. */
+
+enum xc_bitgen {
+	XC_PCG64, /* the default here and in numpy */
+	XC_PCG64DXSM,
+	XC_PHILOX, /* Philox4x64-10 */
+};
+
+/* A seed sequence: entropy, and a spawn key that tells it from its relatives, mixed so that
+ * whatever is seeded from two of them is independent. Given to xc_seedseq_free. */
+struct xc_seedseq;
+
+/* `entropy`: `words` words of 32 bits. numpy's integers and lists are these: the digits of
+ * each integer to the base of 2^32, the least significant first, at least one each.
+ * `spawn_key` likewise. `pool_size`: 4 to 4096 words, 0: 4. Errors: -EINVAL, -ENOMEM. */
+XC_API int xc_seedseq_new(struct xc_seedseq **seq, const uint32_t *entropy, size_t words,
+			  const uint32_t *spawn_key, size_t key_words, size_t pool_size,
+			  struct xc_error *err);
+/* SeedSequence(seed). Errors: -EINVAL, -ENOMEM. */
+XC_API int xc_seedseq_of(struct xc_seedseq **seq, uint64_t seed, struct xc_error *err);
+/* Of 128 bits of entropy from the system, which xc_seedseq_entropy tells. Also errors of
+ * getrandom(2). */
+XC_API int xc_seedseq_fresh(struct xc_seedseq **seq, struct xc_error *err);
+/* NULL is taken. */
+XC_API void xc_seedseq_free(struct xc_seedseq *seq);
+
+/* The next n children, counted on from the last call: owned by the caller, each. Errors:
+ * -EINVAL, -ENOMEM. */
+XC_API int xc_seedseq_spawn(struct xc_seedseq *seq, size_t n, struct xc_seedseq **children,
+			    struct xc_error *err);
+/* Child j, whether or not it was spawned, without the others. Errors: -EINVAL, -ENOMEM. */
+XC_API int xc_seedseq_child(const struct xc_seedseq *seq, uint64_t j, struct xc_seedseq **child,
+			    struct xc_error *err);
+
+/* The first n words that it gives (generate_state). */
+XC_API void xc_seedseq_generate32(const struct xc_seedseq *seq, uint32_t *out, size_t n);
+XC_API void xc_seedseq_generate64(const struct xc_seedseq *seq, uint64_t *out, size_t n);
+
+/* Write up to `max` words of what it was made from, or of its pool; return how many there
+ * are. */
+XC_API size_t xc_seedseq_entropy(const struct xc_seedseq *seq, uint32_t *words, size_t max);
+XC_API size_t xc_seedseq_spawn_key(const struct xc_seedseq *seq, uint32_t *words, size_t max);
+XC_API size_t xc_seedseq_pool(const struct xc_seedseq *seq, uint32_t *words, size_t max);
+
+/* A bit generator, and draws from it. Given to xc_rng_free. */
+struct xc_rng;
+
+/* Generator(bitgen(seed)). Errors: -EINVAL, -ENOMEM. */
+XC_API int xc_rng_new(struct xc_rng **rng, enum xc_bitgen bitgen, uint64_t seed,
+		      struct xc_error *err);
+XC_API int xc_rng_from(struct xc_rng **rng, enum xc_bitgen bitgen, const struct xc_seedseq *seq,
+		       struct xc_error *err);
+/* Philox(counter, key): words with the least significant first. NULL: all zero. */
+XC_API int xc_rng_philox(struct xc_rng **rng, const uint64_t counter[4], const uint64_t key[2],
+			 struct xc_error *err);
+/* Another generator in the same state. */
+XC_API int xc_rng_copy(struct xc_rng **copy, const struct xc_rng *rng, struct xc_error *err);
+/* NULL is taken. */
+XC_API void xc_rng_free(struct xc_rng *rng);
+
+/* Moves on by a number of n words in two's complement, the least significant first (so that
+ * -1 is one word): PCG by so many draws of 64 bits, modulo 2^128; Philox by so many blocks of
+ * four, modulo 2^256. What is buffered is dropped, also for 0. -EINVAL for NULL. */
+XC_API int xc_rng_advance(struct xc_rng *rng, const uint64_t *delta, size_t n,
+			  struct xc_error *err);
+/* A copy, as far on as if about 2^127 numbers (of Philox 2^130) had been drawn, `jumps`
+ * times. Errors: -EINVAL, -ENOMEM. */
+XC_API int xc_rng_jumped(struct xc_rng **copy, const struct xc_rng *rng, uint64_t jumps,
+			 struct xc_error *err);
+
+/* All that a generator is: to be kept, compared and taken up again. Words with the least
+ * significant first; what a generator does not have is 0. */
+struct xc_rng_state {
+	enum xc_bitgen bitgen;
+	int position;	       /* of Philox: of the next word in `buffer`; 4: none is left */
+	uint64_t state[4];     /* PCG: two words of state; Philox: the counter */
+	uint64_t increment[2]; /* PCG: odd; Philox: the key */
+	uint64_t buffer[4];    /* of Philox */
+	uint32_t has_uint32;   /* 1: `uinteger` is the next half word */
+	uint32_t uinteger;
+};
+/* -EINVAL: NULL, or no state of a generator (the text says why). */
+XC_API int xc_rng_get_state(const struct xc_rng *rng, struct xc_rng_state *state,
+			    struct xc_error *err);
+XC_API int xc_rng_set_state(struct xc_rng *rng, const struct xc_rng_state *state,
+			    struct xc_error *err);
+
+/* Words as the generator gives them; of 32 bits: the halves of one, the lower first. */
+XC_API uint64_t xc_rng_next64(struct xc_rng *rng);
+XC_API uint32_t xc_rng_next32(struct xc_rng *rng);
+XC_API void xc_rng_fill(struct xc_rng *rng, uint64_t *out, size_t n);
+
+/* Uniform in [0, 1). What a `_fill` writes is what n scalar draws give. */
+XC_API double xc_random(struct xc_rng *rng);
+XC_API void xc_random_fill(struct xc_rng *rng, double *out, size_t n);
+XC_API float xc_random_f32(struct xc_rng *rng);
+XC_API void xc_random_f32_fill(struct xc_rng *rng, float *out, size_t n);
+
+/* Uniform in [low, high). */
+XC_API double xc_uniform(struct xc_rng *rng, double low, double high);
+XC_API int xc_uniform_fill(struct xc_rng *rng, double low, double high, double *out, size_t n,
+			   struct xc_error *err);
+
+XC_API double xc_standard_normal(struct xc_rng *rng);
+XC_API void xc_standard_normal_fill(struct xc_rng *rng, double *out, size_t n);
+XC_API double xc_normal(struct xc_rng *rng, double mean, double deviation);
+XC_API int xc_normal_fill(struct xc_rng *rng, double mean, double deviation, double *out, size_t n,
+			  struct xc_error *err);
+
+XC_API double xc_standard_exponential(struct xc_rng *rng);
+XC_API void xc_standard_exponential_fill(struct xc_rng *rng, double *out, size_t n);
+/* `scale`: the mean. */
+XC_API double xc_exponential(struct xc_rng *rng, double scale);
+XC_API int xc_exponential_fill(struct xc_rng *rng, double scale, double *out, size_t n,
+			       struct xc_error *err);
+
+/* Integers, low <= x < high, or <= high with `endpoint`. One of 64 bits: */
+XC_API int xc_integer(struct xc_rng *rng, int64_t low, int64_t high, bool endpoint, int64_t *out,
+		      struct xc_error *err);
+/* n of any integer type, within its range. N.B. n of 8 and 16 bits are other numbers than n
+ * calls for one, as in numpy. -EINVAL. */
+XC_API int xc_integers_fill(struct xc_rng *rng, enum xc_dtype dtype, int64_t low, int64_t high,
+			    bool endpoint, void *out, size_t n, struct xc_error *err);
+XC_API int xc_integers_u64_fill(struct xc_rng *rng, uint64_t low, uint64_t high, bool endpoint,
+				uint64_t *out, size_t n, struct xc_error *err);
+/* Fair coins: integers(0, 2, dtype=bool). */
+XC_API void xc_bools_fill(struct xc_rng *rng, bool *out, size_t n);
+/* bytes(n). N.B. none, too, moves the generator on. */
+XC_API void xc_random_bytes(struct xc_rng *rng, void *out, size_t n);
+
+/* Puts n elements of `size` bytes each in random order. */
+XC_API void xc_shuffle(struct xc_rng *rng, void *base, size_t n, size_t size);
+/* 0 to n - 1 in random order. */
+XC_API void xc_permutation(struct xc_rng *rng, int64_t *out, size_t n);
+
+/* All zero: with replacement, all alike. NULL is taken for that. */
+struct xc_choice_options {
+	const double *p; /* a probability for each; their sum must be 1 within 1e-8 */
+	bool without_replacement;
+	bool unshuffled; /* without replacement and `p`: faster, and in no random order */
+};
+/* clang-format off */
+#ifdef __cplusplus
+#define XC_CHOICE_OPTIONS_INIT {}
+#else
+#define XC_CHOICE_OPTIONS_INIT { 0 }
+#endif
+/* clang-format on */
+/* n of 0 to population - 1 (choice). Errors: -EINVAL, -ENOMEM. */
+XC_API int xc_choice(struct xc_rng *rng, int64_t population, int64_t *out, size_t n,
+		     const struct xc_choice_options *options, struct xc_error *err);
+
+/* Mean and standard deviation (divisor n) with pairwise sums: numpy's mean() and std(), bit
+ * for bit. NaN for none. */
+XC_API double xc_mean(const double *values, size_t n);
+XC_API double xc_std(const double *values, size_t n);
+
 /* ---- Tasks: what runs on the engines ----------------------------------- */
 
 struct xc_task;
@@ -179,6 +343,14 @@ XC_API const struct xc_array *xc_task_array(struct xc_task *task, const char *na
 /* Keeps a copy of `array` as variable `name` on this engine, for later tasks
  * and for xc_pull. Survives a crash of the engine. */
 XC_API int xc_task_set(struct xc_task *task, const char *name, const struct xc_array *array);
+
+/* The random stream of this item, for jobs with options.seed or options.seed_sequence: a
+ * generator whose draws depend on these and on the item's index alone, so they are the
+ * same on any engine, at each attempt, in whatever order items run. Made at the item's
+ * first call; further calls give the same generator, as far as it was drawn from. Borrowed
+ * until the task returns. NULL when the job has no seed: then the failure text says so, and
+ * the task should return XC_TASK_FAILED. */
+XC_API struct xc_rng *xc_task_rng(struct xc_task *task);
 
 /* Sets the failure text of this item (cut at 1000 bytes) and returns
  * XC_TASK_FAILED, so that a task can `return xc_task_fail(task, ...)`. */
@@ -393,6 +565,17 @@ enum xc_on_disconnect {
 				 is destroyed */
 };
 
+/* Which random stream an item has (xc_task_rng). Item i has number i; in an xc_map_stream
+ * it is its place in the whole stream, and an xc_apply on a balanced view is item 0 of a
+ * job of its own: give each a seed of its own there. */
+enum xc_streams {
+	XC_SPAWNED, /* item i: the generator of child i of the seed sequence, as numpy's
+		       SeedSequence(seed).spawn(n)[i]; made without the other children, also
+		       when the sequence has spawned before */
+	XC_JUMPED,  /* item i: the generator of the seed sequence, as numpy's
+		       PCG64(seed).jumped(i) */
+};
+
 /* Options of a job. All zero is the default; NULL is taken for that. */
 struct xc_map_options {
 	const char *function; /* used when `fn` is NULL: a function of the library or source
@@ -415,6 +598,12 @@ struct xc_map_options {
 	bool output; /* lines that items print are shown on stderr as they come, as
 			"[engine 3, item 17] line", by all calls that take in news;
 			each once, those of an engine in their order */
+	uint64_t seed; /* of the random streams of the items, xc_task_rng; 0: none. For seed
+			  0 use xc_seedseq_of */
+	const struct xc_seedseq *seed_sequence; /* in place of seed; read during the call. Its
+						   pool may have 64 words */
+	enum xc_bitgen bitgen;			/* of the streams */
+	enum xc_streams streams;
 };
 /* clang-format off */
 #ifdef __cplusplus

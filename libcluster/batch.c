@@ -23,7 +23,9 @@ static bool same_options(const struct xc_map_options *a, const struct xc_map_opt
 	       a->max_attempts == b->max_attempts && a->priority == b->priority &&
 	       a->time_limit == b->time_limit && a->on_failure == b->on_failure &&
 	       a->at_most_once == b->at_most_once && a->on_disconnect == b->on_disconnect &&
-	       a->output == b->output && strcmp(f, g) == 0 && strcmp(l, k) == 0 &&
+	       a->output == b->output && a->seed == b->seed && a->bitgen == b->bitgen &&
+	       a->streams == b->streams && !a->seed_sequence == !b->seed_sequence &&
+	       strcmp(f, g) == 0 && strcmp(l, k) == 0 &&
 	       strcmp(n, o) == 0;
 }
 
@@ -31,7 +33,8 @@ static bool fits(const struct xci_batch *batch, xc_task_fn *fn, size_t out_size,
 		 const struct xc_map_options *options)
 {
 	return batch->is_open && batch->fn == fn && batch->out_size == out_size &&
-	       same_options(&batch->options, options);
+	       same_options(&batch->options, options) &&
+	       (!options->seed_sequence || xci_streams_are(&batch->task, options));
 }
 
 void xci_batch_forget(struct xci_batch *batch)
@@ -91,6 +94,10 @@ static int reopen(struct xc_client *client, xc_task_fn *fn, size_t out_size,
 					   .step = 1,
 					   .apart = 1,
 					   .time_limit_ns = (uint64_t)(options->time_limit * 1e9) };
+	/* Each is item 0 of a job of its own to its task. */
+	r = xci_streams_ask(options, 0, true, &batch->task, batch->pool);
+	if (r < 0)
+		return error_set(err, r, "out of memory");
 	r = name_task(client, fn, err);
 	if (r < 0)
 		return r;

@@ -17,6 +17,7 @@
 #include "libcluster/image.h"
 #include "libcluster/inline.h"
 #include "libcluster/progress.h"
+#include "libcluster/streams.h"
 #include "libcluster/wire.h"
 #include "proto/connection.h"
 #include "proto/task.h"
@@ -198,6 +199,7 @@ struct xc_result {
 /* Submissions of one item each, held back to go as one job. */
 struct xci_batch {
 	struct task_frame task; /* its texts are those of the options and the image */
+	unsigned char pool[STREAMS_POOL_BYTES]; /* of the task */
 	unsigned char frame[TASK_FRAME_MAX];
 	size_t frame_size; /* 0: to be made */
 	struct msg_submit submit;
@@ -435,6 +437,7 @@ struct xci_submission {
 	const char *name;
 	const unsigned char *object; /* NULL: none */
 	zmq_msg_t payload;	     /* taken */
+	int64_t stream_first;	     /* number of item 0's random stream */
 };
 struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err);
 int xci_options_check(const struct xc_map_options *options, struct xc_error *err);

@@ -25,6 +25,7 @@ struct piece {
 	struct inline_engine *engine;
 	int64_t first, done; /* done: whose end, or next attempt, it tells */
 	int attempt;
+	struct streams streams; /* of the job's items */
 	struct buffer payload, failures;
 	struct failure_run last; /* failure: grows while items end alike */
 	size_t last_at;
@@ -364,6 +365,8 @@ static uint64_t run_items(struct piece *piece, struct input *in, int64_t count)
 	uint64_t start = now_ns(), began = start, now = start;
 	struct xc_task task = { .ops = &ops,
 				.runner = piece,
+				.frame = &job->task,
+				.streams = &piece->streams,
 				.engine = piece->engine->id,
 				.attempt = piece->attempt,
 				.cancel = &job->cancel,
@@ -379,7 +382,9 @@ static uint64_t run_items(struct piece *piece, struct input *in, int64_t count)
 			out = piece->payload.data + piece->payload.size;
 			memset(out, 0, job->task.out_size);
 		}
-		task.index = job->task.apart ? 0 : piece->first + i;
+		task.item = piece->first + i;
+		task.index = job->task.apart ? 0 : task.item;
+		task.has_rng = false;
 		task.has_text = false;
 		piece->given = 0;
 		code = job->fn(&task, input, out);

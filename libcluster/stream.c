@@ -144,7 +144,8 @@ static int submit(struct stream *s, struct part *part, struct xc_error *err)
 {
 	struct gathered *g = &s->gathered;
 	struct xci_submission job = {
-		.view = s->view, .items = part->count, .out = part->out, .options = s->options
+		.view = s->view, .items = part->count, .out = part->out, .options = s->options,
+		.stream_first = part->first
 	};
 	const char *at = g->bytes;
 	int r;

@@ -46,6 +46,8 @@ int xci_options_check(const struct xc_map_options *o, struct xc_error *err)
 		return error_set(err, -EINVAL,
 				 "options.on_disconnect is neither XC_DISCONNECT_CANCEL nor "
 				 "XC_DISCONNECT_KEEP");
+	if (xci_streams_check(o, err) < 0)
+		return -EINVAL;
 	if (o->label && strlen(o->label) > 63)
 		return error_set(err, -EINVAL, "options.label is longer than 63 bytes");
 	if (o->function && (!*o->function || strlen(o->function) > 255))
@@ -78,7 +80,7 @@ static int send_job(struct xci_submission *s, struct xc_result *result, const ui
 		    int target_count, struct xc_error *err)
 {
 	struct xc_client *client = s->view->client;
-	unsigned char header[512], frame[TASK_FRAME_MAX];
+	unsigned char header[512], frame[TASK_FRAME_MAX], pool[STREAMS_POOL_BYTES];
 	struct msg_submit m = { .pinned = s->view->kind != VIEW_BALANCED,
 				.items = s->items,
 				.form = s->task.form,
@@ -87,10 +89,12 @@ static int send_job(struct xci_submission *s, struct xc_result *result, const ui
 				.flags = s->flags,
 				.name = span_of(s->name) };
 	struct xci_job *job = calloc(1, sizeof *job);
-	size_t size, task_size = task_frame_pack(frame, sizeof frame, &s->task);
+	size_t size, task_size = 0;
 	zmq_msg_t frames[3];
-	int r;
+	int r = xci_streams_ask(s->options, s->stream_first, false, &s->task, pool);
 
+	if (r == 0)
+		task_size = task_frame_pack(frame, sizeof frame, &s->task);
 	if (!job || !task_size) {
 		free(job);
 		zmq_msg_close(&s->payload);

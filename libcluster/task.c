@@ -44,6 +44,21 @@ const struct xc_array *xc_task_array(struct xc_task *task, const char *name)
 	return task->ops->array(task, name);
 }
 
+struct xc_rng *xc_task_rng(struct xc_task *task)
+{
+	if (!task)
+		return NULL;
+	if (task->has_rng)
+		return &task->rng;
+	if (task->frame->streams == STREAMS_NONE) {
+		xc_task_fail(task, TASK_NO_STREAMS);
+		return NULL;
+	}
+	streams_seed(task->streams, task->frame, task->item, &task->rng);
+	task->has_rng = true;
+	return &task->rng;
+}
+
 int xc_task_set(struct xc_task *task, const char *name, const struct xc_array *array)
 {
 	if (!task)

@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "libcluster/streams.h"
 #include "xcluster.h"
 
 /* What tasks are told, wherever they run. */
@@ -14,7 +15,10 @@
 #define TASK_CHANGED	 "\"%s\" was set or cleared while it was pulled"
 #define TASK_NO_PULL	 "no room for %llu bytes of \"%s\""
 #define TASK_NO_CLEANUP	 "xc_task_cleanup: out of memory"
-#define TASK_OVER_TIME	 "ran past its time limit of %g s"
+#define TASK_NO_STREAMS                                                                            \
+	"xc_task_rng: this job has no random streams: set options.seed (0 is none) or "            \
+	"options.seed_sequence where it is submitted"
+#define TASK_OVER_TIME "ran past its time limit of %g s"
 
 struct xc_task_ops {
 	const struct xc_array *(*array)(struct xc_task *task, const char *name);
@@ -25,7 +29,10 @@ struct xc_task_ops {
 
 struct xc_task {
 	const struct xc_task_ops *ops;
-	void *runner; /* borrowed: of ops */
+	void *runner;			/* borrowed: of ops */
+	const struct task_frame *frame; /* borrowed */
+	struct streams *streams;	/* borrowed: of that frame */
+	int64_t item;			/* in its job; index: as the task is told */
 	int64_t index;
 	size_t in_size;
 	int engine;
@@ -33,6 +40,8 @@ struct xc_task {
 	_Atomic uint64_t *cancel; /* cancelled when it is one of these two */
 	uint64_t cancel_value;	  /* for all items of the slice */
 	uint64_t cancel_item;	  /* for the running one */
+	bool has_rng;		  /* rng is of the running item */
+	struct xc_rng rng;
 	bool has_text;
 	char text[1001];
 };

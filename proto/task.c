@@ -19,6 +19,17 @@ size_t task_frame_pack(void *buffer, size_t size, const struct task_frame *t)
 	return w.bad ? 0 : w.used;
 }
 
+/* Nothing is said of streams where there are none. */
+static bool has_valid_streams(const struct task_frame *t)
+{
+	if (t->streams == STREAMS_NONE)
+		return !t->bitgen && !t->stream_first && !t->stream_step && !t->pool_hash &&
+		       !t->pool.size;
+	return t->streams <= STREAMS_JUMPED && t->bitgen <= XC_PHILOX && t->stream_first >= 0 &&
+	       t->stream_step <= 1 && t->pool_hash <= UINT32_MAX && t->pool.size % 4 == 0 &&
+	       t->pool.size >= 4 * POOL_WORDS_MIN && t->pool.size <= 4 * POOL_WORDS_MAX;
+}
+
 int task_frame_parse(struct task_frame *out, const void *frame, size_t size)
 {
 	struct task_frame task, *t = &task;
@@ -32,6 +43,8 @@ int task_frame_parse(struct task_frame *out, const void *frame, size_t size)
 	    t->in_size > SIZE_LIMIT || t->out_size > SIZE_LIMIT)
 		return XC_EPROTO;
 	if (t->kind != FUNCTION_BUILTIN && t->object.size != OBJECT_SIZE)
+		return XC_EPROTO;
+	if (!has_valid_streams(t))
 		return XC_EPROTO;
 	*out = task;
 	return 0;

@@ -23,9 +23,20 @@ enum builtin {
 	BUILTIN_PART,	/* out_size bytes from offset `in` of that value, `object`; name */
 };
 
+/* What items draw from. */
+enum stream_kind {
+	STREAMS_NONE,
+	STREAMS_SPAWNED, /* child j of a seed sequence */
+	STREAMS_JUMPED,	 /* its generator, j jumps on */
+};
+/* Of the pool of a seed sequence, 4 bytes each. */
+#define POOL_WORDS_MIN 4
+#define POOL_WORDS_MAX 64
+
 /* clang-format off */
 /* `apart`: 1 when the items were submitted one by one: each is item 0 to its
- * task. */
+ * task. The rest is on random numbers: item i has stream stream_first + i * stream_step;
+ * `pool` is that of the seed sequence, `pool_hash` its running constant behind it. */
 #define TASK_FIELDS(F)                                                                             \
 	F(u64, kind)                                                                               \
 	F(u64, number)                                                                             \
@@ -35,7 +46,8 @@ enum builtin {
 	F(u64, form)                                                                               \
 	F(u64, in_size)                                                                            \
 	F(i64, start) F(i64, step) F(u64, out_size) F(u64, time_limit_ns) F(u64, apart)            \
-		F(str, name)
+		F(str, name) F(u64, streams) F(u64, bitgen) F(i64, stream_first)                   \
+			F(u64, stream_step) F(u64, pool_hash) F(bin, pool)
 /* clang-format on */
 
 struct task_frame {
@@ -45,7 +57,7 @@ struct task_frame {
 
 size_t task_frame_pack(void *buffer, size_t size, const struct task_frame *t);
 /* 0, or XC_EPROTO for what cannot be (a form or kind that is none, a wrong
- * object size, a size over 2^40). Spans point into the frame. */
+ * object size, a size over 2^40, no such streams). Spans point into the frame. */
 int task_frame_parse(struct task_frame *t, const void *frame, size_t size);
 
 /* A run of failures on the wire; a frame holds any number of them, end to end.

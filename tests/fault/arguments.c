@@ -83,6 +83,7 @@ static void try_task_calls(void)
 	ROW_VALUE(xc_task_attempt(NULL), 0);
 	ROW_VALUE(xc_task_is_cancelled(NULL), 0);
 	ROW_VALUE(xc_task_array(NULL, "x") == NULL, 1);
+	ROW_VALUE(xc_task_rng(NULL) == NULL, 1);
 	ROW_VALUE(xc_task_set(NULL, "x", XC_ARRAY_F64(numbers, 4)), -EINVAL);
 	ROW_VALUE(xc_task_return(NULL, "x", 1), -EINVAL);
 	ROW_VALUE(xc_task_fail(NULL, "%s", ""), XC_TASK_FAILED);
@@ -217,6 +218,8 @@ static void try_options(void)
 {
 	const struct xc_view *v = xc_balanced(client);
 	static char text[300];
+	struct xc_seedseq *large = NULL;
+	int r = xc_seedseq_new(&large, NULL, 0, NULL, 0, 65, err);
 	const struct {
 		struct xc_map_options options;
 		const char *part;
@@ -235,6 +238,12 @@ static void try_options(void)
 		{ { .function = "f", .library = "" }, "options.library" },
 		{ { .function = "f", .library = text }, "options.library" },
 		{ { .function = "f", .library = "/tmp/tasks.c" }, "folder" },
+		{ { .seed = 1, .bitgen = (enum xc_bitgen)7 }, "options.bitgen" },
+		{ { .seed = 1, .streams = (enum xc_streams)7 }, "options.streams" },
+		{ { .bitgen = XC_PHILOX }, "options.bitgen" },
+		{ { .streams = XC_JUMPED }, "options.streams" },
+		{ { .seed = 1, .seed_sequence = large }, "both options.seed" },
+		{ { .seed_sequence = large }, "64 words" },
 	};
 	const struct xc_map_options named = { .function = "f", .library = "absent.so" };
 	const struct xc_map_options function = { .function = "f" };
@@ -243,6 +252,7 @@ static void try_options(void)
 	const struct xc_stream_options window = { .window_items = -1 };
 	const struct xc_stream_options size = { .out_size = SIZE_MAX };
 
+	assert_ok(r, *err);
 	memset(text, 'x', sizeof text - 1);
 	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
 		const struct xc_map_options *o = &wrong[i].options;
@@ -256,6 +266,7 @@ static void try_options(void)
 				  err),
 		    -EINVAL, wrong[i].part);
 	}
+	xc_seedseq_free(large);
 	ROW(xc_map_range(v, idle_task, 1, NULL, 0, &function, err), -EINVAL, "both fn");
 	ROW(xc_apply(v, idle_task, NULL, 0, NULL, 0, &function, err), -EINVAL, "both fn");
 	ROW(xc_map_stream(v, idle_task, next, give, NULL, NULL, &function, err), -EINVAL,

@@ -133,9 +133,10 @@ static int first_map(struct xc_error *err)
 
 static int map_range(struct xc_error *err)
 {
+	const struct xc_map_options options = { .seed = 7 };
 	int64_t out[ITEMS] = { 0 };
-	int r = FAULTY(
-		xc_map_range(xc_balanced(client), square, ITEMS, out, sizeof out[0], NULL, err));
+	int r = FAULTY(xc_map_range(xc_balanced(client), square, ITEMS, out, sizeof out[0],
+				    &options, err));
 
 	if (r == 0)
 		check_squares(out);
@@ -267,7 +268,7 @@ static int apply_to_all(struct xc_error *err)
 
 static int apply_one(struct xc_error *err)
 {
-	const struct xc_map_options options = { .label = "one" };
+	const struct xc_map_options options = { .label = "one", .seed = 7 };
 	int64_t in = 7, out = 0;
 	int r = FAULTY(xc_apply(xc_balanced(client), square, &in, sizeof in, &out, sizeof out,
 				&options, err));
@@ -283,7 +284,8 @@ static int apply_many(struct xc_error *err)
 	int failed = 0;
 
 	for (int64_t i = 0; i < MANY; i++) {
-		const struct xc_map_options options = { .label = i < MANY / 2 ? "first" : "last" };
+		const struct xc_map_options options = { .label = i < MANY / 2 ? "first" : "last",
+							.seed = 7 };
 
 		results[i] = FAULTY(xc_apply_async(xc_balanced(client), text, &i, sizeof i, NULL, 0,
 						   &options, err));

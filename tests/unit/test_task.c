@@ -6,6 +6,7 @@
 
 static unsigned char bytes[TASK_FRAME_MAX];
 static unsigned char id[OBJECT_SIZE] = { 1, 2, 3 };
+static const unsigned char pool[4 * POOL_WORDS_MAX + 4] = { 4, 5, 6 };
 
 static struct task_frame good_task(void)
 {
@@ -109,6 +110,81 @@ START_TEST(test_task_that_cannot_be)
 	t.kind = FUNCTION_SYMBOL;
 	ck_assert_int_eq(parse(&t), XC_EPROTO);
 	t.kind = FUNCTION_BUILTIN; /* those need none */
+	ck_assert_int_eq(parse(&t), 0);
+}
+END_TEST
+
+static struct task_frame seeded_task(void)
+{
+	struct task_frame t = good_task();
+
+	t.streams = STREAMS_JUMPED;
+	t.bitgen = XC_PHILOX;
+	t.stream_first = INT64_MAX;
+	t.stream_step = 1;
+	t.pool_hash = UINT32_MAX;
+	t.pool = (struct span){ pool, 4 * POOL_WORDS_MAX };
+	return t;
+}
+
+START_TEST(test_streams_round_trip)
+{
+	struct task_frame in = seeded_task(), out;
+	size_t size = task_frame_pack(bytes, sizeof bytes, &in);
+
+	ck_assert_int_eq(task_frame_parse(&out, bytes, size), 0);
+	ck_assert_uint_eq(out.streams, STREAMS_JUMPED);
+	ck_assert_uint_eq(out.bitgen, XC_PHILOX);
+	ck_assert_int_eq(out.stream_first, INT64_MAX);
+	ck_assert_uint_eq(out.stream_step, 1);
+	ck_assert_uint_eq(out.pool_hash, UINT32_MAX);
+	ck_assert_uint_eq(out.pool.size, 4 * POOL_WORDS_MAX);
+	ck_assert_mem_eq(out.pool.data, pool, out.pool.size);
+}
+END_TEST
+
+START_TEST(test_streams_that_cannot_be)
+{
+	struct task_frame t = seeded_task();
+
+	t.streams = STREAMS_JUMPED + 1;
+	ck_assert_int_eq(parse(&t), XC_EPROTO);
+	t = seeded_task();
+	t.bitgen = XC_PHILOX + 1;
+	ck_assert_int_eq(parse(&t), XC_EPROTO);
+	t = seeded_task();
+	t.stream_first = -1;
+	ck_assert_int_eq(parse(&t), XC_EPROTO);
+	t = seeded_task();
+	t.stream_step = 2;
+	ck_assert_int_eq(parse(&t), XC_EPROTO);
+	t = seeded_task();
+	t.pool_hash = UINT64_C(1) << 32;
+	ck_assert_int_eq(parse(&t), XC_EPROTO);
+	t = seeded_task();
+	t.pool.size = 4 * POOL_WORDS_MIN;
+	ck_assert_int_eq(parse(&t), 0);
+	t.pool.size--;
+	ck_assert_int_eq(parse(&t), XC_EPROTO);
+	t.pool.size = 4 * POOL_WORDS_MIN - 4;
+	ck_assert_int_eq(parse(&t), XC_EPROTO);
+	t.pool.size = 4 * POOL_WORDS_MAX + 4;
+	ck_assert_int_eq(parse(&t), XC_EPROTO);
+	t = seeded_task(); /* of no streams nothing is said */
+	t.streams = STREAMS_NONE;
+	ck_assert_int_eq(parse(&t), XC_EPROTO);
+}
+END_TEST
+
+START_TEST(test_longest_task_fits)
+{
+	struct task_frame t = seeded_task();
+	char text[255];
+
+	memset(text, 'x', sizeof text);
+	t.program = t.symbol = t.name = (struct span){ text, sizeof text };
+	t.number = t.in_size = t.out_size = UINT64_C(1) << 40;
+	t.start = INT64_MIN;
 	ck_assert_int_eq(parse(&t), 0);
 }
 END_TEST
@@ -319,6 +395,9 @@ int main(void)
 	tcase_add_test(tests, test_task_cut_anywhere);
 	tcase_add_test(tests, test_task_refused_leaves_output);
 	tcase_add_test(tests, test_task_that_cannot_be);
+	tcase_add_test(tests, test_streams_round_trip);
+	tcase_add_test(tests, test_streams_that_cannot_be);
+	tcase_add_test(tests, test_longest_task_fits);
 	tcase_add_test(tests, test_runs);
 	tcase_add_test(tests, test_runs_cut);
 	tcase_add_test(tests, test_runs_that_cannot_be);
