@@ -6,7 +6,8 @@
 !
 ! Names, order of arguments, results and errors are those of xcluster.h. Beside that:
 !
-!  - Handles (client, view, task, result) are type(c_ptr).
+!  - Handles (client, view, task, result, rng, seq) are type(c_ptr).
+!  - Numbers without sign of C are the numbers of the same bits.
 !  - A task is a bind(c) function of a module, given as c_funloc(task). Its arguments are
 !    task (type(c_ptr), value), and by reference in and out, of the types of the items.
 !  - Texts are Fortran's; blanks at their end are not sent.
@@ -31,6 +32,8 @@ module xcluster
   integer(c_int), parameter :: XC_ANY_ORDER = 0, XC_IN_ORDER = 1
   integer(c_int), parameter :: XC_OK = 0, XC_FAILED = 1, XC_CRASHED = 2, XC_TIMED_OUT = 3, &
     XC_CANCELLED = 4, XC_LOST = 5
+  integer(c_int), parameter :: XC_PCG64 = 0, XC_PCG64DXSM = 1, XC_PHILOX = 2
+  integer(c_int), parameter :: XC_SPAWNED = 0, XC_JUMPED = 1
   integer(c_int), parameter :: XC_TASK_FAILED = 1
   integer(c_int), parameter :: XC_MAX_DIMS = 8
 
@@ -56,6 +59,9 @@ module xcluster
     integer(c_int) :: priority = 0
     integer(c_int) :: on_disconnect = XC_DISCONNECT_CANCEL
     logical(c_bool) :: output = .false.
+    integer(c_int64_t) :: seed = 0
+    type(c_ptr) :: seed_sequence = c_null_ptr
+    integer(c_int) :: bitgen = XC_PCG64, streams = XC_SPAWNED
   end type
 
   type, bind(c) :: xc_progress
@@ -253,6 +259,203 @@ module xcluster
     end function
 
     logical(c_bool) function xc_task_is_cancelled(task) bind(c)
+      import
+      type(c_ptr), value :: task
+    end function
+  end interface
+
+  ! ---- Random numbers --------------------------------------------------------------------
+
+  interface
+    integer(c_int) function xc_seedseq_of(seq, seed, err) bind(c)
+      import
+      type(c_ptr), intent(inout) :: seq
+      integer(c_int64_t), value :: seed
+      type(xc_error), intent(inout), optional :: err
+    end function
+
+    integer(c_int) function xc_seedseq_child(seq, j, child, err) bind(c)
+      import
+      type(c_ptr), value :: seq
+      integer(c_int64_t), value :: j
+      type(c_ptr), intent(inout) :: child
+      type(xc_error), intent(inout), optional :: err
+    end function
+
+    subroutine xc_seedseq_free(seq) bind(c)
+      import
+      type(c_ptr), value :: seq
+    end subroutine
+
+    integer(c_int) function xc_rng_new(rng, bitgen, seed, err) bind(c)
+      import
+      type(c_ptr), intent(inout) :: rng
+      integer(c_int), value :: bitgen
+      integer(c_int64_t), value :: seed
+      type(xc_error), intent(inout), optional :: err
+    end function
+
+    integer(c_int) function xc_rng_from(rng, bitgen, seq, err) bind(c)
+      import
+      type(c_ptr), intent(inout) :: rng
+      integer(c_int), value :: bitgen
+      type(c_ptr), value :: seq
+      type(xc_error), intent(inout), optional :: err
+    end function
+
+    integer(c_int) function xc_rng_jumped(copy, rng, jumps, err) bind(c)
+      import
+      type(c_ptr), intent(inout) :: copy
+      type(c_ptr), value :: rng
+      integer(c_int64_t), value :: jumps
+      type(xc_error), intent(inout), optional :: err
+    end function
+
+    subroutine xc_rng_free(rng) bind(c)
+      import
+      type(c_ptr), value :: rng
+    end subroutine
+
+    integer(c_int64_t) function xc_rng_next64(rng) bind(c)
+      import
+      type(c_ptr), value :: rng
+    end function
+
+    real(c_double) function xc_random(rng) bind(c)
+      import
+      type(c_ptr), value :: rng
+    end function
+
+    subroutine xc_random_fill(rng, out, n) bind(c)
+      import
+      type(c_ptr), value :: rng
+      real(c_double), intent(inout) :: out(*)
+      integer(c_size_t), value :: n
+    end subroutine
+
+    real(c_double) function xc_uniform(rng, low, high) bind(c)
+      import
+      type(c_ptr), value :: rng
+      real(c_double), value :: low
+      real(c_double), value :: high
+    end function
+
+    integer(c_int) function xc_uniform_fill(rng, low, high, out, n, err) bind(c)
+      import
+      type(c_ptr), value :: rng
+      real(c_double), value :: low
+      real(c_double), value :: high
+      real(c_double), intent(inout) :: out(*)
+      integer(c_size_t), value :: n
+      type(xc_error), intent(inout), optional :: err
+    end function
+
+    real(c_double) function xc_standard_normal(rng) bind(c)
+      import
+      type(c_ptr), value :: rng
+    end function
+
+    subroutine xc_standard_normal_fill(rng, out, n) bind(c)
+      import
+      type(c_ptr), value :: rng
+      real(c_double), intent(inout) :: out(*)
+      integer(c_size_t), value :: n
+    end subroutine
+
+    real(c_double) function xc_normal(rng, mean, deviation) bind(c)
+      import
+      type(c_ptr), value :: rng
+      real(c_double), value :: mean
+      real(c_double), value :: deviation
+    end function
+
+    integer(c_int) function xc_normal_fill(rng, mean, deviation, out, n, err) bind(c)
+      import
+      type(c_ptr), value :: rng
+      real(c_double), value :: mean
+      real(c_double), value :: deviation
+      real(c_double), intent(inout) :: out(*)
+      integer(c_size_t), value :: n
+      type(xc_error), intent(inout), optional :: err
+    end function
+
+    real(c_double) function xc_standard_exponential(rng) bind(c)
+      import
+      type(c_ptr), value :: rng
+    end function
+
+    subroutine xc_standard_exponential_fill(rng, out, n) bind(c)
+      import
+      type(c_ptr), value :: rng
+      real(c_double), intent(inout) :: out(*)
+      integer(c_size_t), value :: n
+    end subroutine
+
+    real(c_double) function xc_exponential(rng, scale) bind(c)
+      import
+      type(c_ptr), value :: rng
+      real(c_double), value :: scale
+    end function
+
+    integer(c_int) function xc_exponential_fill(rng, scale, out, n, err) bind(c)
+      import
+      type(c_ptr), value :: rng
+      real(c_double), value :: scale
+      real(c_double), intent(inout) :: out(*)
+      integer(c_size_t), value :: n
+      type(xc_error), intent(inout), optional :: err
+    end function
+
+    integer(c_int) function xc_integer(rng, low, high, endpoint, out, err) bind(c)
+      import
+      type(c_ptr), value :: rng
+      integer(c_int64_t), value :: low
+      integer(c_int64_t), value :: high
+      logical(c_bool), value :: endpoint
+      integer(c_int64_t), intent(inout) :: out
+      type(xc_error), intent(inout), optional :: err
+    end function
+
+    integer(c_int) function xc_integers_fill(rng, dtype, low, high, endpoint, out, n, err) bind(c)
+      import
+      type(c_ptr), value :: rng
+      integer(c_int), value :: dtype
+      integer(c_int64_t), value :: low
+      integer(c_int64_t), value :: high
+      logical(c_bool), value :: endpoint
+      type(*), intent(inout) :: out(*)
+      integer(c_size_t), value :: n
+      type(xc_error), intent(inout), optional :: err
+    end function
+
+    subroutine xc_shuffle(rng, base, n, size) bind(c)
+      import
+      type(c_ptr), value :: rng
+      type(*), intent(inout) :: base(*)
+      integer(c_size_t), value :: n
+      integer(c_size_t), value :: size
+    end subroutine
+
+    subroutine xc_permutation(rng, out, n) bind(c)
+      import
+      type(c_ptr), value :: rng
+      integer(c_int64_t), intent(inout) :: out(*)
+      integer(c_size_t), value :: n
+    end subroutine
+
+    real(c_double) function xc_mean(values, n) bind(c)
+      import
+      real(c_double), intent(in) :: values(*)
+      integer(c_size_t), value :: n
+    end function
+
+    real(c_double) function xc_std(values, n) bind(c)
+      import
+      real(c_double), intent(in) :: values(*)
+      integer(c_size_t), value :: n
+    end function
+
+    type(c_ptr) function xc_task_rng(task) bind(c)
       import
       type(c_ptr), value :: task
     end function

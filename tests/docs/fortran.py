@@ -14,8 +14,7 @@ import code
 import header
 
 KINDS = {'c_int': 'int', 'c_int64_t': 'int64_t', 'c_size_t': 'size_t', 'c_double': 'double',
-         'c_float': 'float', 'c_bool': 'bool', 'c_ptr': 'pointer', 'c_funptr': 'pointer',
-         'c_int32_t': 'int32_t', 'c_uint64_t': 'uint64_t'}
+         'c_float': 'float', 'c_bool': 'bool', 'c_ptr': 'pointer', 'c_funptr': 'pointer', 'c_int32_t': 'int32_t'}
 
 
 def read(root):
@@ -68,7 +67,8 @@ def c_class(text):
     if '*' in text or '[' in text or text in ('...', 'xc_task_fn', 'va_list'):
         return 'pointer'
     words = [w for w in re.findall(r'\w+', text) if w not in ('const', 'struct')]
-    return 'int' if words[0] == 'enum' else words[0]
+    # Fortran has no unsigned integers.
+    return 'int' if words[0] == 'enum' else re.sub(r'^u(?=int)', '', words[0])
 
 
 def c_calls(root):

@@ -28,6 +28,7 @@ static const struct {
 } examples[] = {
 	{ "examples/cpp/lambdas", lambdas },
 	{ "examples/fortran/fortran_heat", heat },
+	{ "examples/fortran/fortran_streams", NULL },
 };
 #define EXAMPLES ((int)(sizeof examples / sizeof examples[0]))
 
@@ -56,9 +57,51 @@ START_TEST(examples_of_other_languages_print_the_same_everywhere)
 		RUN(&output, path);
 		unsetenv("XCLUSTER");
 		ck_assert_msg(output.status == 0, "%s: %s", path, output.err);
-		ck_assert_str_eq(output.out, examples[_i].prints);
+		if (examples[_i].prints)
+			ck_assert_str_eq(output.out, examples[_i].prints);
 		ck_assert_str_eq(output.err, "");
 	}
+}
+END_TEST
+
+/* Ten pairs of numbers behind "mean" and "std". */
+static void read_summaries(const char *text, double numbers[20])
+{
+	for (int i = 0; i < 10; i++) {
+		int item = -1, length = 0;
+
+		ck_assert_msg(sscanf(text, "item %d: mean %lf, std %lf%n", &item, &numbers[2 * i],
+				     &numbers[2 * i + 1], &length) == 3 &&
+				      item == i,
+			      "%s", text);
+		text += length + 1;
+	}
+	ck_assert_str_eq(text, "");
+}
+
+static void run_example(const char *program, const char *argument, double numbers[20])
+{
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/%s", getenv("XC_TEST_EXAMPLES"), program);
+	RUN(&output, path, argument);
+	ck_assert_msg(output.status == 0, "%s: %s", path, output.err);
+	read_summaries(output.out, numbers);
+}
+
+/* The examples in C are compared with numpy elsewhere. */
+START_TEST(fortran_draws_the_same_numbers_as_c)
+{
+	double fortran[20], c[20];
+
+	if (!path_of(2))
+		return;
+	run_example("examples/fortran/fortran_streams", "spawned", fortran);
+	run_example("random_spawn", NULL, c);
+	ck_assert_mem_eq(fortran, c, sizeof c);
+	run_example("examples/fortran/fortran_streams", "jumped", fortran);
+	run_example("random_jumped", NULL, c);
+	ck_assert_mem_eq(fortran, c, sizeof c);
 }
 END_TEST
 
@@ -84,6 +127,7 @@ int main(void)
 	add_cluster_start(shared, 2);
 	tcase_add_loop_test(shared, examples_of_other_languages_print_the_same_everywhere, 0,
 			    EXAMPLES);
+	tcase_add_test(shared, fortran_draws_the_same_numbers_as_c);
 	add_cluster_stop(shared);
 	tcase_add_loop_test(separate, examples_of_other_languages_say_what_is_wrong, 0, EXAMPLES);
 	return run_tests(suite);
