@@ -102,11 +102,12 @@ static bool is_pcg(const struct streams *streams)
 	return streams->base.bitgen != XC_PHILOX;
 }
 
-/* A jump takes state s of PCG to a * s + c. */
 static void find_jump(struct streams *streams)
 {
 	struct xc_rng zero = streams->base, one = streams->base;
 
+	streams->at = 0;
+	streams->origin = streams->base.pcg.state;
 	zero.pcg.state = 0;
 	one.pcg.state = 1;
 	rng_jump(&zero, 1);
@@ -132,18 +133,24 @@ static void begin(struct streams *streams, const struct task_frame *task)
 		find_jump(streams);
 }
 
-/* In steps of one for each digit of `jumps`, where rng_jump takes one for each of the
- * distance's 128. */
-static void jump(const struct streams *streams, struct xc_rng *rng, uint64_t jumps)
+/* Moves the base to stream `number`: in a step for each digit of the number of jumps, where
+ * rng_jump takes one for each of the distance's 128. */
+static void move_base(struct streams *streams, uint64_t number)
 {
-	uint128 a = streams->jump_a, c = streams->jump_c;
+	uint128 a = streams->jump_a, c = streams->jump_c, state = streams->base.pcg.state;
 
-	for (; jumps; jumps >>= 1) {
+	if (number < streams->at) {
+		state = streams->origin;
+		streams->at = 0;
+	}
+	for (uint64_t jumps = number - streams->at; jumps; jumps >>= 1) {
 		if (jumps & 1)
-			rng->pcg.state = a * rng->pcg.state + c;
+			state = a * state + c;
 		c *= a + 1;
 		a *= a;
 	}
+	streams->base.pcg.state = state;
+	streams->at = number;
 }
 
 void streams_seed(struct streams *streams, const struct task_frame *task, int64_t item,
@@ -158,9 +165,9 @@ void streams_seed(struct streams *streams, const struct task_frame *task, int64_
 		rng_seed_child(rng, (enum xc_bitgen)task->bitgen, &streams->prefix, number);
 		return;
 	}
-	*rng = streams->base;
 	if (is_pcg(streams))
-		jump(streams, rng, number);
-	else
+		move_base(streams, number);
+	*rng = streams->base;
+	if (!is_pcg(streams))
 		rng_jump(rng, number);
 }

@@ -12,8 +12,11 @@
 struct streams {
 	bool is_ready;
 	struct seedseq_prefix prefix;
-	struct xc_rng base;	/* jumped: stream 0 */
-	uint128 jump_a, jump_c; /* and what a jump does to it, if it is PCG */
+	struct xc_rng base; /* jumped: stream `at`, at its beginning */
+	/* of PCG, whose base moves: items come mostly one after the other */
+	uint64_t at;
+	uint128 origin;		/* state of stream 0 */
+	uint128 jump_a, jump_c; /* a jump takes state s to a * s + c */
 };
 
 /* 0, or the error of options that do not go together. */

@@ -1,6 +1,8 @@
 /* log1p.c: log(1 + x) for x in (-1, 0] with the same bits everywhere. That of the C library
  * differs in the last place between its versions, and between processors with and without
  * fused operations, so that one stream would give two results in a cluster of mixed hosts.
+ * These bits are those of glibc 2.36 on x86-64 processors with fused operations, where most
+ * of numpy runs; fma() gives them on others, too.
  *
  * The method and its constants are those of FreeBSD's s_log1p.c:
  *
@@ -9,6 +11,7 @@
  * Permission to use, copy, modify, and distribute this software is freely granted, provided
  * that this notice is preserved.
  */
+#include <math.h>
 #include <string.h>
 
 #include "libcluster/random/rng.h"
@@ -33,16 +36,16 @@ static double double_of(uint64_t bits)
 }
 
 /* Of log((1 + s) / (1 - s)) what is beyond 2s, divided by s; z = s * s. N.B. the order of
- * the sums is part of the result. */
+ * the sums, and what is fused, are part of the result; so below. */
 static double remainder_of(double z)
 {
-	double z2 = z * z, z4 = z2 * z2, z6 = z4 * z2;
-	double r1 = z * 0x1.5555555555593p-1;
-	double r2 = 0x1.999999997fa04p-2 + z * 0x1.2492494229359p-2;
-	double r3 = 0x1.c71c51d8e78afp-3 + z * 0x1.7466496cb03dep-3;
-	double r4 = 0x1.39a09d078c69fp-3 + z * 0x1.2f112df3e5244p-3;
+	double z2 = z * z, z4 = z2 * z2, z6 = z2 * z4;
+	double r2 = fma(z, 0x1.2492494229359p-2, 0x1.999999997fa04p-2);
+	double r3 = fma(z, 0x1.7466496cb03dep-3, 0x1.c71c51d8e78afp-3);
+	double r4 = fma(z, 0x1.2f112df3e5244p-3, 0x1.39a09d078c69fp-3);
+	double r = fma(z, 0x1.5555555555593p-1, z2 * r2);
 
-	return r1 + z2 * r2 + z4 * r3 + z6 * r4;
+	return fma(z6, r4, fma(z4, r3, r));
 }
 
 /* log(1 + f) for f in about sqrt(0.5) - 1 to sqrt(2) - 1, plus k log 2 and the error
@@ -51,24 +54,25 @@ static double reduced_log(double f, int k, double correction)
 {
 	double half = 0.5 * f * f;
 	double s = f / (2.0 + f);
-	double r = remainder_of(s * s);
+	double r = s * (half + remainder_of(s * s));
 
 	if (k == 0)
-		return f - (half - s * (half + r));
-	return k * LN2_HIGH - ((half - (s * (half + r) + (k * LN2_LOW + correction))) - f);
+		return f - (half - r);
+	correction = fma(k, LN2_LOW, correction);
+	return fma(k, LN2_HIGH, -((half - (r + correction)) - f));
 }
 
 /* The same where f is below 2^-20 in size. */
 static double tiny_log(double f, int k, double correction)
 {
-	double r;
+	double r = 0.5 * f * f * fma(-f, 0x1.5555555555555p-1, 1.0);
 
-	if (f == 0)
-		return k == 0 ? 0 : k * LN2_HIGH + (correction + k * LN2_LOW);
-	r = 0.5 * f * f * (1.0 - 0x1.5555555555555p-1 * f);
 	if (k == 0)
 		return f - r;
-	return k * LN2_HIGH - ((r - (k * LN2_LOW + correction)) - f);
+	correction = fma(k, LN2_LOW, correction);
+	if (f == 0)
+		return fma(k, LN2_HIGH, correction);
+	return fma(k, LN2_HIGH, -((r - correction) - f));
 }
 
 double random_log1p(double x)

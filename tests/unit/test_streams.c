@@ -19,6 +19,7 @@ static const int64_t items[] = { 0,
 				 INT64_C(0x100000000),
 				 INT64_C(0x123456789abcdef),
 				 INT64_MAX / 4 };
+#define ITEMS ((int)(sizeof items / sizeof items[0]))
 
 /* The frame of these options as an engine reads it. */
 static struct task_frame ask(const struct xc_map_options *o, int64_t first, bool same)
@@ -67,12 +68,14 @@ static void assert_streams(const struct xc_seedseq *seq, const struct xc_map_opt
 	struct task_frame frame = ask(o, first, same);
 	struct streams streams = { .is_ready = false };
 
-	for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
-		uint64_t number = (uint64_t)(same ? first : first + items[i]);
+	/* There and back: items may come in any order. */
+	for (int i = 0; i < 2 * ITEMS; i++) {
+		int64_t item = items[i < ITEMS ? i : 2 * ITEMS - 1 - i];
+		uint64_t number = (uint64_t)(same ? first : first + item);
 		struct xc_rng *rng = wanted(seq, o, number), made;
 
 		memset(&made, 0x5a, sizeof made); /* what the item before has left */
-		streams_seed(&streams, &frame, items[i], &made);
+		streams_seed(&streams, &frame, item, &made);
 		assert_same(&made, rng);
 		xc_rng_free(rng);
 	}

@@ -176,6 +176,29 @@ START_TEST(test_streams_that_cannot_be)
 }
 END_TEST
 
+/* As in docs/protocol.md. */
+START_TEST(test_documented_task)
+{
+	static const unsigned char head[] = { 0xdc, 0x00, 0x13, 0x02, 0x00, 0xc4, 0x20 };
+	static const unsigned char tail[] = { 0xac, 'l',  'i',	'b',  's',  'q',  'u',	'a',  'r',
+					      'e',  '.',  's',	'o',  0xa6, 's',  'q',	'u',  'a',
+					      'r',  'e',  0x00, 0x00, 0x00, 0x01, 0x08, 0x00, 0x00,
+					      0xa0, 0x00, 0x00, 0x00, 0x00, 0x00, 0xc4, 0x00 };
+	struct task_frame t = { .kind = FUNCTION_SYMBOL,
+				.object = { id, OBJECT_SIZE },
+				.program = span_of("libsquare.so"),
+				.symbol = span_of("square"),
+				.step = 1,
+				.out_size = 8 };
+	size_t size = task_frame_pack(bytes, sizeof bytes, &t);
+
+	ck_assert_uint_eq(size, 74);
+	ck_assert_mem_eq(bytes, head, sizeof head);
+	ck_assert_mem_eq(bytes + sizeof head, id, OBJECT_SIZE);
+	ck_assert_mem_eq(bytes + sizeof head + OBJECT_SIZE, tail, sizeof tail);
+}
+END_TEST
+
 START_TEST(test_longest_task_fits)
 {
 	struct task_frame t = seeded_task();
@@ -398,6 +421,7 @@ int main(void)
 	tcase_add_test(tests, test_streams_round_trip);
 	tcase_add_test(tests, test_streams_that_cannot_be);
 	tcase_add_test(tests, test_longest_task_fits);
+	tcase_add_test(tests, test_documented_task);
 	tcase_add_test(tests, test_runs);
 	tcase_add_test(tests, test_runs_cut);
 	tcase_add_test(tests, test_runs_that_cannot_be);

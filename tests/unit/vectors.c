@@ -1,0 +1,296 @@
+/* vectors.c: reading and comparing reference values. */
+#include <check.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/unit/vectors.h"
+
+/* Of one file more are counted, but not said. */
+#define REASONS 5
+
+static const char *running_file;
+static size_t running_case;
+static bool case_failed;
+static int reasons;
+static size_t all_cases, all_passed;
+
+/* ---- Cases ---- */
+
+void vectors_fail(const char *format, ...)
+{
+	va_list arguments;
+
+	case_failed = true;
+	if (reasons++ >= REASONS)
+		return;
+	printf("%s: case %zu: ", running_file, running_case);
+	va_start(arguments, format);
+	vprintf(format, arguments);
+	va_end(arguments);
+	putchar('\n');
+}
+
+static json_t *load(const char *file)
+{
+	const char *folder = getenv("XC_VECTORS");
+	char path[4096];
+	json_error_t error;
+	json_t *root;
+
+	snprintf(path, sizeof path, "%s/%s", folder ? folder : SOURCE_ROOT "/tests/vectors", file);
+	root = json_load_file(path, 0, &error);
+	if (!root)
+		ck_abort_msg("%s: %s, line %d", path, error.text, error.line);
+	return root;
+}
+
+void vectors_run(const char *file, void (*check)(json_t *file, json_t *kase))
+{
+	json_t *root = load(file), *cases = vectors_member(root, "cases");
+	size_t passed = 0, count = json_array_size(cases);
+
+	running_file = file;
+	reasons = 0;
+	for (size_t i = 0; i < count; i++) {
+		running_case = i;
+		case_failed = false;
+		check(root, json_array_get(cases, i));
+		passed += !case_failed;
+	}
+	json_decref(root);
+	printf("%s: %zu of %zu cases passed\n", file, passed, count);
+	all_cases += count;
+	all_passed += passed;
+	ck_assert_uint_gt(count, 0);
+	ck_assert_uint_eq(passed, count);
+}
+
+bool vectors_total(void)
+{
+	printf("%zu of %zu cases passed\n", all_passed, all_cases);
+	return all_cases && all_passed == all_cases;
+}
+
+/* ---- Reading ---- */
+
+json_t *vectors_member(json_t *object, const char *name)
+{
+	json_t *member = json_object_get(object, name);
+
+	if (!member)
+		ck_abort_msg("%s: case %zu has no \"%s\"", running_file, running_case, name);
+	return member;
+}
+
+const char *vectors_text(json_t *object, const char *name)
+{
+	const char *text = json_string_value(vectors_member(object, name));
+
+	if (!text)
+		ck_abort_msg("%s: case %zu: \"%s\" is no text", running_file, running_case, name);
+	return text;
+}
+
+static void negate(uint64_t words[VECTORS_WORDS])
+{
+	bool carry = true;
+
+	for (int i = 0; i < VECTORS_WORDS; i++) {
+		words[i] = ~words[i] + carry;
+		carry = carry && !words[i];
+	}
+}
+
+void vectors_number(const char *text, uint64_t words[VECTORS_WORDS])
+{
+	const char *digit = text + (*text == '-');
+
+	memset(words, 0, VECTORS_WORDS * sizeof *words);
+	for (; *digit; digit++) {
+		unsigned __int128 carry = (unsigned int)(*digit - '0');
+
+		ck_assert_msg(*digit >= '0' && *digit <= '9', "%s is no number", text);
+		for (int i = 0; i < VECTORS_WORDS; i++) {
+			carry += (unsigned __int128)words[i] * 10;
+			words[i] = (uint64_t)carry;
+			carry >>= 64;
+		}
+	}
+	if (*text == '-')
+		negate(words);
+}
+
+uint64_t vectors_u64(json_t *text)
+{
+	uint64_t words[VECTORS_WORDS];
+
+	ck_assert(json_is_string(text));
+	vectors_number(json_string_value(text), words);
+	return words[0];
+}
+
+enum xc_bitgen vectors_bitgen(json_t *kase)
+{
+	const char *name = vectors_text(kase, "bitgen");
+
+	if (strcmp(name, "PCG64") == 0)
+		return XC_PCG64;
+	if (strcmp(name, "PCG64DXSM") == 0)
+		return XC_PCG64DXSM;
+	ck_assert_str_eq(name, "Philox");
+	return XC_PHILOX;
+}
+
+/* The words of all items joined. */
+static size_t to_words(json_t *list, uint32_t *words, size_t max)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		uint64_t number[VECTORS_WORDS];
+		int digits = 2 * VECTORS_WORDS;
+
+		vectors_number(json_string_value(json_array_get(list, i)), number);
+		while (digits > 1 && !(uint32_t)(number[(digits - 1) / 2] >> (digits - 1) % 2 * 32))
+			digits--;
+		ck_assert_uint_le(count + (size_t)digits, max);
+		for (int d = 0; d < digits; d++)
+			words[count++] = (uint32_t)(number[d / 2] >> d % 2 * 32);
+	}
+	return count;
+}
+
+struct xc_seedseq *vectors_seedseq(json_t *entropy, json_t *spawn_key, json_t *pool_size)
+{
+	uint32_t words[256], key[64];
+	struct xc_seedseq *seq;
+	size_t count = to_words(entropy, words, 256), key_count = to_words(spawn_key, key, 64);
+
+	ck_assert_int_eq(xc_seedseq_new(&seq, words, count, key, key_count,
+					(size_t)json_integer_value(pool_size), NULL),
+			 0);
+	return seq;
+}
+
+struct xc_rng *vectors_generator(json_t *kase)
+{
+	json_t *seed = vectors_member(kase, "seed");
+	struct xc_seedseq *seq =
+		vectors_seedseq(vectors_member(seed, "entropy"), vectors_member(seed, "spawn_key"),
+				vectors_member(seed, "pool_size"));
+	struct xc_rng *rng;
+
+	ck_assert_int_eq(xc_rng_from(&rng, vectors_bitgen(kase), seq, NULL), 0);
+	xc_seedseq_free(seq);
+	return rng;
+}
+
+/* ---- Comparing ---- */
+
+static bool has_length(const char *what, json_t *expected, size_t n)
+{
+	if (json_array_size(expected) == n)
+		return true;
+	vectors_fail("%s: %zu values are expected, not %zu", what, json_array_size(expected), n);
+	return false;
+}
+
+void vectors_expect_u64(const char *what, json_t *expected, const uint64_t *words, size_t n)
+{
+	if (!has_length(what, expected, n))
+		return;
+	for (size_t i = 0; i < n; i++) {
+		if (vectors_u64(json_array_get(expected, i)) == words[i])
+			continue;
+		vectors_fail("%s[%zu] is %" PRIu64 ", not %s", what, i, words[i],
+			     json_string_value(json_array_get(expected, i)));
+		return;
+	}
+}
+
+void vectors_expect_u32(const char *what, json_t *expected, const uint32_t *words, size_t n)
+{
+	uint64_t *wide = calloc(n + 1, sizeof *wide);
+
+	ck_assert_ptr_nonnull(wide);
+	for (size_t i = 0; i < n; i++)
+		wide[i] = words[i];
+	vectors_expect_u64(what, expected, wide, n);
+	free(wide);
+}
+
+void vectors_expect_double(const char *what, json_t *expected, double value)
+{
+	const char *text = json_string_value(expected);
+	double wanted;
+
+	ck_assert_ptr_nonnull(text);
+	wanted = strtod(text, NULL);
+	if (memcmp(&wanted, &value, sizeof value) != 0)
+		vectors_fail("%s is %a, not %s", what, value, text);
+}
+
+void vectors_expect_doubles(const char *what, json_t *expected, const double *values, size_t n)
+{
+	char name[64];
+
+	if (!has_length(what, expected, n))
+		return;
+	for (size_t i = 0; i < n && !case_failed; i++) {
+		snprintf(name, sizeof name, "%s[%zu]", what, i);
+		vectors_expect_double(name, json_array_get(expected, i), values[i]);
+	}
+}
+
+void vectors_expect_text(const char *what, json_t *expected, const char *text)
+{
+	if (!json_is_string(expected) || strcmp(json_string_value(expected), text) != 0)
+		vectors_fail("%s is %s, not %s", what, text, json_string_value(expected));
+}
+
+static void expect_number(const char *what, const char *name, json_t *state, const uint64_t *words)
+{
+	uint64_t expected[VECTORS_WORDS];
+
+	vectors_number(vectors_text(state, name), expected);
+	if (expected[0] != words[0] || expected[1] != words[1])
+		vectors_fail("%s: %s is %#" PRIx64 " %016" PRIx64 ", not %s", what, name, words[1],
+			     words[0], vectors_text(state, name));
+}
+
+static void expect_philox(const char *what, json_t *expected, const struct xc_rng_state *state)
+{
+	json_t *buffer = vectors_member(expected, "buffer");
+
+	vectors_expect_u64(what, vectors_member(expected, "counter"), state->state, 4);
+	vectors_expect_u64(what, vectors_member(expected, "key"), state->increment, 2);
+	if (json_integer_value(vectors_member(expected, "buffer_pos")) != state->position) {
+		vectors_fail("%s: the buffer's position is %d", what, state->position);
+		return;
+	}
+	/* What was given out already says nothing. */
+	for (int i = state->position; i < 4; i++)
+		if (vectors_u64(json_array_get(buffer, (size_t)i)) != state->buffer[i])
+			vectors_fail("%s: word %d of the buffer", what, i);
+}
+
+void vectors_expect_state(const char *what, json_t *expected, const struct xc_rng *rng)
+{
+	struct xc_rng_state state;
+	bool has_half = json_integer_value(vectors_member(expected, "has_uint32"));
+
+	ck_assert_int_eq(xc_rng_get_state(rng, &state, NULL), 0);
+	if (state.bitgen == XC_PHILOX) {
+		expect_philox(what, expected, &state);
+	} else {
+		expect_number(what, "state", expected, state.state);
+		expect_number(what, "inc", expected, state.increment);
+	}
+	if (state.has_uint32 != has_half)
+		vectors_fail("%s: has_uint32 is %u", what, (unsigned int)state.has_uint32);
+	else if (has_half && vectors_u64(vectors_member(expected, "uinteger")) != state.uinteger)
+		vectors_fail("%s: uinteger is %u", what, (unsigned int)state.uinteger);
+}
