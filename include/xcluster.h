@@ -309,6 +309,120 @@ XC_API int xc_choice(struct xc_rng *rng, int64_t population, int64_t *out, size_
 XC_API double xc_mean(const double *values, size_t n);
 XC_API double xc_std(const double *values, size_t n);
 
+/* ---- Distributions ------------------------------------------------------ */
+
+/* Further draws of numpy's Generator (1.24), by its names and with its arguments, bit for
+ * bit. Scalar draws give NaN, or -1 where they give counts, for arguments that make no sense
+ * and without a generator, and draw nothing then. A `_fill` writes n of them to `out`, what n
+ * scalar draws give; -EINVAL says what is wrong, with nothing written. No argument may be NaN
+ * or infinite.
+ *
+ * N.B. where a number is made by exp, log or a power (gamma with a shape below 1, beta with
+ * both arguments up to 1, and what is marked with *), its last bit is that of the host's C
+ * library: glibc 2.28 and later give the same on all processors with fused operations. */
+
+/* Gamma: of mean shape * scale; with shape 0 all are 0. */
+XC_API double xc_standard_gamma(struct xc_rng *rng, double shape);
+XC_API int xc_standard_gamma_fill(struct xc_rng *rng, double shape, double *out, size_t n,
+				  struct xc_error *err);
+XC_API double xc_gamma(struct xc_rng *rng, double shape, double scale);
+XC_API int xc_gamma_fill(struct xc_rng *rng, double shape, double scale, double *out, size_t n,
+			 struct xc_error *err);
+
+/* Chi-square, Student's t and F, of `df` degrees of freedom, above 0 and not only whole ones;
+ * `nonc`: the noncentrality, 0 or more. */
+XC_API double xc_chisquare(struct xc_rng *rng, double df);
+XC_API int xc_chisquare_fill(struct xc_rng *rng, double df, double *out, size_t n,
+			     struct xc_error *err);
+XC_API double xc_noncentral_chisquare(struct xc_rng *rng, double df, double nonc);
+XC_API int xc_noncentral_chisquare_fill(struct xc_rng *rng, double df, double nonc, double *out,
+					size_t n, struct xc_error *err);
+XC_API double xc_standard_t(struct xc_rng *rng, double df);
+XC_API int xc_standard_t_fill(struct xc_rng *rng, double df, double *out, size_t n,
+			      struct xc_error *err);
+XC_API double xc_f(struct xc_rng *rng, double dfnum, double dfden);
+XC_API int xc_f_fill(struct xc_rng *rng, double dfnum, double dfden, double *out, size_t n,
+		     struct xc_error *err);
+XC_API double xc_noncentral_f(struct xc_rng *rng, double dfnum, double dfden, double nonc);
+XC_API int xc_noncentral_f_fill(struct xc_rng *rng, double dfnum, double dfden, double nonc,
+				double *out, size_t n, struct xc_error *err);
+
+/* In 0 to 1. `a` and `b` are above 0, and not both below 1e-6. */
+XC_API double xc_beta(struct xc_rng *rng, double a, double b);
+XC_API int xc_beta_fill(struct xc_rng *rng, double a, double b, double *out, size_t n,
+			struct xc_error *err);
+/* n rows of d shares, which sum to 1; `alpha`: d numbers above 0. Also -ENOMEM. */
+XC_API int xc_dirichlet_fill(struct xc_rng *rng, const double *alpha, size_t d, double *out,
+			     size_t n, struct xc_error *err);
+
+/* e to a normal. * */
+XC_API double xc_lognormal(struct xc_rng *rng, double mean, double sigma);
+XC_API int xc_lognormal_fill(struct xc_rng *rng, double mean, double sigma, double *out, size_t n,
+			     struct xc_error *err);
+XC_API double xc_standard_cauchy(struct xc_rng *rng);
+XC_API int xc_standard_cauchy_fill(struct xc_rng *rng, double *out, size_t n, struct xc_error *err);
+/* Inverse Gaussian. */
+XC_API double xc_wald(struct xc_rng *rng, double mean, double scale);
+XC_API int xc_wald_fill(struct xc_rng *rng, double mean, double scale, double *out, size_t n,
+			struct xc_error *err);
+/* Around mu, in -pi to pi, with concentration kappa. * */
+XC_API double xc_vonmises(struct xc_rng *rng, double mu, double kappa);
+XC_API int xc_vonmises_fill(struct xc_rng *rng, double mu, double kappa, double *out, size_t n,
+			    struct xc_error *err);
+/* N.B. pareto is Lomax's, which begins at 0. * */
+XC_API double xc_weibull(struct xc_rng *rng, double a);
+XC_API int xc_weibull_fill(struct xc_rng *rng, double a, double *out, size_t n,
+			   struct xc_error *err);
+XC_API double xc_pareto(struct xc_rng *rng, double a);
+XC_API int xc_pareto_fill(struct xc_rng *rng, double a, double *out, size_t n,
+			  struct xc_error *err);
+XC_API double xc_power(struct xc_rng *rng, double a);
+XC_API int xc_power_fill(struct xc_rng *rng, double a, double *out, size_t n, struct xc_error *err);
+XC_API double xc_rayleigh(struct xc_rng *rng, double scale);
+XC_API int xc_rayleigh_fill(struct xc_rng *rng, double scale, double *out, size_t n,
+			    struct xc_error *err);
+/* * */
+XC_API double xc_laplace(struct xc_rng *rng, double loc, double scale);
+XC_API int xc_laplace_fill(struct xc_rng *rng, double loc, double scale, double *out, size_t n,
+			   struct xc_error *err);
+XC_API double xc_logistic(struct xc_rng *rng, double loc, double scale);
+XC_API int xc_logistic_fill(struct xc_rng *rng, double loc, double scale, double *out, size_t n,
+			    struct xc_error *err);
+XC_API double xc_gumbel(struct xc_rng *rng, double loc, double scale);
+XC_API int xc_gumbel_fill(struct xc_rng *rng, double loc, double scale, double *out, size_t n,
+			  struct xc_error *err);
+XC_API double xc_triangular(struct xc_rng *rng, double left, double mode, double right);
+XC_API int xc_triangular_fill(struct xc_rng *rng, double left, double mode, double right,
+			      double *out, size_t n, struct xc_error *err);
+
+/* Successes in so many trials, each with probability p. */
+XC_API int64_t xc_binomial(struct xc_rng *rng, int64_t trials, double p);
+XC_API int xc_binomial_fill(struct xc_rng *rng, int64_t trials, double p, int64_t *out, size_t n,
+			    struct xc_error *err);
+/* n rows of d counts, each row of so many trials; the last of the d probabilities is taken to
+ * be what the others leave of 1. */
+XC_API int xc_multinomial_fill(struct xc_rng *rng, int64_t trials, const double *p, size_t d,
+			       int64_t *out, size_t n, struct xc_error *err);
+/* Failures before so many successes, which need not be whole. */
+XC_API int64_t xc_negative_binomial(struct xc_rng *rng, double successes, double p);
+XC_API int xc_negative_binomial_fill(struct xc_rng *rng, double successes, double p, int64_t *out,
+				     size_t n, struct xc_error *err);
+/* Trials up to the first success. */
+XC_API int64_t xc_geometric(struct xc_rng *rng, double p);
+XC_API int xc_geometric_fill(struct xc_rng *rng, double p, int64_t *out, size_t n,
+			     struct xc_error *err);
+/* Of mean `lam`. */
+XC_API int64_t xc_poisson(struct xc_rng *rng, double lam);
+XC_API int xc_poisson_fill(struct xc_rng *rng, double lam, int64_t *out, size_t n,
+			   struct xc_error *err);
+/* Good ones in a sample without replacement; fewer than 10^9 of each kind. */
+XC_API int64_t xc_hypergeometric(struct xc_rng *rng, int64_t ngood, int64_t nbad, int64_t nsample);
+XC_API int xc_hypergeometric_fill(struct xc_rng *rng, int64_t ngood, int64_t nbad, int64_t nsample,
+				  int64_t *out, size_t n, struct xc_error *err);
+XC_API int64_t xc_logseries(struct xc_rng *rng, double p);
+XC_API int xc_logseries_fill(struct xc_rng *rng, double p, int64_t *out, size_t n,
+			     struct xc_error *err);
+
 /* ---- Tasks: what runs on the engines ----------------------------------- */
 
 struct xc_task;
