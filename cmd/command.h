@@ -29,6 +29,7 @@ int command_clean(int argc, char **argv);
 int command_logs(int argc, char **argv);
 int command_engines(int argc, char **argv);
 int command_exec(int argc, char **argv);
+int command_blas(int argc, char **argv);
 int command_controller(int argc, char **argv);
 int command_engine(int argc, char **argv);
 int command_version(int argc, char **argv);
@@ -114,6 +115,8 @@ enum {
 	OPTION_MAX,
 	OPTION_IDLE_TIMEOUT,
 	OPTION_NO_WAIT,
+	OPTION_SEED,
+	OPTION_REPEAT,
 };
 
 #define HISTORY_MAX 1000000

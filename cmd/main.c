@@ -26,6 +26,7 @@ static const struct command {
 	{ "scale", command_scale, "bring a cluster to another number of engines" },
 	{ "wait", command_wait, "wait until a cluster is there and has engines" },
 	{ "exec", command_exec, "run C statements on the engines of a cluster" },
+	{ "blas", command_blas, "linear algebra on engines: how fast, on how many threads" },
 	{ "signal", command_signal, "send a signal to engines" },
 	{ "interrupt", command_interrupt, "interrupt what runs on engines" },
 	{ "controller", command_controller, "run a controller in the foreground" },

@@ -442,6 +442,9 @@ XC_API int64_t xc_task_index(const struct xc_task *task);
 /* Bytes of this item's input. */
 XC_API size_t xc_task_in_size(const struct xc_task *task);
 
+/* Bytes of room at the task's `out`: what the job has as out_size. */
+XC_API size_t xc_task_out_size(const struct xc_task *task);
+
 /* Id of the engine that runs the item. */
 XC_API int xc_task_engine(const struct xc_task *task);
 
@@ -897,6 +900,42 @@ XC_API int xc_execute(const struct xc_view *view, const char *statements,
 XC_API struct xc_result *xc_execute_async(const struct xc_view *view, const char *statements,
 					  const struct xc_source_options *options,
 					  struct xc_error *err);
+
+/* ---- Linear algebra ------------------------------------------------------ */
+
+/* Tasks of the library libxcluster-blas, on OpenBLAS, which are named in
+ * options->function, with fn NULL. The library need not be loaded: the first call that
+ * names one brings it to the engines; their hosts need OpenBLAS. The input is a struct
+ * xc_blas_args, the result a struct xc_blas_report (or nothing: out_size 0):
+ *
+ *   struct xc_blas_args args = { .n = 5000, .seed = 1, .threads = 2 };
+ *   xc_apply(view, NULL, &args, sizeof args, reports, sizeof *reports,
+ *            &(struct xc_map_options){ .function = "xc_blas_cholesky" }, &err);
+ */
+struct xc_blas_args {
+	int64_t m, n, k;  /* sizes of what is made: m x n; m and k 0: see the task */
+	uint64_t seed;	  /* of the normals that it is made of */
+	double alpha;	  /* 0 stands for 1 */
+	double beta;
+	int threads;	  /* while the task runs; 0: as many as the engine has */
+	bool transpose_a, transpose_b;
+	char a[64], b[64], c[64]; /* variables of the engine that it works on; "": it is made */
+	char out[64];	  /* variable that the result is kept in; "": it is dropped */
+};
+
+struct xc_blas_report {
+	int engine;
+	int threads;	     /* that OpenBLAS was allowed */
+	int threads_used;    /* that have computed: at least a tenth of the time each */
+	int rank;	     /* xc_blas_lstsq: of the matrix */
+	int64_t m, n, k;
+	double seconds;	     /* that the operation took */
+	double prepare_seconds; /* and what was done before it, such as making operands */
+	double cpu_seconds;  /* of all threads, in the operation */
+	double gflops;	     /* 1e9 additions and multiplications a second */
+	double residual;     /* how far the result is from right, see the task */
+	char library[256];   /* OpenBLAS's own words: version, options; its kernels */
+};
 
 /* ---- Results ----------------------------------------------------------- */
 

@@ -368,6 +368,7 @@ static uint64_t run_items(struct piece *piece, struct input *in, int64_t count)
 				.frame = &job->task,
 				.streams = &piece->streams,
 				.engine = piece->engine->id,
+				.out_size = job->task.out_size,
 				.attempt = piece->attempt,
 				.cancel = &job->cancel,
 				.cancel_value = 1 };

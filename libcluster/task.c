@@ -16,6 +16,11 @@ size_t xc_task_in_size(const struct xc_task *task)
 	return task ? task->in_size : 0;
 }
 
+size_t xc_task_out_size(const struct xc_task *task)
+{
+	return task ? task->out_size : 0;
+}
+
 int xc_task_engine(const struct xc_task *task)
 {
 	return task ? task->engine : -1;

@@ -34,7 +34,7 @@ struct xc_task {
 	struct streams *streams;	/* borrowed: of that frame */
 	int64_t item;			/* in its job; index: as the task is told */
 	int64_t index;
-	size_t in_size;
+	size_t in_size, out_size;
 	int engine;
 	int attempt;
 	_Atomic uint64_t *cancel; /* cancelled when it is one of these two */

@@ -79,6 +79,7 @@ static void try_task_calls(void)
 {
 	ROW_VALUE(xc_task_index(NULL), 0);
 	ROW_VALUE(xc_task_in_size(NULL), 0);
+	ROW_VALUE(xc_task_out_size(NULL), 0);
 	ROW_VALUE(xc_task_engine(NULL), -1);
 	ROW_VALUE(xc_task_attempt(NULL), 0);
 	ROW_VALUE(xc_task_is_cancelled(NULL), 0);
