@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/runner.h"
+#include "libcluster/threads.h"
 #include "proto/error.h"
 
 static int fail(struct xc_task *task, int code, const struct xc_error *err)
@@ -133,13 +134,39 @@ static int run_unload(struct xc_task *task, const void *in, void *out)
 	return r;
 }
 
+/* The agent first: processes that follow this one in its slot are to have it, too. */
+static int run_threads(struct xc_task *task, const void *in, void *out)
+{
+	struct engine *e = task->runner;
+	struct channel_packet request = { .code = OP_THREADS, .fd = -1 }, reply;
+	struct xc_error err = XC_ERROR_INIT;
+	char buffer[CHANNEL_MAX];
+	int r;
+
+	(void)out;
+	if (task->in_size != sizeof request.number)
+		return XC_EPROTO;
+	memcpy(&request.number, in, sizeof request.number);
+	r = channel_call(e->channel, &request, &reply, buffer, &err);
+	if (r < 0)
+		return fail(task, r, &err);
+	e->threads = (int)request.number;
+	task->threads = e->threads;
+	r = threads_apply(e->threads);
+	if (r < 0)
+		xc_task_fail(task, "%s", error_text(r));
+	/* Where the connection is broken now, the next hello says it. */
+	SEND_SIMPLE(e->dealer, NULL, threads, .threads = request.number);
+	return r;
+}
+
 xc_task_fn *builtin_find(uint64_t number)
 {
 	static xc_task_fn *const tasks[] = {
 		[BUILTIN_PUSH] = run_push,     [BUILTIN_PULL] = run_pull,
 		[BUILTIN_CLEAR] = run_clear,   [BUILTIN_LOAD] = run_load,
 		[BUILTIN_UNLOAD] = run_unload, [BUILTIN_LOOK] = run_look,
-		[BUILTIN_PART] = run_part,
+		[BUILTIN_PART] = run_part,     [BUILTIN_THREADS] = run_threads,
 	};
 
 	return number < sizeof tasks / sizeof tasks[0] ? tasks[number] : NULL;

@@ -85,6 +85,7 @@ struct engine {
 	uint64_t slot, epoch;
 	double started; /* Unix time */
 	int id;		/* engine number; -1 before the welcome */
+	int threads;	/* that libraries may use; 0: nobody has said */
 	struct entry *names;
 	unsigned char value[OBJECT_SIZE]; /* of the variable set last */
 	struct loaded *programs;

@@ -451,6 +451,10 @@ XC_API int xc_task_engine(const struct xc_task *task);
 /* Which attempt this is, from 1. */
 XC_API int xc_task_attempt(const struct xc_task *task);
 
+/* Threads that numeric libraries may use in this engine, at least 1: what
+ * --threads-per-engine or xc_set_threads said. For threads that the task starts itself. */
+XC_API int xc_task_threads(const struct xc_task *task);
+
 /* The variable `name` of this engine, borrowed until the task returns or sets
  * the same name; read-only, shared by all engines of the host. NULL when there
  * is none: then the failure text names the variable, and the task should
@@ -551,6 +555,7 @@ struct xc_engine_info {
 	 * and 0 when it has none */
 	int64_t first_item, item_count;
 	char reason[256]; /* of its last end; may be empty */
+	int threads;	  /* that its libraries may use, see xc_set_threads; 0: it is not up */
 };
 /* What the controller knows of engine `id`, up or not. A round trip. Errors:
  * XC_ENOENGINE when there never was one of this id, XC_ELOST, -ETIMEDOUT. */
@@ -581,6 +586,16 @@ XC_API int xc_shutdown(struct xc_client *client, struct xc_error *err);
 XC_API int xc_signal(const struct xc_view *view, int signal, struct xc_error *err);
 /* The same with SIGINT. */
 XC_API int xc_interrupt(const struct xc_view *view, struct xc_error *err);
+
+/* From now on the numeric libraries in each engine of a direct view use up to `threads`
+ * threads (1 to 65536): those that the engine has loaded (OpenBLAS, OpenMP, MKL, BLIS, also
+ * within a shipped program) and those to come, and the processes that follow one that
+ * crashed. With xc_all, engines that join later, too. Counts for more than what the engines
+ * were started with. Waits until the engines have done it, each between two items. Status
+ * warns when a host's engines may use more threads than there are cores. With
+ * XCLUSTER=inline it is this process whose libraries are told.
+ * Errors: -EINVAL, XC_ENOENGINE, XC_EFAILED with the engine, XC_ELOST, -ENOMEM. */
+XC_API int xc_set_threads(const struct xc_view *view, int threads, struct xc_error *err);
 
 enum xc_cancel {
 	XC_CANCEL_QUEUED,  /* running items end; they may ask xc_task_is_cancelled */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libcluster/client.h"
+#include "libcluster/threads.h"
 #include "proto/error.h"
 
 static const struct xc_map_options no_options = XC_MAP_OPTIONS_INIT;
@@ -448,4 +449,27 @@ int xc_unload(const struct xc_view *view, const char *path, struct xc_error *err
 	if (is_new || (r == 0 && view->kind == VIEW_ALL))
 		xci_ship_forget(view->client, shipped);
 	return r;
+}
+
+/* ---- Threads ------------------------------------------------------------------------------- */
+
+int xc_set_threads(const struct xc_view *view, int threads, struct xc_error *err)
+{
+	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
+	struct xci_submission s;
+	uint64_t number = (uint64_t)threads;
+
+	if (xci_data_check(view, "xc_set_threads", NULL, e) < 0)
+		return e->code;
+	if (threads < 1 || threads > THREADS_MAX)
+		return error_set(e, -EINVAL, "xc_set_threads: %d is not from 1 to %d", threads,
+				 THREADS_MAX);
+	/* N.B. no library has this name, as it is no file's. */
+	s = xci_builtin(view, BUILTIN_THREADS, "threads/engine");
+	if (frame_copy(&s.payload, &number, sizeof number) < 0)
+		return error_set(e, -ENOMEM, "xc_set_threads: out of memory");
+	s.task.in_size = sizeof number;
+	if (view->kind == VIEW_ALL)
+		s.flags = JOB_EVERYWHERE;
+	return xci_finish(submit(&s, e), e);
 }

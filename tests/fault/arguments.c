@@ -82,6 +82,7 @@ static void try_task_calls(void)
 	ROW_VALUE(xc_task_out_size(NULL), 0);
 	ROW_VALUE(xc_task_engine(NULL), -1);
 	ROW_VALUE(xc_task_attempt(NULL), 0);
+	ROW_VALUE(xc_task_threads(NULL), 1);
 	ROW_VALUE(xc_task_is_cancelled(NULL), 0);
 	ROW_VALUE(xc_task_array(NULL, "x") == NULL, 1);
 	ROW_VALUE(xc_task_rng(NULL) == NULL, 1);
