@@ -38,8 +38,8 @@ class Compiler:
 
     def source(self, language):
         """The text, from standard input, and what must be compiled before it."""
-        module = [self.include + '/xcluster.f90'] if language == 'fortran' else []
-        return [*module, '-x' + NAMES[language], '-']
+        modules = fortran_modules(self.include) if language == 'fortran' else []
+        return [*modules, '-x' + NAMES[language], '-']
 
     def command(self, language):
         """The compiler and its flags."""
@@ -47,6 +47,11 @@ class Compiler:
                 'cpp': [self.cxx, '-std=c++17', *STRICT],
                 'fortran': [self.fortran, '-std=f2018', '-ffree-form', '-Wno-unused-dummy-argument', *STRICT]
                 }[language]
+
+
+def fortran_modules(include):
+    """In the order in which they are compiled, as pkg-config tells them."""
+    return [f'{include}/{name}.f90' for name in ('xcluster_calls', 'xcluster_random', 'xcluster')]
 
 
 def located(block, text):

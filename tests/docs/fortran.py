@@ -1,4 +1,4 @@
-"""Compares xcluster.f90 with xcluster.h: types of the same size with the same members at the
+"""Compares the modules for Fortran with xcluster.h: types of the same size with the same members at the
 same places, constants of the same value, calls with the same parameters.
 
 usage: fortran.py ROOT
@@ -18,9 +18,11 @@ KINDS = {'c_int': 'int', 'c_int64_t': 'int64_t', 'c_size_t': 'size_t', 'c_double
 
 
 def read(root):
-    """The module without comments, continued lines joined."""
-    with open(root + '/include/xcluster.f90', encoding='utf-8') as file:
-        text = re.sub(r'!.*', '', file.read())
+    """The modules without comments, continued lines joined."""
+    text = ''
+    for path in code.fortran_modules(root + '/include'):
+        with open(path, encoding='utf-8') as file:
+            text += re.sub(r'!.*', '', file.read())
     return re.sub(r'&\s*\n\s*', '', text)
 
 
@@ -121,7 +123,7 @@ def differences(root, gfortran):
         c = printed(work, 'layout.c', c_program(module),
                     [os.environ.get('XC_TEST_CC', 'cc'), '-I' + root + '/include'])
         f = printed(work, 'layout.f90', fortran_program(module),
-                    [gfortran, root + '/include/xcluster.f90',
+                    [gfortran, *code.fortran_modules(root + '/include'),
                      '-L' + os.environ['XC_TEST_LIBDIR'], '-lxcluster', *code.SANITIZE])
     complaints += [f'{b} here, {a} in xcluster.h' for a, b in zip(c, f) if a != b]
     return complaints, len(ours) + len(c)
@@ -134,7 +136,7 @@ def main(root):
         return 77
     complaints, checks = differences(root, gfortran)
     for complaint in complaints:
-        print('xcluster.f90: ' + complaint)
+        print('Fortran: ' + complaint)
     print(f'{0 if complaints else 100}%: Checks: {checks}, Failures: {len(complaints)}, Errors: 0')
     return 1 if complaints else 0
 
