@@ -304,8 +304,8 @@ struct xc_choice_options {
 XC_API int xc_choice(struct xc_rng *rng, int64_t population, int64_t *out, size_t n,
 		     const struct xc_choice_options *options, struct xc_error *err);
 
-/* Mean and standard deviation (divisor n) with pairwise sums: numpy's mean() and std(), bit
- * for bit. NaN for none. */
+/* Mean and standard deviation (divisor n): numpy's mean() and std() of an array, bit for bit,
+ * by pairwise sums. NaN for none. */
 XC_API double xc_mean(const double *values, size_t n);
 XC_API double xc_std(const double *values, size_t n);
 

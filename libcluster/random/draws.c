@@ -5,8 +5,6 @@
 #include "libcluster/random/ziggurat.h"
 #include "proto/error.h"
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* ---- Words ---- */
 
 XC_API uint64_t xc_rng_next64(struct xc_rng *rng)
@@ -19,13 +17,8 @@ XC_API uint32_t xc_rng_next32(struct xc_rng *rng)
 	return rng ? rng_next32(rng) : 0;
 }
 
-/* Called with a constant `dxsm` each, so that there is a loop for each generator. Its state
- * is in registers meanwhile. */
-INLINE uint64_t pcg_next(struct pcg64 *pcg, bool dxsm)
-{
-	return dxsm ? pcg64dxsm_next(pcg) : pcg64_next(pcg);
-}
-
+/* Loops are called with a constant `dxsm`, so that there is one for each generator, whose
+ * state is in registers meanwhile. */
 INLINE void fill_words(struct xc_rng *rng, bool dxsm, uint64_t *out, size_t n)
 {
 	struct pcg64 pcg = rng->pcg;

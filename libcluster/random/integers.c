@@ -50,19 +50,6 @@ uint64_t rng_bounded(struct xc_rng *rng, uint64_t max)
 	return max == UINT64_MAX ? rng_next64(rng) : lemire64(rng, max + 1);
 }
 
-uint64_t rng_interval(struct xc_rng *rng, uint64_t max)
-{
-	uint64_t mask, value;
-
-	if (!max)
-		return 0;
-	mask = UINT64_MAX >> __builtin_clzll(max);
-	do {
-		value = (max <= UINT32_MAX ? rng_next32(rng) : rng_next64(rng)) & mask;
-	} while (value > max);
-	return value;
-}
-
 /* ---- Pieces of half words, for types of 8 and 16 bits ---- */
 
 /* They belong to one call: what is left of them is thrown away. */

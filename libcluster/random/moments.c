@@ -1,9 +1,8 @@
-/* moments.c: mean and standard deviation by pairwise sums, in numpy's order. */
+/* moments.c: mean and standard deviation by pairwise sums, in the order of numpy's, which
+ * takes arrays a buffer at a time. */
 #include <math.h>
 
 #include "libcluster/random/rng.h"
-
-#define INLINE static inline __attribute__((always_inline))
 
 /* Called with a constant `squares`: sums of squares of distances from `mean`, else of the
  * values. */
@@ -45,16 +44,28 @@ static double pairwise_sum(const double *a, size_t n, double mean, bool squares)
 	       pairwise_sum(a + half, n - half, mean, squares);
 }
 
+/* Elements of a buffer. */
+#define BUFFER 8192
+
+static double buffered_sum(const double *a, size_t n, double mean, bool squares)
+{
+	double sum = 0;
+
+	for (; n > BUFFER; a += BUFFER, n -= BUFFER)
+		sum += pairwise_sum(a, BUFFER, mean, squares);
+	return sum + pairwise_sum(a, n, mean, squares);
+}
+
 XC_API double xc_mean(const double *values, size_t n)
 {
 	if (!values || !n)
 		return NAN;
-	return pairwise_sum(values, n, 0, false) / (double)n;
+	return buffered_sum(values, n, 0, false) / (double)n;
 }
 
 XC_API double xc_std(const double *values, size_t n)
 {
 	if (!values || !n)
 		return NAN;
-	return sqrt(pairwise_sum(values, n, xc_mean(values, n), true) / (double)n);
+	return sqrt(buffered_sum(values, n, xc_mean(values, n), true) / (double)n);
 }

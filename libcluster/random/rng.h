@@ -13,6 +13,9 @@
 
 typedef unsigned __int128 uint128;
 
+/* For loops that are called with constants. */
+#define INLINE static inline __attribute__((always_inline))
+
 /* ---- Seed sequences ---- */
 
 /* The largest pool that a map's streams take; a sequence by itself may have a larger one. */
@@ -113,6 +116,11 @@ static inline uint64_t pcg64dxsm_next(struct pcg64 *pcg)
 	return high;
 }
 
+INLINE uint64_t pcg_next(struct pcg64 *pcg, bool dxsm)
+{
+	return dxsm ? pcg64dxsm_next(pcg) : pcg64_next(pcg);
+}
+
 /* The next block of outputs into the buffer; position is left alone. */
 void philox_refill(struct philox *philox);
 
@@ -162,7 +170,18 @@ static inline float rng_float(struct xc_rng *rng)
 /* ---- Draws ---- */
 
 /* 0 <= result <= max, by masked rejection, as shuffle draws. */
-uint64_t rng_interval(struct xc_rng *rng, uint64_t max);
+static inline uint64_t rng_interval(struct xc_rng *rng, uint64_t max)
+{
+	uint64_t mask, value;
+
+	if (!max)
+		return 0;
+	mask = UINT64_MAX >> __builtin_clzll(max);
+	do {
+		value = (max <= UINT32_MAX ? rng_next32(rng) : rng_next64(rng)) & mask;
+	} while (value > max);
+	return value;
+}
 
 /* 0 <= result <= max, by Lemire's method, as integers of 64 bits draws; nothing is drawn
  * for max 0. */
