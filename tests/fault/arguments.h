@@ -11,6 +11,8 @@ void try_data_lost(struct xc_client *client);
 /* arguments_jobs.c: results, jobs by id, orders for engines */
 void try_jobs(struct xc_client *client);
 void try_jobs_lost(struct xc_client *client);
+/* arguments_random.c: random numbers, without a client */
+void try_random(void);
 
 /* A task that does nothing. */
 int idle_task(struct xc_task *task, const void *in, void *out);

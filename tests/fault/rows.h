@@ -3,6 +3,7 @@
 #ifndef TESTS_FAULT_ROWS_H
 #define TESTS_FAULT_ROWS_H
 
+#include <math.h>
 #include <stdbool.h>
 
 #include "xcluster.h"
@@ -17,6 +18,8 @@ extern struct xc_error row_error;
 	row_code((row_begin(#call), (call)) == NULL ? row_error.code : 0, expected, part)
 /* A call without an error text returns `value`. */
 #define ROW_VALUE(call, value) row_value((row_begin(#call), (int64_t)(call)), value)
+/* It returns NaN. */
+#define ROW_NAN(call) row_value((row_begin(#call), isnan(call) != 0), 1)
 /* A text that contains `part`. */
 #define ROW_TEXT(call, part) row_text((row_begin(#call), (call)), part)
 /* It does nothing. */
