@@ -730,11 +730,13 @@ struct xc_map_options {
 	bool output; /* lines that items print are shown on stderr as they come, as
 			"[engine 3, item 17] line", by all calls that take in news;
 			each once, those of an engine in their order */
-	uint64_t seed; /* of the random streams of the items, xc_task_rng; 0: none. For seed
-			  0 use xc_seedseq_of */
-	const struct xc_seedseq *seed_sequence; /* in place of seed; read during the call. Its
-						   pool may have 64 words */
-	enum xc_bitgen bitgen;			/* of the streams */
+
+	/* Of the random streams of the items, xc_task_rng. Seed 0: there are none; for a
+	 * sequence of seed 0 use xc_seedseq_of. `seed_sequence`, in place of seed, is read
+	 * during the call; its pool may have up to 64 words. */
+	uint64_t seed;
+	const struct xc_seedseq *seed_sequence;
+	enum xc_bitgen bitgen;
 	enum xc_streams streams;
 };
 /* clang-format off */

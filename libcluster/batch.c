@@ -25,8 +25,7 @@ static bool same_options(const struct xc_map_options *a, const struct xc_map_opt
 	       a->at_most_once == b->at_most_once && a->on_disconnect == b->on_disconnect &&
 	       a->output == b->output && a->seed == b->seed && a->bitgen == b->bitgen &&
 	       a->streams == b->streams && !a->seed_sequence == !b->seed_sequence &&
-	       strcmp(f, g) == 0 && strcmp(l, k) == 0 &&
-	       strcmp(n, o) == 0;
+	       strcmp(f, g) == 0 && strcmp(l, k) == 0 && strcmp(n, o) == 0;
 }
 
 static bool fits(const struct xci_batch *batch, xc_task_fn *fn, size_t out_size,

@@ -143,10 +143,11 @@ static void part_free(struct stream *s, struct part *part)
 static int submit(struct stream *s, struct part *part, struct xc_error *err)
 {
 	struct gathered *g = &s->gathered;
-	struct xci_submission job = {
-		.view = s->view, .items = part->count, .out = part->out, .options = s->options,
-		.stream_first = part->first
-	};
+	struct xci_submission job = { .view = s->view,
+				      .items = part->count,
+				      .out = part->out,
+				      .options = s->options,
+				      .stream_first = part->first };
 	const char *at = g->bytes;
 	int r;
 

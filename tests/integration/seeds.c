@@ -468,8 +468,7 @@ static void wanted_lines(const char *variant, char *text, size_t size)
 	snprintf(path, sizeof path, "%s/../vectors/tutorial.json", getenv("XC_TEST_SOURCES"));
 	vectors = json_load_file(path, 0, &error);
 	ck_assert_msg(vectors != NULL, "%s: %s", path, error.text);
-	json_array_foreach(json_object_get(vectors, "cases"), i, item)
-	{
+	json_array_foreach (json_object_get(vectors, "cases"), i, item) {
 		const char *of = "", *mean = "", *std = "";
 		int index = -1;
 
