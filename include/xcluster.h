@@ -810,6 +810,128 @@ XC_API struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *
 					size_t in_size, void *out, size_t out_size,
 					const struct xc_map_options *options, struct xc_error *err);
 
+/* ---- Reductions -------------------------------------------------------- */
+
+/* How the results of a map's items become one. The tree of combinations is fixed by the
+ * index of the items alone: of 2^l items from a multiple of 2^l on, the two halves are
+ * combined, the earlier one on the left; what has no right half goes up as it is. So the
+ * bits of the result do not depend on engines, their number, chunk, crashes, retries or
+ * XCLUSTER=inline. Engines combine what they run, so memory and traffic grow with log n. */
+enum xc_reduce {
+	XC_REDUCE_OWN = 1,   /* a function of the program combines two results */
+	XC_REDUCE_SUM,	     /* of each element, in its own type; any dtype. Along the tree,
+				rounding errors grow with log n. Integers wrap around */
+	XC_REDUCE_SUM_EXACT, /* of each element, XC_F64 or XC_F32, as double: as if with
+				unlimited precision, rounded once (Python's math.fsum) */
+	XC_REDUCE_MOMENTS,   /* of each element, real: struct xc_moments */
+	XC_REDUCE_MIN,	     /* of each element, real: struct xc_extreme. Of equal ones the */
+	XC_REDUCE_MAX,	     /* first item counts; a NaN is below, and above, all others */
+	XC_REDUCE_HISTOGRAM, /* of all elements, real: int64_t[bins + 3] */
+	XC_REDUCE_QUANTILES, /* of all elements, real: double[count], values that are there */
+};
+
+/* left = left (+) right: two results of `size` bytes, `right` of later items, aligned to
+ * 16 bytes. Runs on the engines, and in the client for the last few; it should depend on
+ * nothing but its arguments. */
+typedef void xc_combine_fn(void *left, const void *right, const void *argument);
+
+#define XC_ARGUMENT_MAX 512 /* bytes */
+
+struct xc_reduction {
+	enum xc_reduce kind;
+	enum xc_dtype dtype; /* of what a task writes to `out`; not of XC_REDUCE_OWN: */
+	int64_t elements;    /* so many of them; 0 stands for 1 */
+	/* XC_REDUCE_OWN */
+	size_t size; /* of an item's result, and of the whole one */
+	xc_combine_fn *combine;
+	const void *argument; /* of combine: bytes, without pointers; may be NULL */
+	size_t argument_size; /* at most XC_ARGUMENT_MAX */
+	/* XC_REDUCE_HISTOGRAM: bins of equal width from low to high, the last one with
+	 * high in it, as numpy.histogram; then counts of values below low, above high,
+	 * and of NaN */
+	int64_t bins;
+	double low, high;
+	/* XC_REDUCE_QUANTILES: for each probability p a value v such that p lies between
+	 * the shares of values below v and not above v, give or take rank_error. NaN is
+	 * above all others. A result of few values is exact. */
+	const double *probabilities;
+	int64_t count;
+	double rank_error; /* from 1e-6; 0 stands for 0.001 */
+};
+/* clang-format off */
+#ifdef __cplusplus
+#define XC_REDUCTION_INIT {}
+#else
+#define XC_REDUCTION_INIT { 0 }
+#endif
+/* clang-format on */
+
+struct xc_moments {
+	int64_t count;
+	double mean;	 /* 0 of nothing */
+	double m2;	 /* sum of squared differences from the mean */
+	double variance; /* m2 / (count - 1); NaN below 2 */
+};
+
+struct xc_extreme {
+	union {
+		double f;   /* of XC_F32 and XC_F64 */
+		int64_t i;  /* of signed integers */
+		uint64_t u; /* of unsigned ones */
+	} value;
+	int64_t index; /* of the item; -1: there was none */
+};
+
+/* Bytes of the result; -EINVAL: the reduction is not valid, see `err`. */
+XC_API int64_t xc_reduction_size(const struct xc_reduction *how, struct xc_error *err);
+
+/* Applies `fn` to n items, combines their results and waits. A task writes its result to
+ * `out` as in xc_map: `elements` of `dtype`, or `size` bytes for XC_REDUCE_OWN.
+ * `result`: `result_size` bytes, which must be what xc_reduction_size says; written once
+ * all items have ended well. Without items it is zero bytes, with -1 as index and NaN as
+ * variance and quantiles.
+ * Items are those of xc_map: with index, attempts, time limit (of an item with the
+ * combinations that it completes), progress and failures; inputs, views and `options` are
+ * as there, but for XC_DISCONNECT_KEEP (-EINVAL), as nobody else could combine them.
+ * Another client may attach to the job to watch it, not run it again. Where an item does
+ * not end well: XC_EFAILED. Otherwise returns as xc_map; -EINVAL also for a `how` that is
+ * not valid; XC_ECODE also when `combine` cannot be shipped.
+ *
+ * xc_map_reduce: the items are the numbers start + i * step, as of xc_map_range.
+ * xc_map_reduce_array: the n elements of in_size bytes at `in`, as of xc_map.
+ * xc_map_reduce_packed: items[i], as of xc_map_packed.
+ * `how` and what it points to is copied; `result` must stay valid until the result of the
+ * async forms is destroyed, and is filled in when that is ready. */
+XC_API int xc_map_reduce(const struct xc_view *view, xc_task_fn *fn, int64_t n,
+			 const struct xc_reduction *how, void *result, size_t result_size,
+			 const struct xc_map_options *options, struct xc_error *err);
+XC_API int xc_map_reduce_array(const struct xc_view *view, xc_task_fn *fn, const void *in,
+			       size_t in_size, int64_t n, const struct xc_reduction *how,
+			       void *result, size_t result_size,
+			       const struct xc_map_options *options, struct xc_error *err);
+XC_API int xc_map_reduce_packed(const struct xc_view *view, xc_task_fn *fn,
+				const struct xc_bytes *items, int64_t n,
+				const struct xc_reduction *how, void *result, size_t result_size,
+				const struct xc_map_options *options, struct xc_error *err);
+
+XC_API struct xc_result *xc_map_reduce_async(const struct xc_view *view, xc_task_fn *fn, int64_t n,
+					     const struct xc_reduction *how, void *result,
+					     size_t result_size,
+					     const struct xc_map_options *options,
+					     struct xc_error *err);
+XC_API struct xc_result *xc_map_reduce_array_async(const struct xc_view *view, xc_task_fn *fn,
+						   const void *in, size_t in_size, int64_t n,
+						   const struct xc_reduction *how, void *result,
+						   size_t result_size,
+						   const struct xc_map_options *options,
+						   struct xc_error *err);
+XC_API struct xc_result *xc_map_reduce_packed_async(const struct xc_view *view, xc_task_fn *fn,
+						    const struct xc_bytes *items, int64_t n,
+						    const struct xc_reduction *how, void *result,
+						    size_t result_size,
+						    const struct xc_map_options *options,
+						    struct xc_error *err);
+
 /* ---- Variables on engines ---------------------------------------------- */
 
 /* Sets variable `name` (1 to 255 bytes) on each engine of the direct view to a
