@@ -159,7 +159,7 @@ contains
     type(c_ptr), intent(in) :: task
     character(*), intent(in) :: text
 
-    r = xci_task_fail(task, c_text('%s'), c_text(text))
+    r = xci_task_fail(task, c_text(text))
   end function
 
   integer(c_int) function xc_task_return(task, data, size) result(r)

@@ -476,6 +476,8 @@ XC_API struct xc_rng *xc_task_rng(struct xc_task *task);
 /* Sets the failure text of this item (cut at 1000 bytes) and returns
  * XC_TASK_FAILED, so that a task can `return xc_task_fail(task, ...)`. */
 XC_API int xc_task_fail(struct xc_task *task, const char *format, ...) XC_PRINTF(2, 3);
+/* The same with a text as it is, for languages that have no calls like printf's. */
+XC_API int xc_task_fail_text(struct xc_task *task, const char *text);
 #define XC_TASK_FAILED 1
 
 /* Gives `size` bytes as this item's variable-length result, for jobs whose

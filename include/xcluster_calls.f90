@@ -342,11 +342,10 @@ module xcluster_calls
       type(xc_array), intent(in) :: array
     end function
 
-    ! Its further arguments are those of the format: here, always one text.
-    integer(c_int) function xci_task_fail(task, format, text) bind(c, name='xc_task_fail')
+    integer(c_int) function xci_task_fail(task, text) bind(c, name='xc_task_fail_text')
       import
       type(c_ptr), value :: task
-      character(kind=c_char), intent(in) :: format(*), text(*)
+      character(kind=c_char), intent(in) :: text(*)
     end function
 
     integer(c_int) function xci_task_return(task, data, size) bind(c, name='xc_task_return')
