@@ -372,6 +372,7 @@ START_TEST(every_call_with_every_wrong_argument)
 	try_data(client);
 	try_jobs(client);
 	try_random();
+	try_reduce(client);
 	try_cluster();
 	/* No harm is done. */
 	row_error.code = 0;

@@ -14,6 +14,9 @@ void try_jobs_lost(struct xc_client *client);
 /* arguments_random.c: random numbers, without a client */
 void try_random(void);
 
+/* arguments_reduce.c: maps whose results become one */
+void try_reduce(struct xc_client *client);
+
 /* A task that does nothing. */
 int idle_task(struct xc_task *task, const void *in, void *out);
 

@@ -275,6 +275,21 @@ static int execute(struct xc_error *err)
 	return r == XC_EFAILED ? err->code = -ENOMEM : r;
 }
 
+static int reduce(struct xc_error *err)
+{
+	const struct xc_reduction how = { .kind = XC_REDUCE_SUM, .dtype = XC_I64 };
+	const struct xc_map_options options = { .max_attempts = 2, .chunk = 7 };
+	struct xc_client *inside = open_inside();
+	int64_t sum = 0;
+	int r = FAULTY(xc_map_reduce(xc_balanced(inside), odd_fail_twice, ITEMS, &how, &sum,
+				     sizeof sum, &options, err));
+
+	if (r == 0)
+		ck_assert_int_eq(sum, (ITEMS - 1) * ITEMS * (2 * ITEMS - 1) / 6);
+	xc_close(inside);
+	return r;
+}
+
 const struct scenario inline_scenarios[] = {
 	{ "xc_open", opened, 0 },
 	{ "a map with retries", map_with_retries, XC_ELOST },
@@ -283,6 +298,7 @@ const struct scenario inline_scenarios[] = {
 	{ "results of any length", texts, XC_ELOST },
 	{ "variables", variables, XC_ELOST },
 	{ "a library", library, XC_ELOST },
+	{ "xc_map_reduce", reduce, XC_ELOST },
 	{ "xc_queue_status", status, 0 },
 	{ "xc_cancel", cancel, XC_ELOST },
 	{ "xc_attach", attach, XC_ELOST },
