@@ -17,6 +17,9 @@ module xcluster_calls
     XC_CANCELLED = 4, XC_LOST = 5
   integer(c_int), parameter :: XC_PCG64 = 0, XC_PCG64DXSM = 1, XC_PHILOX = 2
   integer(c_int), parameter :: XC_SPAWNED = 0, XC_JUMPED = 1
+  integer(c_int), parameter :: XC_REDUCE_OWN = 1, XC_REDUCE_SUM = 2, XC_REDUCE_SUM_EXACT = 3, &
+    XC_REDUCE_MOMENTS = 4, XC_REDUCE_MIN = 5, XC_REDUCE_MAX = 6, XC_REDUCE_HISTOGRAM = 7, &
+    XC_REDUCE_QUANTILES = 8
   integer(c_int), parameter :: XC_TASK_FAILED = 1
   integer(c_int), parameter :: XC_MAX_DIMS = 8
 
@@ -45,6 +48,30 @@ module xcluster_calls
     integer(c_int64_t) :: seed = 0
     type(c_ptr) :: seed_sequence = c_null_ptr
     integer(c_int) :: bitgen = XC_PCG64, streams = XC_SPAWNED
+  end type
+
+  type, bind(c) :: xc_reduction
+    integer(c_int) :: kind = 0, dtype = XC_F64
+    integer(c_int64_t) :: elements = 0
+    integer(c_size_t) :: size = 0
+    type(c_funptr) :: combine = c_null_funptr
+    type(c_ptr) :: argument = c_null_ptr
+    integer(c_size_t) :: argument_size = 0
+    integer(c_int64_t) :: bins = 0
+    real(c_double) :: low = 0, high = 0
+    type(c_ptr) :: probabilities = c_null_ptr
+    integer(c_int64_t) :: count = 0
+    real(c_double) :: rank_error = 0
+  end type
+
+  type, bind(c) :: xc_moments
+    integer(c_int64_t) :: count
+    real(c_double) :: mean, m2, variance
+  end type
+
+  type, bind(c) :: xc_extreme
+    integer(c_int64_t) :: value ! of reals: transfer(value, 0.0_c_double)
+    integer(c_int64_t) :: index
   end type
 
   type, bind(c) :: xc_progress
@@ -126,6 +153,40 @@ module xcluster_calls
       integer(c_size_t), value :: in_size
       type(*), intent(inout), optional :: out(*)
       integer(c_size_t), value :: out_size
+      type(xc_map_options), intent(in), optional :: options
+      type(xc_error), intent(inout), optional :: err
+    end function
+
+    integer(c_int64_t) function xc_reduction_size(how, err) bind(c)
+      import
+      type(xc_reduction), intent(in) :: how
+      type(xc_error), intent(inout), optional :: err
+    end function
+
+    integer(c_int) function xc_map_reduce(view, fn, n, how, result, result_size, options, err) &
+      bind(c)
+      import
+      type(c_ptr), value :: view
+      type(c_funptr), value :: fn
+      integer(c_int64_t), value :: n
+      type(xc_reduction), intent(in) :: how
+      type(*), intent(inout) :: result(*)
+      integer(c_size_t), value :: result_size
+      type(xc_map_options), intent(in), optional :: options
+      type(xc_error), intent(inout), optional :: err
+    end function
+
+    integer(c_int) function xc_map_reduce_array(view, fn, in, in_size, n, how, result, &
+                                                result_size, options, err) bind(c)
+      import
+      type(c_ptr), value :: view
+      type(c_funptr), value :: fn
+      type(*), intent(in) :: in(*)
+      integer(c_size_t), value :: in_size
+      integer(c_int64_t), value :: n
+      type(xc_reduction), intent(in) :: how
+      type(*), intent(inout) :: result(*)
+      integer(c_size_t), value :: result_size
       type(xc_map_options), intent(in), optional :: options
       type(xc_error), intent(inout), optional :: err
     end function
