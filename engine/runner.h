@@ -25,7 +25,8 @@ struct entry {
 	struct xc_array array;
 	void *mapping; /* of an object; NULL: array.data is heap memory */
 	size_t size;
-	unsigned char value[OBJECT_SIZE]; /* another one each time that it is set */
+	unsigned char object[OBJECT_SIZE]; /* of the mapping */
+	unsigned char value[OBJECT_SIZE];  /* another one each time that it is set */
 	UT_hash_handle hh;
 };
 

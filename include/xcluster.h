@@ -1042,41 +1042,156 @@ XC_API struct xc_result *xc_execute_async(const struct xc_view *view, const char
 					  const struct xc_source_options *options,
 					  struct xc_error *err);
 
-/* ---- Linear algebra ------------------------------------------------------ */
+/* ---- Linear algebra ----------------------------------------------------- */
 
-/* Tasks of the library libxcluster-blas, on OpenBLAS, which are named in
- * options->function, with fn NULL. The library need not be loaded: the first call that
- * names one brings it to the engines; their hosts need OpenBLAS. The input is a struct
- * xc_blas_args, the result a struct xc_blas_report (or nothing: out_size 0):
+/* Tasks of the library libxcluster-blas, on OpenBLAS, named in options->function, with fn
+ * NULL. It need not be loaded: whoever names one brings it to the engines; their hosts need
+ * OpenBLAS. Each takes a struct xc_blas_args and gives a struct xc_blas_report, or nothing
+ * (out_size 0):
  *
- *   struct xc_blas_args args = { .n = 5000, .seed = 1, .threads = 2 };
+ *   struct xc_blas_args args = { .n = 5000, .seed = 1, .threads = 2, .out = "L" };
  *   xc_apply(view, NULL, &args, sizeof args, reports, sizeof *reports,
  *            &(struct xc_map_options){ .function = "xc_blas_cholesky" }, &err);
- */
+ *
+ * Matrices are variables of the engine, XC_F64 and row-major; a vector is one column. Where
+ * no variable is named, the matrix is made of standard normals, as numpy's
+ * default_rng(seed).standard_normal gives them, a after b after c. An m or k of 0 stands
+ * for n, or, where it counts right-hand sides, for 1.
+ *
+ *   xc_blas_normal     out = m x n normals
+ *   xc_blas_crossprod  out = a'a                     a: m x n
+ *   xc_blas_gemm       out = alpha a b + beta c      a: m x k, b: k x n, c: m x n
+ *   xc_blas_cholesky   out = L, with L L' = a        a: n x n, of which the lower triangle
+ *                                                    counts; made: X'X of X n x n
+ *   xc_blas_solve      out = x, with a x = b         a: n x n, b: n x k
+ *   xc_blas_lstsq      out = x, of the shortest that make a x - b shortest; a: m x n, b: m x k
+ *   xc_blas_svd        out.u, out.s, out.vt: a = u diag(s) vt, without what is multiplied by
+ *                      nothing                       a: m x n
+ *
+ * An item fails, and says why, when there is no such variable, shapes do not fit, the matrix
+ * is singular or not positive definite, elements are not finite, or memory is short. */
 struct xc_blas_args {
-	int64_t m, n, k;  /* sizes of what is made: m x n; m and k 0: see the task */
-	uint64_t seed;	  /* of the normals that it is made of */
-	double alpha;	  /* 0 stands for 1 */
+	int64_t m, n, k;
+	uint64_t seed;
+	double alpha; /* 0 stands for 1 */
 	double beta;
-	int threads;	  /* while the task runs; 0: as many as the engine has */
-	bool transpose_a, transpose_b;
-	char a[64], b[64], c[64]; /* variables of the engine that it works on; "": it is made */
-	char out[64];	  /* variable that the result is kept in; "": it is dropped */
+	int threads; /* that OpenBLAS may use in this task; 0: as many as the engine has */
+	bool transpose_a, transpose_b; /* gemm: a' in place of a, b' in place of b */
+	char a[64], b[64], c[64];      /* names of variables; "": none */
+	char out[64];		       /* that the result is kept as; "": it is dropped */
 };
 
 struct xc_blas_report {
 	int engine;
-	int threads;	     /* that OpenBLAS was allowed */
-	int threads_used;    /* that have computed: at least a tenth of the time each */
-	int rank;	     /* xc_blas_lstsq: of the matrix */
+	int threads;	  /* that OpenBLAS was allowed */
+	int threads_used; /* that have computed, each for a tenth of the time or more */
+	int rank;	  /* of a, as xc_blas_lstsq has found */
 	int64_t m, n, k;
-	double seconds;	     /* that the operation took */
-	double prepare_seconds; /* and what was done before it, such as making operands */
-	double cpu_seconds;  /* of all threads, in the operation */
-	double gflops;	     /* 1e9 additions and multiplications a second */
-	double residual;     /* how far the result is from right, see the task */
-	char library[256];   /* OpenBLAS's own words: version, options; its kernels */
+	double seconds;		/* of the operation alone */
+	double prepare_seconds; /* before it: making or copying operands */
+	double cpu_seconds;	/* of all threads in the operation */
+	double gflops;	   /* 1e9 additions and multiplications a second; for lstsq and svd, which
+			      take more, those of a QR and of a Golub-Reinsch-Chan factorisation */
+	double residual;   /* size of what is wrong for a vector of plus and minus ones, or of the
+			      equations' rest, relative to the operands: about 1e-16 is right */
+	char library[256]; /* OpenBLAS's own words: version and options; its kernels */
 };
+
+/* How the covariance is taken apart: numpy's `method`. */
+enum xc_factor {
+	XC_FACTOR_SVD, /* the default here and in numpy */
+	XC_FACTOR_EIGH,
+	XC_FACTOR_CHOLESKY, /* fastest; needs a positive definite one */
+};
+
+/* n vectors of d normals each with this mean and d x d covariance, one after the other in
+ * `out`: numpy's multivariate_normal(mean, cov, n, method=...), from the same draws. The
+ * values agree to rounding, as LAPACK's own differ in the last bits from build to build, and
+ * where eigenvalues are equal or nearly so in more. The first call loads OpenBLAS, or
+ * whatever LAPACK the system has, which may start threads (OPENBLAS_NUM_THREADS=1: none).
+ * Errors, and then nothing is drawn: -EINVAL (also for a covariance that is not symmetric and
+ * positive semidefinite within 1e-8), -ENOENT (no LAPACK on this host), -EDOM, -ENOMEM. */
+XC_API int xc_multivariate_normal(struct xc_rng *rng, const double *mean, const double *cov,
+				  size_t d, enum xc_factor factor, double *out, size_t n,
+				  struct xc_error *err);
+
+/* ---- Distributed matrices ----------------------------------------------- */
+
+/* A matrix of doubles that is divided into the blocks of a grid, one on each engine of it.
+ * The blocks are variables of the engines: they stay when an engine crashes, and are lost
+ * with an engine that is shut down or whose host goes away. Products are made by the engines
+ * of the result with OpenBLAS (libxcluster-blas, as above); blocks that they need from
+ * others go from store to store, once a host, and not by the client; on one host they are
+ * not copied at all. A matrix is of one client, and is to be freed before xc_close. */
+struct xc_matrix;
+
+/* All zero is the default; NULL is taken for that. */
+struct xc_matrix_layout {
+	int grid_rows; /* of blocks. 0: as many as there are engines for with grid_cols */
+	int grid_cols; /* likewise; so 0 x 1 divides by rows. Both 0: as square as may be */
+	size_t room;   /* bytes of other engines' blocks from which on an engine of this matrix
+			  takes no more before it has multiplied these: larger products are
+			  made in steps; 0: 1 GiB */
+};
+/* clang-format off */
+#ifdef __cplusplus
+#define XC_MATRIX_LAYOUT_INIT {}
+#else
+#define XC_MATRIX_LAYOUT_INIT { 0 }
+#endif
+/* clang-format on */
+
+/* A matrix of zeros of rows x cols, at least 1 each, on the first grid_rows * grid_cols
+ * engines of a direct view, row by row of the grid. Rows and columns are divided as evenly
+ * as possible, larger parts first; parts may be empty. Errors: -EINVAL (the text names what
+ * is wrong, as a grid with more blocks than engines), XC_ENOENGINE, and those of xc_apply
+ * and of libxcluster-blas. */
+XC_API int xc_matrix_new(struct xc_matrix **matrix, const struct xc_view *view, int64_t rows,
+			 int64_t cols, const struct xc_matrix_layout *layout, struct xc_error *err);
+/* A matrix of the elements of `array`, of dtype XC_F64 and two dimensions, or one: a column.
+ * Needs no OpenBLAS. Errors: -EINVAL, XC_ESTORE, and those of xc_push. */
+XC_API int xc_matrix_scatter(struct xc_matrix **matrix, const struct xc_view *view,
+			     const struct xc_array *array, const struct xc_matrix_layout *layout,
+			     struct xc_error *err);
+/* All of it, as one array that the caller owns (xc_array_free). Errors as of xc_pull. */
+XC_API int xc_matrix_gather(const struct xc_matrix *matrix, struct xc_array *array,
+			    struct xc_error *err);
+/* Removes its blocks from the engines, and waits for that. NULL is taken. */
+XC_API void xc_matrix_free(struct xc_matrix *matrix);
+
+/* C = alpha op(A) op(B) + beta C, where op is the transpose or nothing. Grids and engines
+ * of the three may differ, and C may be A or B; with beta 0, C is not read. An engine that
+ * crashes meanwhile costs time. After an error C is as before. Errors: -EINVAL (sizes that
+ * do not fit, matrices of different clients), XC_EFAILED with engine and reason,
+ * XC_ENOENGINE (an engine is gone, and with it what it had), XC_ESTORE, XC_ELOST. */
+XC_API int xc_matrix_gemm(bool transpose_a, bool transpose_b, double alpha,
+			  const struct xc_matrix *a, const struct xc_matrix *b, double beta,
+			  struct xc_matrix *c, struct xc_error *err);
+/* C = A'A, where C is n x n if A has n columns. If A is divided by rows alone and is long,
+ * each engine makes the product of its rows, and these are added; else as xc_matrix_gemm,
+ * but what is symmetric within a block is made once. Errors as of xc_matrix_gemm. */
+XC_API int xc_matrix_crossprod(const struct xc_matrix *a, struct xc_matrix *c,
+			       struct xc_error *err);
+
+struct xc_matrix_info {
+	int64_t rows, cols;
+	int grid_rows, grid_cols;
+	const struct xc_view *view; /* direct, of its engines in the order of the blocks */
+	const char *name; /* of the variable that holds a block on each of them: for tasks of your
+			     own, which may also set it, to the same shape. It is another one
+			     after each call that has changed the matrix; borrowed until then */
+};
+XC_API int xc_matrix_info(const struct xc_matrix *matrix, struct xc_matrix_info *info,
+			  struct xc_error *err);
+
+/* Block i, counted along the rows of the grid. */
+struct xc_matrix_block {
+	int engine; /* its id */
+	int64_t first_row, first_col;
+	int64_t rows, cols; /* may be 0 */
+};
+XC_API int xc_matrix_block(const struct xc_matrix *matrix, int i, struct xc_matrix_block *block,
+			   struct xc_error *err);
 
 /* ---- Results ----------------------------------------------------------- */
 

@@ -214,8 +214,10 @@ static void hand_over(struct xc_client *client, struct xc_result *result, struct
 	result->object_count = n;
 }
 
+/* `array`: to be divided, or NULL: `each` has the arrays themselves. */
 static struct xc_result *scatter(const struct xc_view *view, const char *name,
-				 const struct xc_array *array, int k, struct xc_error *err)
+				 const struct xc_array *array, const struct xc_array *each, int k,
+				 struct xc_error *err)
 {
 	struct xci_submission s = xci_builtin(view, BUILTIN_PUSH, name);
 	struct part *parts = calloc((size_t)k, sizeof *parts);
@@ -229,7 +231,7 @@ static struct xc_result *scatter(const struct xc_view *view, const char *name,
 	for (; r == 0 && made < k; made++) {
 		struct part *p = &parts[made];
 
-		p->array = part_of(array, made, k);
+		p->array = array ? part_of(array, made, k) : each[made];
 		r = array_payload(view->client, &p->array, false, &p->frame, p->object,
 				  &p->is_object, err);
 		if (r < 0)
@@ -264,7 +266,13 @@ struct xc_result *xc_scatter_async(const struct xc_view *view, const char *name,
 		xci_no_engine(view, err);
 		return NULL;
 	}
-	return scatter(view, name, array, k, err);
+	return scatter(view, name, array, NULL, k, err);
+}
+
+struct xc_result *xci_push_each(const struct xc_view *view, const char *name,
+				const struct xc_array *arrays, struct xc_error *err)
+{
+	return scatter(view, name, NULL, arrays, xc_view_size(view), err);
 }
 
 int xc_scatter(const struct xc_view *view, const char *name, const struct xc_array *array,

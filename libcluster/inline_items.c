@@ -286,7 +286,7 @@ static void resolve(struct xci_inline *in, struct inline_job *job,
 		[BUILTIN_PUSH] = run_push,	 [BUILTIN_PULL] = run_pull,
 		[BUILTIN_CLEAR] = run_clear,	 [BUILTIN_LOAD] = run_load,
 		[BUILTIN_UNLOAD] = run_unload,	 [BUILTIN_LOOK] = run_pull, /* it is here */
-		[BUILTIN_THREADS] = run_threads,
+		[BUILTIN_THREADS] = run_threads, [BUILTIN_REFER] = run_pull,
 	};
 	bool by_name = job->task.kind == FUNCTION_SYMBOL;
 

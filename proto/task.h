@@ -22,6 +22,8 @@ enum builtin {
 			    alone: its object is this value of the variable, for part */
 	BUILTIN_PART,	 /* out_size bytes from offset `in` of that value, `object`; name */
 	BUILTIN_THREADS, /* in: how many threads libraries may use (u64) */
+	BUILTIN_REFER,	 /* as pull, but an object of the store is named in place of its elements:
+			    for push to other engines */
 };
 
 /* What items draw from. */

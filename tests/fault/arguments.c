@@ -334,6 +334,7 @@ static void try_lost(void)
 	ROW(xc_wait_for_engines(client, ENGINES + 1, -1, err), XC_ELOST, "gone");
 	try_data_lost(client);
 	try_jobs_lost(client);
+	try_matrices_lost(client);
 }
 
 /* ---- All of them ------------------------------------------------------------------------- */
@@ -371,7 +372,9 @@ START_TEST(every_call_with_every_wrong_argument)
 	try_options();
 	try_data(client);
 	try_jobs(client);
+	try_matrices(client);
 	try_random();
+	try_distributions();
 	try_reduce(client);
 	try_cluster();
 	/* No harm is done. */
