@@ -41,6 +41,7 @@ extern struct xc_job_info *list;
 extern struct xc_queue queues[64];
 extern int64_t unassigned;
 extern struct xc_reduction how;
+extern struct xc_matrix *matrix, *product;
 extern struct xc_moments moments;
 extern struct xc_extreme most;
 extern struct xc_rng *rng;
