@@ -5,7 +5,7 @@ module darts
   implicit none
   private
   public :: throw
-  integer(c_size_t), parameter, public :: throws = 10000
+  integer(c_size_t), parameter, public :: throws = 2000
 
 contains
 
@@ -31,7 +31,7 @@ program pi
   use xcluster
   use darts
   implicit none
-  integer(c_int64_t), parameter :: items = 500
+  integer(c_int64_t), parameter :: items = 2500
   type(xc_reduction) :: how
   type(xc_map_options) :: options
   type(xc_error) :: err
