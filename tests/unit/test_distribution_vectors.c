@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tests/unit/unit.h"
 #include "tests/unit/vectors.h"
@@ -256,7 +255,7 @@ static void check_step(json_t *file, struct xc_rng *rng, json_t *step)
 
 static void check_case(json_t *file, json_t *kase)
 {
-	json_t *steps = vectors_member(kase, "steps");
+	json_t *steps = vectors_list(kase, "steps");
 	struct xc_rng *rng = vectors_generator(kase);
 
 	same_libm = has_libm_of(file);
@@ -301,21 +300,6 @@ START_TEST(wrong_arguments_give_none_and_draw_nothing)
 }
 END_TEST
 
-/* Vectors kept elsewhere may be without these. */
-static void choose_folder(void)
-{
-	const char *folder = getenv("XC_VECTORS");
-	char path[4096];
-
-	if (!folder)
-		return;
-	snprintf(path, sizeof path, "%s/distributions.json", folder);
-	if (access(path, F_OK) == 0)
-		return;
-	printf("%s is not there: the one beside these tests is taken\n", path);
-	unsetenv("XC_VECTORS");
-}
-
 /* N.B. all in this process, where the cases are counted. */
 int main(void)
 {
@@ -323,7 +307,7 @@ int main(void)
 	int failed;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	choose_folder();
+	vectors_may_lack("distributions.json");
 	setenv("CK_FORK", "no", 1);
 	tcase_add_test(tcase, wrong_arguments_give_none_and_draw_nothing);
 	tcase_add_test(tcase, distributions_draw_numpys_numbers_one_by_one_and_many_at_once);
