@@ -290,6 +290,7 @@ START_TEST(wrong_arguments_give_none_and_draw_nothing)
 	ck_assert_int_eq(xc_binomial(rng, 1, 1.5), -1);
 	ck_assert_int_eq(xc_poisson(rng, 1e19), -1);
 	ck_assert_int_eq(xc_geometric(rng, 0), -1);
+	ck_assert_int_eq(xc_geometric(rng, 1e-18), -1);
 	ck_assert_int_eq(xc_hypergeometric(rng, 1, 1, 3), -1);
 	ck_assert_int_eq(xc_negative_binomial(rng, 1e18, 0.01), -1);
 	ck_assert_int_eq(xc_rng_get_state(rng, &after, NULL), 0);
@@ -297,6 +298,18 @@ START_TEST(wrong_arguments_give_none_and_draw_nothing)
 	ck_assert_mem_eq(&before, &after, sizeof before);
 	xc_rng_free(rng);
 	xc_rng_free(same);
+}
+END_TEST
+
+/* numpy's would be INT64_MIN where they pass 64 bits. */
+START_TEST(trials_of_the_least_probability_are_counts)
+{
+	struct xc_rng *rng;
+
+	ck_assert_int_eq(xc_rng_new(&rng, XC_PCG64, 1, NULL), 0);
+	for (int i = 0; i < 1000000; i++)
+		ck_assert_int_gt(xc_geometric(rng, 5e-18), 0);
+	xc_rng_free(rng);
 }
 END_TEST
 
@@ -309,6 +322,7 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	vectors_may_lack("distributions.json");
 	setenv("CK_FORK", "no", 1);
+	tcase_add_test(tcase, trials_of_the_least_probability_are_counts);
 	tcase_add_test(tcase, wrong_arguments_give_none_and_draw_nothing);
 	tcase_add_test(tcase, distributions_draw_numpys_numbers_one_by_one_and_many_at_once);
 	failed = unit_run(tcase);
