@@ -51,7 +51,8 @@ int places_check(const char *distribution, const struct xc_rng *rng, const void 
 {
 	if (!rng)
 		return error_set(err, -EINVAL,
-				 "%s: there is no generator to draw from: `rng` is NULL",
+				 "%s: there is no generator to draw from: `rng` is NULL; make one "
+				 "by xc_rng_new, or see why xc_task_rng gave none",
 				 distribution);
 	if (n && !out)
 		return error_set(err, -EINVAL, "%s: %zu draws need a place: `out` is NULL",
