@@ -25,7 +25,8 @@ struct entry {
 	struct xc_array array;
 	void *mapping; /* of an object; NULL: array.data is heap memory */
 	size_t size;
-	unsigned char value[OBJECT_SIZE]; /* another one each time that it is set */
+	unsigned char object[OBJECT_SIZE]; /* of the mapping */
+	unsigned char value[OBJECT_SIZE];  /* another one each time that it is set */
 	UT_hash_handle hh;
 };
 
@@ -87,6 +88,7 @@ struct engine {
 	uint64_t slot, epoch;
 	double started; /* Unix time */
 	int id;		/* engine number; -1 before the welcome */
+	int threads;	/* that libraries may use; 0: nobody has said */
 	struct entry *names;
 	unsigned char value[OBJECT_SIZE]; /* of the variable set last */
 	struct loaded *programs;

@@ -372,6 +372,8 @@ static bool run_items(struct engine *e, const struct msg_slice *header, struct i
 				.frame = &e->now.task,
 				.streams = &e->now.streams,
 				.engine = e->id,
+				.threads = e->threads,
+				.out_size = e->now.task.out_size,
 				.attempt = (int)header->attempt,
 				.cancel = &page->cancel[header->slice % PAGE_CLAIMS],
 				.cancel_value = header->slice };

@@ -306,6 +306,120 @@ XC_API int xc_choice(struct xc_rng *rng, int64_t population, int64_t *out, size_
 XC_API double xc_mean(const double *values, size_t n);
 XC_API double xc_std(const double *values, size_t n);
 
+/* ---- Distributions ------------------------------------------------------ */
+
+/* Further draws of numpy's Generator (1.24), by its names and with its arguments, bit for
+ * bit. Scalar draws give NaN, or -1 where they give counts, for arguments that make no sense
+ * and without a generator, and draw nothing then. A `_fill` writes n of them to `out`, what n
+ * scalar draws give; -EINVAL says what is wrong, with nothing written. No argument may be NaN
+ * or infinite.
+ *
+ * N.B. where a number is made by exp, log or a power (gamma with a shape below 1, beta with
+ * both arguments up to 1, and what is marked with *), its last bit is that of the host's C
+ * library: glibc 2.28 and later give the same on all processors with fused operations. */
+
+/* Gamma: of mean shape * scale; with shape 0 all are 0. */
+XC_API double xc_standard_gamma(struct xc_rng *rng, double shape);
+XC_API int xc_standard_gamma_fill(struct xc_rng *rng, double shape, double *out, size_t n,
+				  struct xc_error *err);
+XC_API double xc_gamma(struct xc_rng *rng, double shape, double scale);
+XC_API int xc_gamma_fill(struct xc_rng *rng, double shape, double scale, double *out, size_t n,
+			 struct xc_error *err);
+
+/* Chi-square, Student's t and F, of `df` degrees of freedom, above 0 and not only whole ones;
+ * `nonc`: the noncentrality, 0 or more. */
+XC_API double xc_chisquare(struct xc_rng *rng, double df);
+XC_API int xc_chisquare_fill(struct xc_rng *rng, double df, double *out, size_t n,
+			     struct xc_error *err);
+XC_API double xc_noncentral_chisquare(struct xc_rng *rng, double df, double nonc);
+XC_API int xc_noncentral_chisquare_fill(struct xc_rng *rng, double df, double nonc, double *out,
+					size_t n, struct xc_error *err);
+XC_API double xc_standard_t(struct xc_rng *rng, double df);
+XC_API int xc_standard_t_fill(struct xc_rng *rng, double df, double *out, size_t n,
+			      struct xc_error *err);
+XC_API double xc_f(struct xc_rng *rng, double dfnum, double dfden);
+XC_API int xc_f_fill(struct xc_rng *rng, double dfnum, double dfden, double *out, size_t n,
+		     struct xc_error *err);
+XC_API double xc_noncentral_f(struct xc_rng *rng, double dfnum, double dfden, double nonc);
+XC_API int xc_noncentral_f_fill(struct xc_rng *rng, double dfnum, double dfden, double nonc,
+				double *out, size_t n, struct xc_error *err);
+
+/* In 0 to 1. `a` and `b` are above 0, and not both below 1e-6. */
+XC_API double xc_beta(struct xc_rng *rng, double a, double b);
+XC_API int xc_beta_fill(struct xc_rng *rng, double a, double b, double *out, size_t n,
+			struct xc_error *err);
+/* n rows of d shares, which sum to 1; `alpha`: d numbers above 0. Also -ENOMEM. */
+XC_API int xc_dirichlet_fill(struct xc_rng *rng, const double *alpha, size_t d, double *out,
+			     size_t n, struct xc_error *err);
+
+/* e to a normal. * */
+XC_API double xc_lognormal(struct xc_rng *rng, double mean, double sigma);
+XC_API int xc_lognormal_fill(struct xc_rng *rng, double mean, double sigma, double *out, size_t n,
+			     struct xc_error *err);
+XC_API double xc_standard_cauchy(struct xc_rng *rng);
+XC_API int xc_standard_cauchy_fill(struct xc_rng *rng, double *out, size_t n, struct xc_error *err);
+/* Inverse Gaussian. */
+XC_API double xc_wald(struct xc_rng *rng, double mean, double scale);
+XC_API int xc_wald_fill(struct xc_rng *rng, double mean, double scale, double *out, size_t n,
+			struct xc_error *err);
+/* Around mu, in -pi to pi, with concentration kappa. * */
+XC_API double xc_vonmises(struct xc_rng *rng, double mu, double kappa);
+XC_API int xc_vonmises_fill(struct xc_rng *rng, double mu, double kappa, double *out, size_t n,
+			    struct xc_error *err);
+/* N.B. pareto is Lomax's, which begins at 0. * */
+XC_API double xc_weibull(struct xc_rng *rng, double a);
+XC_API int xc_weibull_fill(struct xc_rng *rng, double a, double *out, size_t n,
+			   struct xc_error *err);
+XC_API double xc_pareto(struct xc_rng *rng, double a);
+XC_API int xc_pareto_fill(struct xc_rng *rng, double a, double *out, size_t n,
+			  struct xc_error *err);
+XC_API double xc_power(struct xc_rng *rng, double a);
+XC_API int xc_power_fill(struct xc_rng *rng, double a, double *out, size_t n, struct xc_error *err);
+XC_API double xc_rayleigh(struct xc_rng *rng, double scale);
+XC_API int xc_rayleigh_fill(struct xc_rng *rng, double scale, double *out, size_t n,
+			    struct xc_error *err);
+/* * */
+XC_API double xc_laplace(struct xc_rng *rng, double loc, double scale);
+XC_API int xc_laplace_fill(struct xc_rng *rng, double loc, double scale, double *out, size_t n,
+			   struct xc_error *err);
+XC_API double xc_logistic(struct xc_rng *rng, double loc, double scale);
+XC_API int xc_logistic_fill(struct xc_rng *rng, double loc, double scale, double *out, size_t n,
+			    struct xc_error *err);
+XC_API double xc_gumbel(struct xc_rng *rng, double loc, double scale);
+XC_API int xc_gumbel_fill(struct xc_rng *rng, double loc, double scale, double *out, size_t n,
+			  struct xc_error *err);
+XC_API double xc_triangular(struct xc_rng *rng, double left, double mode, double right);
+XC_API int xc_triangular_fill(struct xc_rng *rng, double left, double mode, double right,
+			      double *out, size_t n, struct xc_error *err);
+
+/* Successes in so many trials, each with probability p. */
+XC_API int64_t xc_binomial(struct xc_rng *rng, int64_t trials, double p);
+XC_API int xc_binomial_fill(struct xc_rng *rng, int64_t trials, double p, int64_t *out, size_t n,
+			    struct xc_error *err);
+/* n rows of d counts, each row of so many trials; the last of the d probabilities is taken to
+ * be what the others leave of 1. */
+XC_API int xc_multinomial_fill(struct xc_rng *rng, int64_t trials, const double *p, size_t d,
+			       int64_t *out, size_t n, struct xc_error *err);
+/* Failures before so many successes, which need not be whole. */
+XC_API int64_t xc_negative_binomial(struct xc_rng *rng, double successes, double p);
+XC_API int xc_negative_binomial_fill(struct xc_rng *rng, double successes, double p, int64_t *out,
+				     size_t n, struct xc_error *err);
+/* Trials up to the first success. */
+XC_API int64_t xc_geometric(struct xc_rng *rng, double p);
+XC_API int xc_geometric_fill(struct xc_rng *rng, double p, int64_t *out, size_t n,
+			     struct xc_error *err);
+/* Of mean `lam`. */
+XC_API int64_t xc_poisson(struct xc_rng *rng, double lam);
+XC_API int xc_poisson_fill(struct xc_rng *rng, double lam, int64_t *out, size_t n,
+			   struct xc_error *err);
+/* Good ones in a sample without replacement; fewer than 10^9 of each kind. */
+XC_API int64_t xc_hypergeometric(struct xc_rng *rng, int64_t ngood, int64_t nbad, int64_t nsample);
+XC_API int xc_hypergeometric_fill(struct xc_rng *rng, int64_t ngood, int64_t nbad, int64_t nsample,
+				  int64_t *out, size_t n, struct xc_error *err);
+XC_API int64_t xc_logseries(struct xc_rng *rng, double p);
+XC_API int xc_logseries_fill(struct xc_rng *rng, double p, int64_t *out, size_t n,
+			     struct xc_error *err);
+
 /* ---- Tasks: what runs on the engines ----------------------------------- */
 
 struct xc_task;
@@ -325,11 +439,18 @@ XC_API int64_t xc_task_index(const struct xc_task *task);
 /* Bytes of this item's input. */
 XC_API size_t xc_task_in_size(const struct xc_task *task);
 
+/* Bytes of room at the task's `out`: what the job has as out_size. */
+XC_API size_t xc_task_out_size(const struct xc_task *task);
+
 /* Id of the engine that runs the item. */
 XC_API int xc_task_engine(const struct xc_task *task);
 
 /* Which attempt this is, from 1. */
 XC_API int xc_task_attempt(const struct xc_task *task);
+
+/* Threads that numeric libraries may use in this engine, at least 1: what
+ * --threads-per-engine or xc_set_threads said. For threads that the task starts itself. */
+XC_API int xc_task_threads(const struct xc_task *task);
 
 /* The variable `name` of this engine, borrowed until the task returns or sets
  * the same name; read-only, shared by all engines of the host. NULL when there
@@ -431,6 +552,7 @@ struct xc_engine_info {
 	 * and 0 when it has none */
 	int64_t first_item, item_count;
 	char reason[256]; /* of its last end; may be empty */
+	int threads;	  /* that its libraries may use, see xc_set_threads; 0: it is not up */
 };
 /* What the controller knows of engine `id`, up or not. A round trip. Errors:
  * XC_ENOENGINE when there never was one of this id, XC_ELOST, -ETIMEDOUT. */
@@ -461,6 +583,16 @@ XC_API int xc_shutdown(struct xc_client *client, struct xc_error *err);
 XC_API int xc_signal(const struct xc_view *view, int signal, struct xc_error *err);
 /* The same with SIGINT. */
 XC_API int xc_interrupt(const struct xc_view *view, struct xc_error *err);
+
+/* From now on the numeric libraries in each engine of a direct view use up to `threads`
+ * threads (1 to 65536): those that the engine has loaded (OpenBLAS, OpenMP, MKL, BLIS, also
+ * within a shipped program) and those to come, and the processes that follow one that
+ * crashed. With xc_all, engines that join later, too. Counts for more than what the engines
+ * were started with. Waits until the engines have done it, each between two items. Status
+ * warns when a host's engines may use more threads than there are cores. With
+ * XCLUSTER=inline it is this process whose libraries are told.
+ * Errors: -EINVAL, XC_ENOENGINE, XC_EFAILED with the engine, XC_ELOST, -ENOMEM. */
+XC_API int xc_set_threads(const struct xc_view *view, int threads, struct xc_error *err);
 
 enum xc_cancel {
 	XC_CANCEL_QUEUED,  /* running items end; they may ask xc_task_is_cancelled */
@@ -904,6 +1036,157 @@ XC_API int xc_execute(const struct xc_view *view, const char *statements,
 XC_API struct xc_result *xc_execute_async(const struct xc_view *view, const char *statements,
 					  const struct xc_source_options *options,
 					  struct xc_error *err);
+
+/* ---- Linear algebra ----------------------------------------------------- */
+
+/* Tasks of the library libxcluster-blas, on OpenBLAS, named in options->function, with fn
+ * NULL. It need not be loaded: whoever names one brings it to the engines; their hosts need
+ * OpenBLAS. Each takes a struct xc_blas_args and gives a struct xc_blas_report, or nothing
+ * (out_size 0):
+ *
+ *   struct xc_blas_args args = { .n = 5000, .seed = 1, .threads = 2, .out = "L" };
+ *   xc_apply(view, NULL, &args, sizeof args, reports, sizeof *reports,
+ *            &(struct xc_map_options){ .function = "xc_blas_cholesky" }, &err);
+ *
+ * Matrices are variables of the engine, XC_F64 and row-major; a vector is one column. Where
+ * no variable is named, the matrix is made of standard normals, as numpy's
+ * default_rng(seed).standard_normal gives them, a after b after c. An m or k of 0 stands
+ * for n, or, where it counts right-hand sides, for 1.
+ *
+ *   xc_blas_normal     out = m x n normals
+ *   xc_blas_crossprod  out = a'a                     a: m x n
+ *   xc_blas_gemm       out = alpha a b + beta c      a: m x k, b: k x n, c: m x n
+ *   xc_blas_cholesky   out = L, with L L' = a        a: n x n, of which the lower triangle
+ *                                                    counts; made: X'X of X n x n
+ *   xc_blas_solve      out = x, with a x = b         a: n x n, b: n x k
+ *   xc_blas_lstsq      out = x, of the shortest that make a x - b shortest; a: m x n, b: m x k
+ *   xc_blas_svd        out.u, out.s, out.vt: a = u diag(s) vt, without what is multiplied by
+ *                      nothing                       a: m x n
+ *
+ * An item fails, and says why, when there is no such variable, shapes do not fit, the matrix
+ * is singular or not positive definite, elements are not finite, or memory is short. */
+struct xc_blas_args {
+	int64_t m, n, k;
+	uint64_t seed;
+	double alpha; /* 0 stands for 1 */
+	double beta;
+	int threads; /* that OpenBLAS may use in this task; 0: as many as the engine has */
+	bool transpose_a, transpose_b; /* gemm: a' in place of a, b' in place of b */
+	char a[64], b[64], c[64];      /* names of variables; "": none */
+	char out[64];		       /* that the result is kept as; "": it is dropped */
+};
+
+struct xc_blas_report {
+	int engine;
+	int threads;	  /* that OpenBLAS was allowed */
+	int threads_used; /* that have computed, each for a tenth of the time or more */
+	int rank;	  /* of a, as xc_blas_lstsq has found */
+	int64_t m, n, k;
+	double seconds;		/* of the operation alone */
+	double prepare_seconds; /* before it: making or copying operands */
+	double cpu_seconds;	/* of all threads in the operation */
+	double gflops;	   /* 1e9 additions and multiplications a second; for lstsq and svd, which
+			      take more, those of a QR and of a Golub-Reinsch-Chan factorisation */
+	double residual;   /* size of what is wrong for a vector of plus and minus ones, or of the
+			      equations' rest, relative to the operands: about 1e-16 is right */
+	char library[256]; /* OpenBLAS's own words: version and options; its kernels */
+};
+
+/* How the covariance is taken apart: numpy's `method`. */
+enum xc_factor {
+	XC_FACTOR_SVD, /* the default here and in numpy */
+	XC_FACTOR_EIGH,
+	XC_FACTOR_CHOLESKY, /* fastest; needs a positive definite one */
+};
+
+/* n vectors of d normals each with this mean and d x d covariance, one after the other in
+ * `out`: numpy's multivariate_normal(mean, cov, n, method=...), from the same draws. The
+ * values agree to rounding, as LAPACK's own differ in the last bits from build to build, and
+ * where eigenvalues are equal or nearly so in more. The first call loads OpenBLAS, or
+ * whatever LAPACK the system has, which may start threads (OPENBLAS_NUM_THREADS=1: none).
+ * Errors, and then nothing is drawn: -EINVAL (also for a covariance that is not symmetric and
+ * positive semidefinite within 1e-8), -ENOENT (no LAPACK on this host), -EDOM, -ENOMEM. */
+XC_API int xc_multivariate_normal(struct xc_rng *rng, const double *mean, const double *cov,
+				  size_t d, enum xc_factor factor, double *out, size_t n,
+				  struct xc_error *err);
+
+/* ---- Distributed matrices ----------------------------------------------- */
+
+/* A matrix of doubles that is divided into the blocks of a grid, one on each engine of it.
+ * The blocks are variables of the engines: they stay when an engine crashes, and are lost
+ * with an engine that is shut down or whose host goes away. Products are made by the engines
+ * of the result with OpenBLAS (libxcluster-blas, as above); blocks that they need from
+ * others go from store to store, once a host, and not by the client; on one host they are
+ * not copied at all. A matrix is of one client, and is to be freed before xc_close. */
+struct xc_matrix;
+
+/* All zero is the default; NULL is taken for that. */
+struct xc_matrix_layout {
+	int grid_rows; /* of blocks. 0: as many as there are engines for with grid_cols */
+	int grid_cols; /* likewise; so 0 x 1 divides by rows. Both 0: as square as may be */
+	size_t room;   /* bytes of other engines' blocks from which on an engine of this matrix
+			  takes no more before it has multiplied these: larger products are
+			  made in steps; 0: 1 GiB */
+};
+/* clang-format off */
+#ifdef __cplusplus
+#define XC_MATRIX_LAYOUT_INIT {}
+#else
+#define XC_MATRIX_LAYOUT_INIT { 0 }
+#endif
+/* clang-format on */
+
+/* A matrix of zeros of rows x cols, at least 1 each, on the first grid_rows * grid_cols
+ * engines of a direct view, row by row of the grid. Rows and columns are divided as evenly
+ * as possible, larger parts first; parts may be empty. Errors: -EINVAL (the text names what
+ * is wrong, as a grid with more blocks than engines), XC_ENOENGINE, and those of xc_apply
+ * and of libxcluster-blas. */
+XC_API int xc_matrix_new(struct xc_matrix **matrix, const struct xc_view *view, int64_t rows,
+			 int64_t cols, const struct xc_matrix_layout *layout, struct xc_error *err);
+/* A matrix of the elements of `array`, of dtype XC_F64 and two dimensions, or one: a column.
+ * Needs no OpenBLAS. Errors: -EINVAL, XC_ESTORE, and those of xc_push. */
+XC_API int xc_matrix_scatter(struct xc_matrix **matrix, const struct xc_view *view,
+			     const struct xc_array *array, const struct xc_matrix_layout *layout,
+			     struct xc_error *err);
+/* All of it, as one array that the caller owns (xc_array_free). Errors as of xc_pull. */
+XC_API int xc_matrix_gather(const struct xc_matrix *matrix, struct xc_array *array,
+			    struct xc_error *err);
+/* Removes its blocks from the engines, and waits for that. NULL is taken. */
+XC_API void xc_matrix_free(struct xc_matrix *matrix);
+
+/* C = alpha op(A) op(B) + beta C, where op is the transpose or nothing. Grids and engines
+ * of the three may differ, and C may be A or B; with beta 0, C is not read. An engine that
+ * crashes meanwhile costs time. After an error C is as before. Errors: -EINVAL (sizes that
+ * do not fit, matrices of different clients), XC_EFAILED with engine and reason,
+ * XC_ENOENGINE (an engine is gone, and with it what it had), XC_ESTORE, XC_ELOST. */
+XC_API int xc_matrix_gemm(bool transpose_a, bool transpose_b, double alpha,
+			  const struct xc_matrix *a, const struct xc_matrix *b, double beta,
+			  struct xc_matrix *c, struct xc_error *err);
+/* C = A'A, where C is n x n if A has n columns. If A is divided by rows alone and is long,
+ * each engine makes the product of its rows, and these are added; else as xc_matrix_gemm,
+ * but what is symmetric within a block is made once. Errors as of xc_matrix_gemm. */
+XC_API int xc_matrix_crossprod(const struct xc_matrix *a, struct xc_matrix *c,
+			       struct xc_error *err);
+
+struct xc_matrix_info {
+	int64_t rows, cols;
+	int grid_rows, grid_cols;
+	const struct xc_view *view; /* direct, of its engines in the order of the blocks */
+	const char *name; /* of the variable that holds a block on each of them: for tasks of your
+			     own, which may also set it, to the same shape. It is another one
+			     after each call that has changed the matrix; borrowed until then */
+};
+XC_API int xc_matrix_info(const struct xc_matrix *matrix, struct xc_matrix_info *info,
+			  struct xc_error *err);
+
+/* Block i, counted along the rows of the grid. */
+struct xc_matrix_block {
+	int engine; /* its id */
+	int64_t first_row, first_col;
+	int64_t rows, cols; /* may be 0 */
+};
+XC_API int xc_matrix_block(const struct xc_matrix *matrix, int i, struct xc_matrix_block *block,
+			   struct xc_error *err);
 
 /* ---- Results ----------------------------------------------------------- */
 

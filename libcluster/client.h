@@ -255,7 +255,7 @@ struct xc_client {
 	uint64_t looked_ns; /* at the controller's process */
 	int pings;	    /* without an answer */
 	struct xci_sent *sent;
-	uint64_t last_job, last_query, last_object;
+	uint64_t last_job, last_query, last_object, last_matrix;
 	uint64_t reported; /* id of the REPORT that came last */
 	char *report;	   /* its text, owned */
 	struct xci_answer answer;
@@ -414,6 +414,11 @@ int xci_on_fetch(struct xc_client *client, struct message *m);
 struct xci_shipped *xci_library_find(struct xc_client *client, const char *function,
 				     const char *library, struct xc_error *err);
 
+/* blas.c: the linear-algebra library joins those of this client if `function` is named as
+ * its tasks are, and `library` (NULL: any) as it is: 1; 0: it is not of it; or an error. */
+int xci_blas_find(struct xc_client *client, const char *function, const char *library,
+		  struct xc_error *err);
+
 /* data.c */
 /* May the call be made, of a variable of this name (NULL: of none)? */
 int xci_data_check(const struct xc_view *view, const char *call, const char *name,
@@ -422,6 +427,9 @@ int xci_data_check(const struct xc_view *view, const char *call, const char *nam
 struct xci_submission;
 struct xci_submission xci_builtin(const struct xc_view *view, enum builtin number,
 				  const char *name);
+/* As xc_scatter_async, but with an array for each engine of the view, which has engines. */
+struct xc_result *xci_push_each(const struct xc_view *view, const char *name,
+				const struct xc_array *arrays, struct xc_error *err);
 /* The arrays that the items of a result are, in place. */
 int xci_result_frames(struct xc_result *result, struct array_frame *frames, struct xc_error *err);
 /* pull.c: an array with room for all of these, one behind the other. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "libcluster/inline.h"
+#include "libcluster/threads.h"
 #include "proto/error.h"
 #include "proto/input.h"
 
@@ -247,6 +248,25 @@ static int run_unload(struct xc_task *task, const void *in, void *out)
 	return 0;
 }
 
+/* Engines take turns in this process: what one was told counts until another is. */
+static int run_threads(struct xc_task *task, const void *in, void *out)
+{
+	struct piece *piece = task->runner;
+	uint64_t threads;
+	int r;
+
+	(void)out;
+	if (task->in_size != sizeof threads)
+		return XC_EPROTO;
+	memcpy(&threads, in, sizeof threads);
+	r = threads < 1 || threads > THREADS_MAX ? XC_EPROTO : threads_apply((int)threads);
+	if (r == 0)
+		piece->engine->threads = (int)threads;
+	else
+		xc_task_fail(task, "%s", error_text(r));
+	return r;
+}
+
 /* ---- The function ------------------------------------------------------------------------ */
 
 /* A function by its name, in a library that this engine has loaded or can. */
@@ -263,9 +283,10 @@ static void resolve(struct xci_inline *in, struct inline_job *job,
 		    const struct inline_engine *engine)
 {
 	static xc_task_fn *const builtins[] = {
-		[BUILTIN_PUSH] = run_push,     [BUILTIN_PULL] = run_pull,
-		[BUILTIN_CLEAR] = run_clear,   [BUILTIN_LOAD] = run_load,
-		[BUILTIN_UNLOAD] = run_unload, [BUILTIN_LOOK] = run_pull, /* it is here */
+		[BUILTIN_PUSH] = run_push,	 [BUILTIN_PULL] = run_pull,
+		[BUILTIN_CLEAR] = run_clear,	 [BUILTIN_LOAD] = run_load,
+		[BUILTIN_UNLOAD] = run_unload,	 [BUILTIN_LOOK] = run_pull, /* it is here */
+		[BUILTIN_THREADS] = run_threads, [BUILTIN_REFER] = run_pull,
 	};
 	bool by_name = job->task.kind == FUNCTION_SYMBOL;
 
@@ -382,6 +403,8 @@ static uint64_t run_items(struct piece *piece, struct input *in, int64_t count)
 				.frame = &job->task,
 				.streams = &piece->streams,
 				.engine = piece->engine->id,
+				.threads = inline_threads(piece->engine),
+				.out_size = job->task.out_size,
 				.attempt = piece->attempt,
 				.cancel = &job->cancel,
 				.cancel_value = 1 };

@@ -204,7 +204,18 @@ struct xci_shipped *xci_library_find(struct xc_client *client, const char *funct
 {
 	struct xci_shipped *found;
 	char loaded[300];
+	int r;
 
+	if (!library && client->named.of && strcmp(client->named.function, function) == 0)
+		return client->named.of;
+	found = library ? find_named(client, library) : find_defining(client, function);
+	if (!found) {
+		r = xci_blas_find(client, function, library, err);
+		if (r < 0)
+			return NULL;
+		if (r > 0)
+			found = find_defining(client, function);
+	}
 	if (!before(client, NULL)) {
 		error_set(err, XC_ECODE,
 			  "function \"%.100s\": no library was loaded by this client; call xc_load "
@@ -212,9 +223,6 @@ struct xci_shipped *xci_library_find(struct xc_client *client, const char *funct
 			  function);
 		return NULL;
 	}
-	if (!library && client->named.of && strcmp(client->named.function, function) == 0)
-		return client->named.of;
-	found = library ? find_named(client, library) : find_defining(client, function);
 	list(client, loaded, sizeof loaded);
 	if (!found && library)
 		error_set(err, XC_ECODE,

@@ -8,6 +8,10 @@
 
 #include "proto/error.h"
 
+/* What the library of linear algebra needs, and who has it. */
+#define OPENBLAS	  "libopenblas.so"
+#define OPENBLAS_PACKAGES " (package libopenblas0 on Debian and Ubuntu, openblas elsewhere)"
+
 int loader_refuse_sanitizer(const struct elf_info *info, const char *name, struct xc_error *err)
 {
 	return error_set(err, XC_ECODE,
@@ -66,9 +70,10 @@ int loader_refused(const char *path, const char *name, const char *words, struct
 	if (missing && strncmp(words, path, strlen(path)) != 0)
 		return error_set(
 			err, XC_ECODE,
-			"%.*s is missing on this host: %s needs it; install it, or put its "
+			"%.*s is missing on this host: %s needs it; install it%s, or put its "
 			"folder into LD_LIBRARY_PATH and start the engines again",
-			(int)(missing - words), words, name);
+			(int)(missing - words), words, name,
+			strncmp(words, OPENBLAS, strlen(OPENBLAS)) == 0 ? OPENBLAS_PACKAGES : "");
 	translate(path, name, words, text, sizeof text);
 	return error_set(err, XC_ECODE, "cannot load %s: %s", name, text);
 }

@@ -16,6 +16,11 @@ size_t xc_task_in_size(const struct xc_task *task)
 	return task ? task->in_size : 0;
 }
 
+size_t xc_task_out_size(const struct xc_task *task)
+{
+	return task ? task->out_size : 0;
+}
+
 int xc_task_engine(const struct xc_task *task)
 {
 	return task ? task->engine : -1;
@@ -24,6 +29,11 @@ int xc_task_engine(const struct xc_task *task)
 int xc_task_attempt(const struct xc_task *task)
 {
 	return task ? task->attempt : 0;
+}
+
+int xc_task_threads(const struct xc_task *task)
+{
+	return task && task->threads > 0 ? task->threads : 1;
 }
 
 bool xc_task_is_cancelled(const struct xc_task *task)

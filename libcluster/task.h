@@ -34,9 +34,10 @@ struct xc_task {
 	struct streams *streams;	/* borrowed: of that frame */
 	int64_t item;			/* in its job; index: as the task is told */
 	int64_t index;
-	size_t in_size;
+	size_t in_size, out_size;
 	int engine;
 	int attempt;
+	int threads; /* that libraries may use; 0: nobody has said */
 	_Atomic uint64_t *cancel; /* cancelled when it is one of these two */
 	uint64_t cancel_value;	  /* for all items of the slice */
 	uint64_t cancel_item;	  /* for the running one */

@@ -13,14 +13,17 @@ enum function_kind {
 };
 
 enum builtin {
-	BUILTIN_PUSH,	/* in: array frame; name */
-	BUILTIN_PULL,	/* result: array frame; name */
-	BUILTIN_CLEAR,	/* name, or all */
-	BUILTIN_LOAD,	/* opens the object */
-	BUILTIN_UNLOAD, /* closes it */
-	BUILTIN_LOOK,	/* as pull, but of what has more bytes than `in` says (u64) the header
-			   alone: its object is this value of the variable, for part */
-	BUILTIN_PART,	/* out_size bytes from offset `in` of that value, `object`; name */
+	BUILTIN_PUSH,	 /* in: array frame; name */
+	BUILTIN_PULL,	 /* result: array frame; name */
+	BUILTIN_CLEAR,	 /* name, or all */
+	BUILTIN_LOAD,	 /* opens the object */
+	BUILTIN_UNLOAD,	 /* closes it */
+	BUILTIN_LOOK,	 /* as pull, but of what has more bytes than `in` says (u64) the header
+			    alone: its object is this value of the variable, for part */
+	BUILTIN_PART,	 /* out_size bytes from offset `in` of that value, `object`; name */
+	BUILTIN_THREADS, /* in: how many threads libraries may use (u64) */
+	BUILTIN_REFER,	 /* as pull, but an object of the store is named in place of its elements:
+			    for push to other engines */
 };
 
 /* What items draw from. */

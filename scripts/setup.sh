@@ -63,6 +63,7 @@ missing_packages()
 	has_module libczmq || echo libczmq-dev
 	has_module jansson || echo libjansson-dev
 	has_header uthash.h || echo uthash-dev
+	has_module openblas || echo libopenblas-dev
 	has_module check || echo check
 	[ -n "$tests" ] || return 0
 	has python3 || echo python3

@@ -67,6 +67,20 @@ static int opened(struct xc_error *err)
 	return r;
 }
 
+static int dirichlets(struct xc_error *err)
+{
+	const double alpha[] = { 0.05, 0.01, 0.02 };
+	double out[6] = { 0 };
+	struct xc_rng *rng;
+	int r;
+
+	assert_ok(xc_rng_new(&rng, XC_PCG64, 1, err), *err);
+	r = FAULTY(xc_dirichlet_fill(rng, alpha, 3, out, 2, err));
+	ck_assert_int_eq(out[3] + out[4] + out[5] > 0, r == 0);
+	xc_rng_free(rng);
+	return r;
+}
+
 /* Those that fail go again, and none is taken for well that was not. */
 static int map_with_retries(struct xc_error *err)
 {
@@ -306,5 +320,6 @@ const struct scenario inline_scenarios[] = {
 	{ "xc_jobs", jobs, 0 },
 	{ "xc_engines_stop", shut_down, XC_ELOST },
 	{ "xc_execute", execute, XC_ELOST },
+	{ "xc_dirichlet_fill", dirichlets, 0 },
 };
 const int inline_scenario_count = sizeof inline_scenarios / sizeof inline_scenarios[0];

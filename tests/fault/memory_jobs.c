@@ -172,6 +172,11 @@ static int send_signal(struct xc_error *err)
 	return FAULTY(xc_signal(xc_all(client), SIGINT, err));
 }
 
+static int set_threads(struct xc_error *err)
+{
+	return FAULTY(xc_set_threads(xc_all(client), 1, err));
+}
+
 static int interrupt(struct xc_error *err)
 {
 	return FAULTY(xc_interrupt(xc_all(client), err));
@@ -260,6 +265,7 @@ const struct scenario job_scenarios[] = {
 	{ "xc_queue_status", queue_status, 0 },
 	{ "xc_signal", send_signal, 0 },
 	{ "xc_interrupt", interrupt, 0 },
+	{ "xc_set_threads", set_threads, 0 },
 	{ "xc_engines_stop", engines_stop, 0 },
 };
 const int job_scenario_count = sizeof job_scenarios / sizeof job_scenarios[0];

@@ -44,6 +44,7 @@ static void begin(void)
 	task = (struct xc_task){ .ops = &ops,
 				 .index = 5,
 				 .in_size = 8,
+				 .out_size = 24,
 				 .engine = 3,
 				 .attempt = 2,
 				 .cancel = &cancel,
@@ -55,6 +56,7 @@ START_TEST(test_facts)
 {
 	ck_assert_int_eq(xc_task_index(&task), 5);
 	ck_assert_uint_eq(xc_task_in_size(&task), 8);
+	ck_assert_uint_eq(xc_task_out_size(&task), 24);
 	ck_assert_int_eq(xc_task_engine(&task), 3);
 	ck_assert_int_eq(xc_task_attempt(&task), 2);
 	ck_assert(!xc_task_is_cancelled(&task));
