@@ -375,6 +375,7 @@ START_TEST(every_call_with_every_wrong_argument)
 	try_random();
 	try_distributions();
 	try_reduce(client);
+	try_blas(client);
 	try_cluster();
 	/* No harm is done. */
 	row_error.code = 0;

@@ -13,6 +13,8 @@ void try_distributions(void);
 /* arguments_jobs.c: results, jobs by id, orders for engines */
 void try_jobs(struct xc_client *client);
 void try_jobs_lost(struct xc_client *client);
+/* arguments_blas.c: linear algebra */
+void try_blas(struct xc_client *client);
 /* arguments_random.c: random numbers, without a client */
 void try_random(void);
 
