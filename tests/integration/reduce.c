@@ -765,7 +765,9 @@ static void check_others(struct xc_client *of)
 {
 	struct xc_result *result, *other;
 	char id[XC_JOB_ID_SIZE];
+	struct xc_job_info *jobs;
 	struct text text;
+	int count;
 
 	result = xc_map_reduce_async(xc_balanced(of), write_character, 500, &joined, &text,
 				     sizeof text, NULL, &err);
@@ -780,6 +782,9 @@ static void check_others(struct xc_client *of)
 	xc_result_destroy(other);
 	ck_assert_ptr_null(xc_resubmit(of, id, NULL, 0, &err));
 	assert_error(err.code, -EINVAL, &err, "call xc_map_reduce again");
+	assert_ok(xc_jobs(of, &(struct xc_job_query){ .max = 1 }, &jobs, &count, &err), err);
+	ck_assert(count == 1 && strcmp(jobs->id, id) == 0 && !jobs->has_inputs);
+	free(jobs);
 	xc_result_destroy(result);
 	assert_joined(&text, 500);
 }
