@@ -479,6 +479,59 @@ START_TEST(arrays_and_packed_items)
 }
 END_TEST
 
+static void add_roots(void *left, const void *right, const void *argument)
+{
+	(void)argument;
+	*(double *)left += *(const double *)right;
+}
+
+/* The task is of a library, what combines of this program. */
+START_TEST(a_function_by_its_name)
+{
+	const struct xc_reduction how = { .kind = XC_REDUCE_OWN,
+					  .size = sizeof(double),
+					  .combine = add_roots };
+	const struct xc_map_options options = { .function = "root" };
+	double result, expected = 0;
+
+	compile("libroots.so", "tasks.c", "-shared -fPIC -DVERSION=1 -lm");
+	assert_ok(xc_load(xc_all(client), test_path("libroots.so"), &err), err);
+	assert_ok(xc_map_reduce(xc_balanced(client), NULL, 1000, &how, &result, sizeof result,
+				&options, &err),
+		  err);
+	for (int i = 0; i < 1000; i++)
+		expected += sqrt(i);
+	ck_assert_double_eq_tol(result, expected, 1e-9);
+}
+END_TEST
+
+/* What items draw goes with their index, too. */
+static int draw(struct xc_task *task, const void *in, void *out)
+{
+	struct xc_rng *rng = xc_task_rng(task);
+
+	(void)in;
+	if (!rng)
+		return XC_TASK_FAILED;
+	*(double *)out = xc_standard_normal(rng);
+	return 0;
+}
+
+START_TEST(draws_of_streams)
+{
+	const struct xc_map_options options = { .seed = 7 };
+	double first = 0, sum_of_draws;
+
+	for (int engines = 1; engines <= ENGINES; engines++) {
+		assert_ok(xc_map_reduce(some(engines), draw, 5000, &sum, &sum_of_draws,
+					sizeof sum_of_draws, &options, &err),
+			  err);
+		first = engines == 1 ? sum_of_draws : first;
+		assert_same_bits(sum_of_draws, first);
+	}
+}
+END_TEST
+
 /* Results of a megabyte are combined where they are made. */
 struct large {
 	struct text text;
@@ -712,7 +765,9 @@ static void check_others(struct xc_client *of)
 {
 	struct xc_result *result, *other;
 	char id[XC_JOB_ID_SIZE];
+	struct xc_job_info *jobs;
 	struct text text;
+	int count;
 
 	result = xc_map_reduce_async(xc_balanced(of), write_character, 500, &joined, &text,
 				     sizeof text, NULL, &err);
@@ -727,6 +782,9 @@ static void check_others(struct xc_client *of)
 	xc_result_destroy(other);
 	ck_assert_ptr_null(xc_resubmit(of, id, NULL, 0, &err));
 	assert_error(err.code, -EINVAL, &err, "call xc_map_reduce again");
+	assert_ok(xc_jobs(of, &(struct xc_job_query){ .max = 1 }, &jobs, &count, &err), err);
+	ck_assert(count == 1 && strcmp(jobs->id, id) == 0 && !jobs->has_inputs);
+	free(jobs);
 	xc_result_destroy(result);
 	assert_joined(&text, 500);
 }
@@ -797,6 +855,8 @@ int main(void)
 	tcase_add_test(shared, an_exact_sum);
 	tcase_add_loop_test(shared, neighbours_are_joined_in_their_order, 0, SIZES);
 	tcase_add_test(shared, arrays_and_packed_items);
+	tcase_add_test(shared, a_function_by_its_name);
+	tcase_add_test(shared, draws_of_streams);
 	tcase_add_test(shared, large_results);
 	tcase_add_test(shared, items_that_run_again);
 	tcase_add_test(shared, an_item_that_does_not_end_well);
