@@ -16,4 +16,7 @@ struct blas_matrix;
 /* c = A'A, all of it. */
 void blas_crossprod(const struct blas_matrix *a, double *c);
 
+/* Of distributed matrices: libcluster/blocks.h. */
+XC_API int xc_blas_block_update(struct xc_task *task, const void *in, void *out);
+
 #endif

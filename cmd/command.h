@@ -34,6 +34,7 @@ int command_controller(int argc, char **argv);
 int command_engine(int argc, char **argv);
 int command_version(int argc, char **argv);
 int command_signal(int argc, char **argv);
+int command_threads(int argc, char **argv);
 int command_interrupt(int argc, char **argv);
 int command_settle(int argc, char **argv);
 int command_tunnels(int argc, char **argv);
@@ -146,8 +147,9 @@ int option_fd(struct argp_state *state, const char *name, const char *arg);
 
 /* What `start` and `engines` say about the engines to start. */
 struct engine_options {
-	int n;	     /* 0: not given */
-	int threads; /* 0: not given */
+	int n;		    /* 0: not given */
+	int threads;	    /* 0: not given */
+	bool threads_yield; /* nobody has given it: the environment counts for more */
 	bool bind;
 	size_t store_limit;
 	double timeout;

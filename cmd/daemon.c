@@ -118,11 +118,9 @@ int daemon_start_agent(struct daemon *daemon, const struct connection *connectio
 {
 	char n[16], threads[16], store[32], fd[16], silence[32], path[CLUSTER_PATH_MAX],
 		log[CLUSTER_PATH_MAX];
-	const char *argv[24] = {
-		"xcluster", "engines", "--foreground",	       "--connection", path,
-		"-n",	    n,	       "--threads-per-engine", threads,	       "--no-ranks"
-	};
-	int keep[3] = { -1, -1, -1 }, argc = 10, kept = 0, r = 0;
+	const char *argv[24] = { "xcluster", "engines", "--foreground", "--connection", path,
+				 "-n",	     n,		"--no-ranks" };
+	int keep[3] = { -1, -1, -1 }, argc = 8, kept = 0, r = 0;
 
 	if (!options->log_fd)
 		r = agent_log(connection->dir, log, sizeof log, err);
@@ -134,7 +132,12 @@ int daemon_start_agent(struct daemon *daemon, const struct connection *connectio
 		keep[kept++] = options->connection_fd;
 	}
 	snprintf(n, sizeof n, "%d", options->n);
-	snprintf(threads, sizeof threads, "%d", options->threads);
+	/* The agent has our environment, and finds the same if nothing was asked for. */
+	if (options->threads > 0 && !options->threads_yield) {
+		snprintf(threads, sizeof threads, "%d", options->threads);
+		argv[argc++] = "--threads-per-engine";
+		argv[argc++] = threads;
+	}
 	if (options->bind)
 		argv[argc++] = "--bind";
 	if (options->store_limit) {

@@ -29,6 +29,7 @@ static const struct command {
 	{ "blas", command_blas, "linear algebra on engines: how fast, on how many threads" },
 	{ "signal", command_signal, "send a signal to engines" },
 	{ "interrupt", command_interrupt, "interrupt what runs on engines" },
+	{ "threads", command_threads, "set how many threads engines use" },
 	{ "controller", command_controller, "run a controller in the foreground" },
 	{ "engine", command_engine, NULL },
 	{ "settle", command_settle, NULL },

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cmd/cores.h"
+#include "libcluster/threads.h"
 #include "proto/cluster_dir.h"
 
 #define ENGINES_MAX   4096
@@ -138,6 +139,11 @@ void engine_options_complete(struct engine_options *options)
 
 	if (options->n == 0)
 		options->n = cores;
+	if (options->threads > 0)
+		return;
+	/* OpenMP's own variable counts for the other libraries, too, as most of them take it. */
+	options->threads_yield = true;
+	options->threads = threads_of_text(getenv("OMP_NUM_THREADS"));
 	if (options->threads == 0)
 		options->threads = cores > options->n ? cores / options->n : 1;
 }

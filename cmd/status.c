@@ -62,11 +62,17 @@ static void print_head(const json_t *status)
 static void print_engines(const json_t *status)
 {
 	static const struct column engines[] = {
-		{ "ID", "id", NULL },	    { "STATE", "state", NULL },
-		{ "HOST", "host", NULL },   { "PID", "pid", NULL },
-		{ "AGENT", "agent", NULL }, { "CORES", "cores", NULL },
-		{ "ITEMS", "items", NULL }, { "RESTARTS", "restarts", NULL },
-		{ "RUNS", "label", NULL },  { "REASON", "reason", NULL },
+		{ "ID", "id", NULL },
+		{ "STATE", "state", NULL },
+		{ "HOST", "host", NULL },
+		{ "PID", "pid", NULL },
+		{ "AGENT", "agent", NULL },
+		{ "CORES", "cores", NULL },
+		{ "THREADS", "threads", NULL },
+		{ "ITEMS", "items", NULL },
+		{ "RESTARTS", "restarts", NULL },
+		{ "RUNS", "label", NULL },
+		{ "REASON", "reason", NULL },
 		{ NULL, NULL, NULL },
 	};
 	static const struct column agents[] = {
@@ -88,6 +94,16 @@ static void print_engines(const json_t *status)
 	printf("\nagents: %zu\n", json_array_size(list));
 	if (json_array_size(list) > 0)
 		format_table(list, agents);
+}
+
+static void print_warnings(const json_t *status)
+{
+	const json_t *list = json_object_get(status, "warnings"), *text;
+	size_t i;
+
+	json_array_foreach (list, i, text) {
+		printf("%swarning: %s\n", i == 0 ? "\n" : "", json_string_value(text));
+	}
 }
 
 /* What the launcher has asked a batch system for. */
@@ -159,6 +175,7 @@ int command_status(int argc, char **argv)
 	} else {
 		print_head(status);
 		print_engines(status);
+		print_warnings(status);
 		print_launcher(status);
 		print_jobs(status);
 	}

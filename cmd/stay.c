@@ -98,6 +98,8 @@ static void fill(struct agent_options *agent, const struct stay_options *o,
 
 	*agent = (struct agent_options){ .n = engines->n,
 					 .threads_per_engine = engines->threads,
+					 .threads_yield = engines->threads_yield,
+					 .cores = cores_usable(),
 					 .bind = engines->bind,
 					 .store_limit = engines->store_limit,
 					 .clock_fd = fd > 0 ? fd : 0,

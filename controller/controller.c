@@ -107,6 +107,7 @@ static const struct route {
 	{ MSG_DATAPORT, on_dataport },
 	{ MSG_NOTE, on_note },
 	{ MSG_DRAIN, on_drain },
+	{ MSG_THREADS, on_threads },
 };
 
 static const struct route *route_of(uint64_t type)

@@ -64,6 +64,14 @@ void engine_fail_pinned(struct state *state, struct engine *engine);
 /* May pinned items be handed to it from now on? */
 bool engine_takes_pinned(const struct engine *engine);
 
+/* threads.c */
+int on_threads(struct state *state, struct peer *peer, struct message *m);
+/* What an engine has said; 0: nothing. */
+int threads_checked(uint64_t threads);
+/* A sentence for each host whose engines may use more threads than it has cores. */
+void threads_warn(struct state *state, void (*tell)(void *argument, const char *text),
+		  void *argument);
+
 /* control.c: orders of clients for engines */
 int on_signal(struct state *state, struct peer *peer, struct message *m);
 int on_shut(struct state *state, struct peer *peer, struct message *m);

@@ -179,6 +179,7 @@ static void engine_up(struct state *state, struct engine *engine)
 	engine->epoch = engine->next_epoch;
 	engine->pid = engine->next_pid;
 	engine->started = engine->next_started;
+	engine->threads = engine->next_threads;
 	engine->next_peer = NULL;
 	engine->state = ENGINE_UP;
 	engine->last_slice = engine->last_record = engine->acked_record = 0;
@@ -275,16 +276,17 @@ static struct agent *agent_find(struct state *state, struct span session)
 
 /* One that is up has lost its connection, and comes by another. */
 static int engine_again(struct state *state, struct peer *peer, struct engine *engine,
-			uint64_t slice)
+			const struct msg_hello_engine *hello)
 {
 	log_line("engine %d is connected again", engine->id);
 	peer_remove(state, engine->peer);
 	engine->peer = peer;
 	peer->role = ROLE_ENGINE;
 	peer->is.engine = engine;
+	engine->threads = threads_checked(hello->threads);
 	SEND_PEER(state, peer, welcome_engine, .engine = (uint64_t)engine->id,
 		  .ack = engine->last_record);
-	slices_send_again(state, engine, slice);
+	slices_send_again(state, engine, hello->slice);
 	return 0;
 }
 
@@ -305,7 +307,7 @@ int on_hello_engine(struct state *state, struct peer *peer, struct message *m)
 		engine = engine_at(state, agent, hello.slot);
 	if (peer->role == ROLE_NEW && (hello.again || peer->is_remote) && engine && engine->peer &&
 	    engine->epoch == hello.epoch && peer->is_remote == engine->peer->is_remote)
-		return engine_again(state, peer, engine, hello.slice);
+		return engine_again(state, peer, engine, &hello);
 	if (peer->role != ROLE_NEW || !engine || engine->next_peer ||
 	    hello.epoch <= engine->epoch || !engine_has_future(engine))
 		return peer_refuse(state, peer, XC_EPROTO, "no agent expects this engine");
@@ -315,6 +317,7 @@ int on_hello_engine(struct state *state, struct peer *peer, struct message *m)
 	engine->next_epoch = hello.epoch;
 	engine->next_pid = pid ? pid : (pid_t)hello.pid;
 	engine->next_started = hello.started;
+	engine->next_threads = threads_checked(hello.threads);
 	if (!engine->peer) /* else the agent's word on its predecessor is on its way */
 		engine_up(state, engine);
 	return 0;
@@ -415,6 +418,7 @@ int on_hello_agent(struct state *state, struct peer *peer, struct message *m)
 	agent->pid = pid ? pid : (pid_t)hello.pid;
 	agent->slots = hello.slots;
 	agent->cores = hello.cores;
+	agent->usable = hello.usable && hello.usable < hello.cores ? hello.usable : hello.cores;
 	agent->store_limit = hello.store_limit;
 	agent->heard_ns = now_ns();
 	memcpy(agent->session, hello.session.data, SESSION_SIZE);

@@ -186,6 +186,7 @@ struct engine {
 	bool is_short;	 /* idle, as nothing that there is would end in its time */
 	double speed;	 /* 1: as the mean */
 	int64_t items_run;
+	int threads, next_threads; /* that its libraries may use; next: of next_peer */
 	int restarts;
 	char log_host[LOG_HOST_SIZE]; /* in the names of logs; empty: it is on our host */
 	char reason[256];
@@ -208,7 +209,8 @@ struct agent {
 	bool log_failed;  /* it could not be written of late */
 	char launch[256]; /* what has started it, for people */
 	pid_t pid;
-	uint64_t slots, first_engine, cores, store_limit, store_used;
+	uint64_t slots, first_engine, store_limit, store_used;
+	uint64_t cores, usable; /* of its host, and of them those that it may use */
 	uint64_t heard_ns;
 	uint64_t died_ns;		       /* its process has ended; 0: it has not */
 	uint64_t beats_ns[2];		       /* when its last BEAT came, and the one before */

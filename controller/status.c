@@ -81,15 +81,16 @@ static json_t *engine_json(const struct state *state, const struct engine *engin
 
 	log_path(state, engine->agent, engine, log, sizeof log);
 	return json_pack(
-		"{s:i,s:s,s:o,s:i,s:i,s:I,s:i,s:f,s:i,s:I,s:o,s:o,s:o,s:I,s:I,s:i,s:I,s:I}", "id",
-		engine->id, "state", engine_word(engine), "host",
+		"{s:i,s:s,s:o,s:i,s:i,s:I,s:i,s:i,s:f,s:i,s:I,s:o,s:o,s:o,s:I,s:I,s:i,s:I,s:I}",
+		"id", engine->id, "state", engine_word(engine), "host",
 		text_json(engine->agent ? engine->agent->host : ""), "pid",
 		is_alive ? (int)engine->pid : 0, "agent", engine->agent ? engine->agent->index : -1,
 		"slot", (json_int_t)engine->slot, "cores",
-		engine->agent ? (int)engine->agent->cores : 0, "started",
-		is_alive ? engine->started : 0.0, "restarts", engine->restarts, "items",
-		(json_int_t)engine->items_run, "reason", text_json(engine->reason), "log",
-		text_json(log), "label", text_json(slice ? slice->job->label : ""), "first_item",
+		engine->agent ? (int)engine->agent->cores : 0, "threads",
+		is_alive ? engine->threads : 0, "started", is_alive ? engine->started : 0.0,
+		"restarts", engine->restarts, "items", (json_int_t)engine->items_run, "reason",
+		text_json(engine->reason), "log", text_json(log), "label",
+		text_json(slice ? slice->job->label : ""), "first_item",
 		slice ? (json_int_t)(slice->first + slice->done) : -1, "item_count",
 		slice ? (json_int_t)(slice->count - slice->done) : 0, "slices", engine->slice_count,
 		"queued", (json_int_t)queued_at(engine), "running",
@@ -133,10 +134,11 @@ static json_t *agent_json(const struct state *state, const struct agent *agent)
 	log_path(state, agent, NULL, log, sizeof log);
 	for (int i = 0; i < SESSION_SIZE; i++)
 		snprintf(session + 2 * i, 3, "%02x", agent->session[i]);
-	return json_pack("{s:i,s:o,s:i,s:s,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "id", agent->index,
+	return json_pack("{s:i,s:o,s:i,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:o}", "id", agent->index,
 			 "host", text_json(agent->host), "pid", (int)agent->pid, "session", session,
 			 "engines", (json_int_t)agent->slots, "cores", (json_int_t)agent->cores,
-			 "store_used", (json_int_t)agent->store_used, "store_limit",
+			 "usable", (json_int_t)agent->usable, "store_used",
+			 (json_int_t)agent->store_used, "store_limit",
 			 (json_int_t)agent->store_limit, "log", text_json(log), "launch",
 			 text_json(agent->launch), "ends_in", ends_json(agent));
 }
@@ -202,17 +204,23 @@ static void add_jobs(const struct state *state, struct client *clients, json_t *
 	}
 }
 
-static char *report(const struct state *state)
+static void add_warning(void *list, const char *text)
+{
+	json_array_append_new(list, text_json(text));
+}
+
+static char *report(struct state *state)
 {
 	json_int_t inputs = 0, results = 0;
 	struct queue queue = { 0 };
 	struct client *client;
 	int clients = 0;
-	json_t *jobs = json_array(), *root;
+	json_t *jobs = json_array(), *warnings = json_array(), *root;
 	char *text;
 
 	add_jobs(state, state->clients, jobs, &queue);
 	add_jobs(state, state->departed, jobs, &queue);
+	threads_warn(state, add_warning, warnings);
 
 	DL_FOREACH (state->clients, client) {
 		clients++;
@@ -220,15 +228,16 @@ static char *report(const struct state *state)
 		results += (json_int_t)client->held_bytes;
 	}
 	root = json_pack(
-		"{s:s,s:o,s:i,s:s,s:f,s:o,s:I,s:o,s:o,s:o,s:i,s:o,s:{s:I,s:I,s:I},s:{s:I,s:I,s:I}}",
+		"{s:s,s:o,s:i,s:s,s:f,s:o,s:I,s:o,s:o,s:o,s:i,s:o,s:o,s:{s:I,s:I,s:I},s:{s:I,s:I,s:"
+		"I}}",
 		"id", state->connection.id, "host", text_json(state->connection.host), "pid",
 		(int)getpid(), "version", XC_VERSION, "uptime",
 		(double)(now_ns() - state->started_ns) / 1e9, "connection",
 		text_json(state->connection.path), "rss", (json_int_t)memory_resident_bytes(),
 		"engines", engines_json(state), "agents", agents_json(state), "launcher",
-		launcher_json(state), "clients", clients, "jobs", jobs, "queue", "items",
-		queue.items, "slices", queue.slices, "unassigned", queue.unassigned, "memory",
-		"inputs", inputs, "results", results, "history",
+		launcher_json(state), "clients", clients, "warnings", warnings, "jobs", jobs,
+		"queue", "items", queue.items, "slices", queue.slices, "unassigned",
+		queue.unassigned, "memory", "inputs", inputs, "results", results, "history",
 		(json_int_t)(state->history.bytes + state->history.kept_bytes));
 	if (!root)
 		return NULL;

@@ -14,6 +14,8 @@ struct agent_options {
 	const char *connection_path;	     /* file of it */
 	int n;				     /* engines */
 	int threads_per_engine;		     /* 0: leave the environment as it is */
+	bool threads_yield;		     /* only where the environment does not say it itself */
+	int cores;			     /* that engines may use; 0: not known */
 	bool bind;			     /* engine i to the i-th usable core */
 	size_t store_limit;		     /* bytes; 0: half of the host's memory */
 	/* 0: none. Whoever started it: is told "FIRST N" when the controller knows the agent;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/runner.h"
+#include "libcluster/threads.h"
 #include "proto/error.h"
 
 static int fail(struct xc_task *task, int code, const struct xc_error *err)
@@ -23,11 +24,13 @@ static int run_push(struct xc_task *task, const void *in, void *out)
 	return r < 0 ? fail(task, r, &err) : 0;
 }
 
-/* The variable as a result: an array frame, with its elements or (is_look) without. */
-static int give(struct xc_task *task, const char *name, const struct entry *entry, bool is_look)
+/* The variable as a result: an array frame with its elements, or with `object` in their
+ * place. */
+static int give(struct xc_task *task, const char *name, const struct entry *entry,
+		const unsigned char *object)
 {
 	struct engine *e = task->runner;
-	uint64_t bytes = is_look ? 0 : entry->size, size = ARRAY_HEADER_SIZE + bytes;
+	uint64_t bytes = object ? 0 : entry->size, size = ARRAY_HEADER_SIZE + bytes;
 	char *room = piece_reserve(e, size + sizeof size);
 
 	if (!room) {
@@ -35,7 +38,7 @@ static int give(struct xc_task *task, const char *name, const struct entry *entr
 		return -ENOMEM;
 	}
 	memcpy(room, &size, sizeof size);
-	array_header_write(room + sizeof size, &entry->array, is_look ? entry->value : NULL);
+	array_header_write(room + sizeof size, &entry->array, object);
 	if (bytes)
 		memcpy(room + sizeof size + ARRAY_HEADER_SIZE, entry->array.data, bytes);
 	e->given = size + sizeof size;
@@ -59,7 +62,7 @@ static int run_pull(struct xc_task *task, const void *in, void *out)
 
 	(void)in;
 	(void)out;
-	return entry ? give(task, name, entry, false) : XC_ENOVAR;
+	return entry ? give(task, name, entry, NULL) : XC_ENOVAR;
 }
 
 static int run_look(struct xc_task *task, const void *in, void *out)
@@ -71,7 +74,20 @@ static int run_look(struct xc_task *task, const void *in, void *out)
 	(void)out;
 	if (task->in_size == sizeof limit)
 		memcpy(&limit, in, sizeof limit);
-	return entry ? give(task, name, entry, entry->size > limit) : XC_ENOVAR;
+	return entry ? give(task, name, entry, entry->size > limit ? entry->value : NULL)
+		     : XC_ENOVAR;
+}
+
+/* What push takes, to set the same value elsewhere: the store's object goes from host to host,
+ * and not by the client. */
+static int run_refer(struct xc_task *task, const void *in, void *out)
+{
+	char name[256];
+	const struct entry *entry = find(task, name);
+
+	(void)in;
+	(void)out;
+	return entry ? give(task, name, entry, entry->mapping ? entry->object : NULL) : XC_ENOVAR;
 }
 
 static int run_part(struct xc_task *task, const void *in, void *out)
@@ -133,13 +149,40 @@ static int run_unload(struct xc_task *task, const void *in, void *out)
 	return r;
 }
 
+/* The agent first: processes that follow this one in its slot are to have it, too. */
+static int run_threads(struct xc_task *task, const void *in, void *out)
+{
+	struct engine *e = task->runner;
+	struct channel_packet request = { .code = OP_THREADS, .fd = -1 }, reply;
+	struct xc_error err = XC_ERROR_INIT;
+	char buffer[CHANNEL_MAX];
+	int r;
+
+	(void)out;
+	if (task->in_size != sizeof request.number)
+		return XC_EPROTO;
+	memcpy(&request.number, in, sizeof request.number);
+	r = channel_call(e->channel, &request, &reply, buffer, &err);
+	if (r < 0)
+		return fail(task, r, &err);
+	e->threads = (int)request.number;
+	task->threads = e->threads;
+	r = threads_apply(e->threads);
+	if (r < 0)
+		xc_task_fail(task, "%s", error_text(r));
+	/* Where the connection is broken now, the next hello says it. */
+	SEND_SIMPLE(e->dealer, NULL, threads, .threads = request.number);
+	return r;
+}
+
 xc_task_fn *builtin_find(uint64_t number)
 {
 	static xc_task_fn *const tasks[] = {
 		[BUILTIN_PUSH] = run_push,     [BUILTIN_PULL] = run_pull,
 		[BUILTIN_CLEAR] = run_clear,   [BUILTIN_LOAD] = run_load,
 		[BUILTIN_UNLOAD] = run_unload, [BUILTIN_LOOK] = run_look,
-		[BUILTIN_PART] = run_part,
+		[BUILTIN_PART] = run_part,     [BUILTIN_THREADS] = run_threads,
+		[BUILTIN_REFER] = run_refer,
 	};
 
 	return number < sizeof tasks / sizeof tasks[0] ? tasks[number] : NULL;

@@ -15,6 +15,7 @@
 #include <utlist.h>
 
 #include "engine/runner.h"
+#include "libcluster/threads.h"
 #include "proto/error.h"
 #include "proto/log.h"
 
@@ -96,7 +97,7 @@ static int say_hello(struct engine *e, const void *session)
 			   .session = { session, SESSION_SIZE },
 			   .agent = { e->agent, SESSION_SIZE }, .slot = e->slot, .epoch = e->epoch,
 			   .pid = getpid(), .started = e->started, .again = e->id >= 0,
-			   .slice = e->last_slice);
+			   .slice = e->last_slice, .threads = (uint64_t)e->threads);
 }
 
 static int dial(struct engine *e, const char *endpoint, struct xc_error *err)
@@ -271,9 +272,11 @@ int engine_run(int channel_fd)
 	struct xc_error err = XC_ERROR_INIT;
 	int r;
 
-	e = (struct engine){
-		.channel = channel_fd, .id = -1, .now.want = 1, .started = clock_seconds()
-	};
+	e = (struct engine){ .channel = channel_fd,
+			     .id = -1,
+			     .now.want = 1,
+			     .started = clock_seconds(),
+			     .threads = threads_of_environment() };
 	/* With the agent gone, nobody watches this process. A death before this
 	 * call shows as the end of the channel. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -61,6 +61,7 @@ struct slot {
 	enum slot_state state;
 	pid_t pid;
 	uint64_t epoch; /* of the process, from 1 */
+	int threads;	/* that its libraries may use, by an order; 0: none has come */
 	struct source channel;
 	int arena_fd;
 	struct sink sink;

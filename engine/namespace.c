@@ -157,6 +157,7 @@ static int enter(struct engine *e, struct span name, const struct array_frame *f
 					 strerror(errno));
 		}
 		entry->mapping = data;
+		memcpy(entry->object, frame->object, OBJECT_SIZE);
 	} else {
 		data = aligned_alloc(64, ((size_t)size + 64) & ~(size_t)63);
 		if (!data) {

@@ -13,6 +13,7 @@
 
 #include "engine/host.h"
 #include "engine/transfer.h"
+#include "libcluster/threads.h"
 #include "proto/error.h"
 #include "proto/log.h"
 #include "proto/task.h"
@@ -287,6 +288,14 @@ static int on_unset(struct call *c)
 	return 0;
 }
 
+static int on_threads(struct call *c)
+{
+	if (c->in->number < 1 || c->in->number > THREADS_MAX)
+		return XC_EPROTO;
+	c->slot->threads = (int)c->in->number;
+	return 0;
+}
+
 static int on_linger(struct call *c)
 {
 	if (c->visitor)
@@ -351,6 +360,7 @@ static const struct {
 	[OP_SET] = { on_set, true },	      [OP_UNSET] = { on_unset, true },
 	[OP_SHARE] = { on_share, true },      [OP_PEERS] = { on_peers, true },
 	[OP_LINGER] = { on_linger, false },   [OP_FETCH] = { on_fetch_request, true },
+	[OP_THREADS] = { on_threads, true },
 };
 
 /* Takes and answers one request; false at the end of the stream. */

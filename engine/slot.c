@@ -14,8 +14,10 @@
 
 #include "engine/engine.h"
 #include "engine/host.h"
+#include "libcluster/threads.h"
 #include "proto/log.h"
 
+#define EXTRA_MAX	 8
 #define START_NS	 UINT64_C(20000000) /* spent on starting engines between two looks around */
 #define QUICK_DEATHS_MAX 5
 #define QUICK_DEATH_NS	 UINT64_C(5000000000)
@@ -148,12 +150,43 @@ static void bind_to_mask(const struct agent_options *o, int index, cpu_set_t *be
 		sched_setaffinity(0, sizeof *before, &o->masks[index % o->mask_count]);
 }
 
+/* What is added to the environment of an engine. */
+struct extra {
+	char text[EXTRA_MAX][64];
+	char *list[EXTRA_MAX];
+	size_t count;
+};
+
+static void extra_add(struct extra *extra, const char *name, const char *value)
+{
+	char *text = extra->text[extra->count];
+
+	snprintf(text, sizeof extra->text[0], "%s=%s", name, value);
+	extra->list[extra->count++] = text;
+}
+
+/* An order counts for more than what the agent was started with, that more than the
+ * environment, and the environment more than what nobody has asked for. */
+static void extra_init(struct extra *extra, const struct slot *slot)
+{
+	const struct agent_options *o = slot->agent->options;
+	int threads = slot->threads ? slot->threads : o->threads_per_engine;
+	bool yields = !slot->threads && o->threads_yield;
+	char number[16];
+
+	extra->count = 0;
+	/* Fortran would write what it holds back at the end of the process. */
+	extra_add(extra, "GFORTRAN_UNBUFFERED_PRECONNECTED", "y");
+	snprintf(number, sizeof number, "%d", threads);
+	for (int i = 0; threads > 0 && i < thread_variable_count; i++)
+		if (!yields || threads_of_text(getenv(thread_variables[i])) == 0)
+			extra_add(extra, thread_variables[i], number);
+}
+
 static int spawn(struct slot *slot, int channel, int page)
 {
 	const struct agent_options *o = slot->agent->options;
-	char omp[64], blas[64], mkl[64];
-	/* Fortran would write what it holds back at the end of the process. */
-	char *extra[] = { "GFORTRAN_UNBUFFERED_PRECONNECTED=y", omp, blas, mkl };
+	struct extra extra;
 	char *argv[] = { "xcluster", "engine", "--agent-fd", "3", NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
@@ -162,10 +195,8 @@ static int spawn(struct slot *slot, int channel, int page)
 	char **env;
 	int r;
 
-	snprintf(omp, sizeof omp, "OMP_NUM_THREADS=%d", o->threads_per_engine);
-	snprintf(blas, sizeof blas, "OPENBLAS_NUM_THREADS=%d", o->threads_per_engine);
-	snprintf(mkl, sizeof mkl, "MKL_NUM_THREADS=%d", o->threads_per_engine);
-	env = environment_with(extra, o->threads_per_engine > 0 ? 4 : 1);
+	extra_init(&extra, slot);
+	env = environment_with(extra.list, extra.count);
 	if (!env)
 		return -ENOMEM;
 	sigemptyset(&none);

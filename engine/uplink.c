@@ -30,6 +30,7 @@ static int say_hello(struct agent *agent)
 			   .session = { agent->session, SESSION_SIZE }, .pid = getpid(),
 			   .host = span_of(host.nodename), .slots = (uint64_t)agent->options->n,
 			   .cores = (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
+			   .usable = (uint64_t)agent->options->cores,
 			   .store = span_of(agent->store_path), .store_limit = agent->store.limit,
 			   .machine = span_of(host.machine),
 			   .libc = span_of(gnu_get_libc_version()), .log = span_of(agent->log_path),

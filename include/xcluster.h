@@ -448,6 +448,10 @@ XC_API int xc_task_engine(const struct xc_task *task);
 /* Which attempt this is, from 1. */
 XC_API int xc_task_attempt(const struct xc_task *task);
 
+/* Threads that numeric libraries may use in this engine, at least 1: what
+ * --threads-per-engine or xc_set_threads said. For threads that the task starts itself. */
+XC_API int xc_task_threads(const struct xc_task *task);
+
 /* The variable `name` of this engine, borrowed until the task returns or sets
  * the same name; read-only, shared by all engines of the host. NULL when there
  * is none: then the failure text names the variable, and the task should
@@ -548,6 +552,7 @@ struct xc_engine_info {
 	 * and 0 when it has none */
 	int64_t first_item, item_count;
 	char reason[256]; /* of its last end; may be empty */
+	int threads;	  /* that its libraries may use, see xc_set_threads; 0: it is not up */
 };
 /* What the controller knows of engine `id`, up or not. A round trip. Errors:
  * XC_ENOENGINE when there never was one of this id, XC_ELOST, -ETIMEDOUT. */
@@ -578,6 +583,16 @@ XC_API int xc_shutdown(struct xc_client *client, struct xc_error *err);
 XC_API int xc_signal(const struct xc_view *view, int signal, struct xc_error *err);
 /* The same with SIGINT. */
 XC_API int xc_interrupt(const struct xc_view *view, struct xc_error *err);
+
+/* From now on the numeric libraries in each engine of a direct view use up to `threads`
+ * threads (1 to 65536): those that the engine has loaded (OpenBLAS, OpenMP, MKL, BLIS, also
+ * within a shipped program) and those to come, and the processes that follow one that
+ * crashed. With xc_all, engines that join later, too. Counts for more than what the engines
+ * were started with. Waits until the engines have done it, each between two items. Status
+ * warns when a host's engines may use more threads than there are cores. With
+ * XCLUSTER=inline it is this process whose libraries are told.
+ * Errors: -EINVAL, XC_ENOENGINE, XC_EFAILED with the engine, XC_ELOST, -ENOMEM. */
+XC_API int xc_set_threads(const struct xc_view *view, int threads, struct xc_error *err);
 
 enum xc_cancel {
 	XC_CANCEL_QUEUED,  /* running items end; they may ask xc_task_is_cancelled */
@@ -792,6 +807,128 @@ XC_API struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *
 					size_t in_size, void *out, size_t out_size,
 					const struct xc_map_options *options, struct xc_error *err);
 
+/* ---- Reductions -------------------------------------------------------- */
+
+/* How the results of a map's items become one. The tree of combinations is fixed by the
+ * index of the items alone: of 2^l items from a multiple of 2^l on, the two halves are
+ * combined, the earlier one on the left; what has no right half goes up as it is. So the
+ * bits of the result do not depend on engines, their number, chunk, crashes, retries or
+ * XCLUSTER=inline. Engines combine what they run, so memory and traffic grow with log n. */
+enum xc_reduce {
+	XC_REDUCE_OWN = 1,   /* a function of the program combines two results */
+	XC_REDUCE_SUM,	     /* of each element, in its own type; any dtype. Along the tree,
+				rounding errors grow with log n. Integers wrap around */
+	XC_REDUCE_SUM_EXACT, /* of each element, XC_F64 or XC_F32, as double: as if with
+				unlimited precision, rounded once (Python's math.fsum) */
+	XC_REDUCE_MOMENTS,   /* of each element, real: struct xc_moments */
+	XC_REDUCE_MIN,	     /* of each element, real: struct xc_extreme. Of equal ones the */
+	XC_REDUCE_MAX,	     /* first item counts; a NaN is below, and above, all others */
+	XC_REDUCE_HISTOGRAM, /* of all elements, real: int64_t[bins + 3] */
+	XC_REDUCE_QUANTILES, /* of all elements, real: double[count], values that are there */
+};
+
+/* left = left (+) right: two results of `size` bytes, `right` of later items, aligned to
+ * 16 bytes. Runs on the engines, and in the client for the last few; it should depend on
+ * nothing but its arguments. */
+typedef void xc_combine_fn(void *left, const void *right, const void *argument);
+
+#define XC_ARGUMENT_MAX 512 /* bytes */
+
+struct xc_reduction {
+	enum xc_reduce kind;
+	enum xc_dtype dtype; /* of what a task writes to `out`; not of XC_REDUCE_OWN: */
+	int64_t elements;    /* so many of them; 0 stands for 1 */
+	/* XC_REDUCE_OWN */
+	size_t size; /* of an item's result, and of the whole one */
+	xc_combine_fn *combine;
+	const void *argument; /* of combine: bytes, without pointers; may be NULL */
+	size_t argument_size; /* at most XC_ARGUMENT_MAX */
+	/* XC_REDUCE_HISTOGRAM: bins of equal width from low to high, the last one with
+	 * high in it, as numpy.histogram; then counts of values below low, above high,
+	 * and of NaN */
+	int64_t bins;
+	double low, high;
+	/* XC_REDUCE_QUANTILES: for each probability p a value v such that p lies between
+	 * the shares of values below v and not above v, give or take rank_error. NaN is
+	 * above all others. A result of few values is exact. */
+	const double *probabilities;
+	int64_t count;
+	double rank_error; /* from 1e-6; 0 stands for 0.001 */
+};
+/* clang-format off */
+#ifdef __cplusplus
+#define XC_REDUCTION_INIT {}
+#else
+#define XC_REDUCTION_INIT { 0 }
+#endif
+/* clang-format on */
+
+struct xc_moments {
+	int64_t count;
+	double mean;	 /* 0 of nothing */
+	double m2;	 /* sum of squared differences from the mean */
+	double variance; /* m2 / (count - 1); NaN below 2 */
+};
+
+struct xc_extreme {
+	union {
+		double f;   /* of XC_F32 and XC_F64 */
+		int64_t i;  /* of signed integers */
+		uint64_t u; /* of unsigned ones */
+	} value;
+	int64_t index; /* of the item; -1: there was none */
+};
+
+/* Bytes of the result; -EINVAL: the reduction is not valid, see `err`. */
+XC_API int64_t xc_reduction_size(const struct xc_reduction *how, struct xc_error *err);
+
+/* Applies `fn` to n items, combines their results and waits. A task writes its result to
+ * `out` as in xc_map: `elements` of `dtype`, or `size` bytes for XC_REDUCE_OWN.
+ * `result`: `result_size` bytes, which must be what xc_reduction_size says; written once
+ * all items have ended well. Without items it is zero bytes, with -1 as index and NaN as
+ * variance and quantiles.
+ * Items are those of xc_map: with index, attempts, time limit (of an item with the
+ * combinations that it completes), progress and failures; inputs, views and `options` are
+ * as there, but for XC_DISCONNECT_KEEP (-EINVAL), as nobody else could combine them.
+ * Another client may attach to the job to watch it, not run it again. Where an item does
+ * not end well: XC_EFAILED. Otherwise returns as xc_map; -EINVAL also for a `how` that is
+ * not valid; XC_ECODE also when `combine` cannot be shipped.
+ *
+ * xc_map_reduce: the items are the numbers start + i * step, as of xc_map_range.
+ * xc_map_reduce_array: the n elements of in_size bytes at `in`, as of xc_map.
+ * xc_map_reduce_packed: items[i], as of xc_map_packed.
+ * `how` and what it points to is copied; `result` must stay valid until the result of the
+ * async forms is destroyed, and is filled in when that is ready. */
+XC_API int xc_map_reduce(const struct xc_view *view, xc_task_fn *fn, int64_t n,
+			 const struct xc_reduction *how, void *result, size_t result_size,
+			 const struct xc_map_options *options, struct xc_error *err);
+XC_API int xc_map_reduce_array(const struct xc_view *view, xc_task_fn *fn, const void *in,
+			       size_t in_size, int64_t n, const struct xc_reduction *how,
+			       void *result, size_t result_size,
+			       const struct xc_map_options *options, struct xc_error *err);
+XC_API int xc_map_reduce_packed(const struct xc_view *view, xc_task_fn *fn,
+				const struct xc_bytes *items, int64_t n,
+				const struct xc_reduction *how, void *result, size_t result_size,
+				const struct xc_map_options *options, struct xc_error *err);
+
+XC_API struct xc_result *xc_map_reduce_async(const struct xc_view *view, xc_task_fn *fn, int64_t n,
+					     const struct xc_reduction *how, void *result,
+					     size_t result_size,
+					     const struct xc_map_options *options,
+					     struct xc_error *err);
+XC_API struct xc_result *xc_map_reduce_array_async(const struct xc_view *view, xc_task_fn *fn,
+						   const void *in, size_t in_size, int64_t n,
+						   const struct xc_reduction *how, void *result,
+						   size_t result_size,
+						   const struct xc_map_options *options,
+						   struct xc_error *err);
+XC_API struct xc_result *xc_map_reduce_packed_async(const struct xc_view *view, xc_task_fn *fn,
+						    const struct xc_bytes *items, int64_t n,
+						    const struct xc_reduction *how, void *result,
+						    size_t result_size,
+						    const struct xc_map_options *options,
+						    struct xc_error *err);
+
 /* ---- Variables on engines ---------------------------------------------- */
 
 /* Sets variable `name` (1 to 255 bytes) on each engine of the direct view to a
@@ -973,6 +1110,84 @@ enum xc_factor {
 XC_API int xc_multivariate_normal(struct xc_rng *rng, const double *mean, const double *cov,
 				  size_t d, enum xc_factor factor, double *out, size_t n,
 				  struct xc_error *err);
+
+/* ---- Distributed matrices ----------------------------------------------- */
+
+/* A matrix of doubles that is divided into the blocks of a grid, one on each engine of it.
+ * The blocks are variables of the engines: they stay when an engine crashes, and are lost
+ * with an engine that is shut down or whose host goes away. Products are made by the engines
+ * of the result with OpenBLAS (libxcluster-blas, as above); blocks that they need from
+ * others go from store to store, once a host, and not by the client; on one host they are
+ * not copied at all. A matrix is of one client, and is to be freed before xc_close. */
+struct xc_matrix;
+
+/* All zero is the default; NULL is taken for that. */
+struct xc_matrix_layout {
+	int grid_rows; /* of blocks. 0: as many as there are engines for with grid_cols */
+	int grid_cols; /* likewise; so 0 x 1 divides by rows. Both 0: as square as may be */
+	size_t room;   /* bytes of other engines' blocks from which on an engine of this matrix
+			  takes no more before it has multiplied these: larger products are
+			  made in steps; 0: 1 GiB */
+};
+/* clang-format off */
+#ifdef __cplusplus
+#define XC_MATRIX_LAYOUT_INIT {}
+#else
+#define XC_MATRIX_LAYOUT_INIT { 0 }
+#endif
+/* clang-format on */
+
+/* A matrix of zeros of rows x cols, at least 1 each, on the first grid_rows * grid_cols
+ * engines of a direct view, row by row of the grid. Rows and columns are divided as evenly
+ * as possible, larger parts first; parts may be empty. Errors: -EINVAL (the text names what
+ * is wrong, as a grid with more blocks than engines), XC_ENOENGINE, and those of xc_apply
+ * and of libxcluster-blas. */
+XC_API int xc_matrix_new(struct xc_matrix **matrix, const struct xc_view *view, int64_t rows,
+			 int64_t cols, const struct xc_matrix_layout *layout, struct xc_error *err);
+/* A matrix of the elements of `array`, of dtype XC_F64 and two dimensions, or one: a column.
+ * Needs no OpenBLAS. Errors: -EINVAL, XC_ESTORE, and those of xc_push. */
+XC_API int xc_matrix_scatter(struct xc_matrix **matrix, const struct xc_view *view,
+			     const struct xc_array *array, const struct xc_matrix_layout *layout,
+			     struct xc_error *err);
+/* All of it, as one array that the caller owns (xc_array_free). Errors as of xc_pull. */
+XC_API int xc_matrix_gather(const struct xc_matrix *matrix, struct xc_array *array,
+			    struct xc_error *err);
+/* Removes its blocks from the engines, and waits for that. NULL is taken. */
+XC_API void xc_matrix_free(struct xc_matrix *matrix);
+
+/* C = alpha op(A) op(B) + beta C, where op is the transpose or nothing. Grids and engines
+ * of the three may differ, and C may be A or B; with beta 0, C is not read. An engine that
+ * crashes meanwhile costs time. After an error C is as before. Errors: -EINVAL (sizes that
+ * do not fit, matrices of different clients), XC_EFAILED with engine and reason,
+ * XC_ENOENGINE (an engine is gone, and with it what it had), XC_ESTORE, XC_ELOST. */
+XC_API int xc_matrix_gemm(bool transpose_a, bool transpose_b, double alpha,
+			  const struct xc_matrix *a, const struct xc_matrix *b, double beta,
+			  struct xc_matrix *c, struct xc_error *err);
+/* C = A'A, where C is n x n if A has n columns. If A is divided by rows alone and is long,
+ * each engine makes the product of its rows, and these are added; else as xc_matrix_gemm,
+ * but what is symmetric within a block is made once. Errors as of xc_matrix_gemm. */
+XC_API int xc_matrix_crossprod(const struct xc_matrix *a, struct xc_matrix *c,
+			       struct xc_error *err);
+
+struct xc_matrix_info {
+	int64_t rows, cols;
+	int grid_rows, grid_cols;
+	const struct xc_view *view; /* direct, of its engines in the order of the blocks */
+	const char *name; /* of the variable that holds a block on each of them: for tasks of your
+			     own, which may also set it, to the same shape. It is another one
+			     after each call that has changed the matrix; borrowed until then */
+};
+XC_API int xc_matrix_info(const struct xc_matrix *matrix, struct xc_matrix_info *info,
+			  struct xc_error *err);
+
+/* Block i, counted along the rows of the grid. */
+struct xc_matrix_block {
+	int engine; /* its id */
+	int64_t first_row, first_col;
+	int64_t rows, cols; /* may be 0 */
+};
+XC_API int xc_matrix_block(const struct xc_matrix *matrix, int i, struct xc_matrix_block *block,
+			   struct xc_error *err);
 
 /* ---- Results ----------------------------------------------------------- */
 

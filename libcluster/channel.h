@@ -29,9 +29,10 @@ enum channel_op {
 	/* all: */
 	OP_LINGER = 13, /* the connection's references outlive it by half a minute */
 	/* engines only: */
-	OP_FETCH = 14, /* object, which no store of this host has (number 1: that cannot be told).
-			  reply, when it has come: as OP_GET, and the connection holds a
-			  reference; FETCH_FROM_HOST; or why it does not come */
+	OP_FETCH = 14,	 /* object, which no store of this host has (number 1: that cannot be told).
+			    reply, when it has come: as OP_GET, and the connection holds a
+			    reference; FETCH_FROM_HOST; or why it does not come */
+	OP_THREADS = 15, /* number: that libraries may use, in later processes of the slot, too */
 };
 
 /* A reply's code: another store of this host has it now. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "libcluster/client.h"
+#include "libcluster/threads.h"
 #include "proto/error.h"
 
 static const struct xc_map_options no_options = XC_MAP_OPTIONS_INIT;
@@ -213,8 +214,10 @@ static void hand_over(struct xc_client *client, struct xc_result *result, struct
 	result->object_count = n;
 }
 
+/* `array`: to be divided, or NULL: `each` has the arrays themselves. */
 static struct xc_result *scatter(const struct xc_view *view, const char *name,
-				 const struct xc_array *array, int k, struct xc_error *err)
+				 const struct xc_array *array, const struct xc_array *each, int k,
+				 struct xc_error *err)
 {
 	struct xci_submission s = xci_builtin(view, BUILTIN_PUSH, name);
 	struct part *parts = calloc((size_t)k, sizeof *parts);
@@ -228,7 +231,7 @@ static struct xc_result *scatter(const struct xc_view *view, const char *name,
 	for (; r == 0 && made < k; made++) {
 		struct part *p = &parts[made];
 
-		p->array = part_of(array, made, k);
+		p->array = array ? part_of(array, made, k) : each[made];
 		r = array_payload(view->client, &p->array, false, &p->frame, p->object,
 				  &p->is_object, err);
 		if (r < 0)
@@ -263,7 +266,13 @@ struct xc_result *xc_scatter_async(const struct xc_view *view, const char *name,
 		xci_no_engine(view, err);
 		return NULL;
 	}
-	return scatter(view, name, array, k, err);
+	return scatter(view, name, array, NULL, k, err);
+}
+
+struct xc_result *xci_push_each(const struct xc_view *view, const char *name,
+				const struct xc_array *arrays, struct xc_error *err)
+{
+	return scatter(view, name, NULL, arrays, xc_view_size(view), err);
 }
 
 int xc_scatter(const struct xc_view *view, const char *name, const struct xc_array *array,
@@ -448,4 +457,27 @@ int xc_unload(const struct xc_view *view, const char *path, struct xc_error *err
 	if (is_new || (r == 0 && view->kind == VIEW_ALL))
 		xci_ship_forget(view->client, shipped);
 	return r;
+}
+
+/* ---- Threads ------------------------------------------------------------------------------- */
+
+int xc_set_threads(const struct xc_view *view, int threads, struct xc_error *err)
+{
+	struct xc_error local = XC_ERROR_INIT, *e = err ? err : &local;
+	struct xci_submission s;
+	uint64_t number = (uint64_t)threads;
+
+	if (xci_data_check(view, "xc_set_threads", NULL, e) < 0)
+		return e->code;
+	if (threads < 1 || threads > THREADS_MAX)
+		return error_set(e, -EINVAL, "xc_set_threads: %d is not from 1 to %d", threads,
+				 THREADS_MAX);
+	/* N.B. no library has this name, as it is no file's. */
+	s = xci_builtin(view, BUILTIN_THREADS, "threads/engine");
+	if (frame_copy(&s.payload, &number, sizeof number) < 0)
+		return error_set(e, -ENOMEM, "xc_set_threads: out of memory");
+	s.task.in_size = sizeof number;
+	if (view->kind == VIEW_ALL)
+		s.flags = JOB_EVERYWHERE;
+	return xci_finish(submit(&s, e), e);
 }

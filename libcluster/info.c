@@ -68,6 +68,7 @@ int xc_engine_info(struct xc_client *client, int id, struct xc_engine_info *info
 						 .restarts = (int)number(engine, "restarts"),
 						 .items = number(engine, "items"),
 						 .cores = (int)number(engine, "cores"),
+						 .threads = (int)number(engine, "threads"),
 						 .started = json_real_value(
 							 json_object_get(engine, "started")),
 						 .first_item = number(engine, "first_item"),

@@ -14,6 +14,7 @@
 #include <uthash.h>
 
 #include "libcluster/image.h"
+#include "libcluster/reduce/reduce.h"
 #include "libcluster/task.h"
 #include "libcluster/wire.h"
 #include "proto/job.h"
@@ -86,6 +87,7 @@ struct inline_engine {
 	struct inline_variable *names; /* owned */
 	struct inline_run *pinned;     /* owned; they go before balanced ones */
 	int64_t items;		       /* that it has run */
+	int threads;		       /* by an order; 0: none has come */
 	bool is_shut;
 	char reason[64];
 	struct inline_cleanup *cleanups; /* owned; in the order of their registration */
@@ -105,6 +107,8 @@ struct inline_job {
 	char label[64];
 	zmq_msg_t frame, targets, payload; /* owned */
 	struct task_frame task;		   /* points into frame */
+	struct reduce reduce;		   /* with task.reduce */
+	void *nodes;			   /* owned: room for its stack; NULL: no reduction */
 	void *aligned;			   /* owned: the payload where its place would not do, or
 					      room for one packed item */
 	struct span input;		   /* the payload, where it is */
@@ -269,7 +273,9 @@ void inline_history_remove(struct xci_inline *in, struct inline_job *job);
 int inline_on_jobs(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames);
 int inline_on_manage(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames);
 
-/* inline_status.c: to be freed; NULL when memory is out. */
+/* inline_status.c: threads that libraries may use while its tasks run. */
+int inline_threads(const struct inline_engine *engine);
+/* To be freed; NULL when memory is out. */
 char *inline_status(const struct xci_inline *in);
 
 #endif

@@ -31,6 +31,11 @@ int xc_task_attempt(const struct xc_task *task)
 	return task ? task->attempt : 0;
 }
 
+int xc_task_threads(const struct xc_task *task)
+{
+	return task && task->threads > 0 ? task->threads : 1;
+}
+
 bool xc_task_is_cancelled(const struct xc_task *task)
 {
 	uint64_t word = task ? atomic_load_explicit(task->cancel, memory_order_relaxed) : 0;

@@ -37,11 +37,11 @@ enum role {
 	F(u64, protocol)                                                                           \
 	F(bin, session) F(i64, pid) F(str, host) F(u64, slots) F(u64, cores) F(str, store)         \
 		F(u64, store_limit) F(str, machine) F(str, libc) F(str, log)       \
-		F(str, launch) F(u64, again) F(u64, taken)
+		F(str, launch) F(u64, again) F(u64, taken) F(u64, usable)
 #define FIELDS_HELLO_ENGINE(F)                                                                     \
 	F(u64, protocol)                                                                           \
 	F(bin, session) F(bin, agent) F(u64, slot) F(u64, epoch) F(i64, pid) F(f64, started)       \
-		F(u64, again) F(u64, slice)
+		F(u64, again) F(u64, slice) F(u64, threads)
 #define FIELDS_WELCOME_CLIENT(F) F(bin, controller) F(u64, received) F(u64, credit)
 #define FIELDS_WELCOME_AGENT(F)	 F(bin, controller) F(u64, first_engine)                   \
 	F(f64, heartbeat_timeout) F(u64, taken)
@@ -125,6 +125,7 @@ enum role {
 #define FIELDS_LOG(F) F(i64, slot)
 #define FIELDS_NOTE(F)	F(str, text) F(u64, coming)
 #define FIELDS_DRAIN(F) F(f64, left) F(f64, margin)
+#define FIELDS_THREADS(F) F(u64, threads)
 
 /* X(NAME, number, who may send it, raw frames after the header) */
 #define MESSAGES(X)                                                                                \
@@ -181,7 +182,8 @@ enum role {
 	X(FREED, 57, ROLE_AGENT, 0)                                                                \
 	X(DATAPORT, 58, ROLE_AGENT, 0)                                                           \
 	X(NOTE, 60, ROLE_CLIENT | ROLE_CONTROLLER, 1)                                              \
-	X(DRAIN, 61, ROLE_AGENT, 0)
+	X(DRAIN, 61, ROLE_AGENT, 0)                                                                \
+	X(THREADS, 62, ROLE_ENGINE, 0)
 /* clang-format on */
 
 enum message_type {
@@ -278,7 +280,8 @@ typedef struct span field_bin;
 	X(FREED, freed)                                                                            \
 	X(DATAPORT, dataport)                                                                      \
 	X(NOTE, note)                                                                              \
-	X(DRAIN, drain)
+	X(DRAIN, drain)                                                                            \
+	X(THREADS, threads)
 
 MESSAGE_STRUCTS(MESSAGE_DECLARE)
 
@@ -299,6 +302,7 @@ enum {
 	JOB_VARIABLE = 16,  /* the log entry is a variable, else a program */
 	JOB_KEEP = 32,	    /* goes on without its client; `object`: its program */
 	JOB_APART = 64,	    /* its items were submitted one by one, and can be named so */
+	JOB_REDUCE = 128,   /* its results are combined: payloads are nodes */
 };
 
 /* DOWN.cause */

@@ -82,6 +82,7 @@ static void try_task_calls(void)
 	ROW_VALUE(xc_task_out_size(NULL), 0);
 	ROW_VALUE(xc_task_engine(NULL), -1);
 	ROW_VALUE(xc_task_attempt(NULL), 0);
+	ROW_VALUE(xc_task_threads(NULL), 1);
 	ROW_VALUE(xc_task_is_cancelled(NULL), 0);
 	ROW_VALUE(xc_task_array(NULL, "x") == NULL, 1);
 	ROW_VALUE(xc_task_rng(NULL) == NULL, 1);
@@ -332,6 +333,7 @@ static void try_lost(void)
 	ROW(xc_wait_for_engines(client, ENGINES + 1, -1, err), XC_ELOST, "gone");
 	try_data_lost(client);
 	try_jobs_lost(client);
+	try_matrices_lost(client);
 }
 
 /* ---- All of them ------------------------------------------------------------------------- */
@@ -369,8 +371,11 @@ START_TEST(every_call_with_every_wrong_argument)
 	try_options();
 	try_data(client);
 	try_jobs(client);
+	try_matrices(client);
 	try_random();
 	try_blas(client);
+	try_distributions();
+	try_reduce(client);
 	try_cluster();
 	/* No harm is done. */
 	row_error.code = 0;

@@ -249,6 +249,11 @@ static void try_orders(void)
 	ROW(xc_interrupt(NULL, err), -EINVAL, "view");
 	ROW(xc_interrupt(balanced, err), -EINVAL, "load-balanced");
 	ROW(xc_interrupt(all, err), 0, ""); /* of engines that run nothing */
+	ROW(xc_set_threads(NULL, 1, err), -EINVAL, "view");
+	ROW(xc_set_threads(balanced, 1, err), -EINVAL, "load-balanced");
+	ROW(xc_set_threads(all, 0, err), -EINVAL, "0 is not from 1 to 65536");
+	ROW(xc_set_threads(all, -1, err), -EINVAL, "-1");
+	ROW(xc_set_threads(all, INT_MAX, err), -EINVAL, "2147483647");
 	ROW(xc_engines_stop(NULL, XC_CANCEL_QUEUED, err), -EINVAL, "view");
 	ROW(xc_engines_stop(balanced, XC_CANCEL_QUEUED, err), -EINVAL, "load-balanced");
 	ROW(xc_engines_stop(all, (enum xc_cancel)9, err), -EINVAL, "how");
@@ -285,5 +290,6 @@ void try_jobs_lost(struct xc_client *with)
 	ROW(xc_queue_status(with, NULL, 0, NULL, err), XC_ELOST, "gone");
 	ROW(xc_signal(all, SIGUSR1, err), XC_ELOST, "gone");
 	ROW(xc_interrupt(all, err), XC_ELOST, "gone");
+	ROW(xc_set_threads(all, 1, err), XC_ELOST, "gone");
 	ROW(xc_engines_stop(all, XC_CANCEL_QUEUED, err), XC_ELOST, "gone");
 }

@@ -240,6 +240,84 @@ START_TEST(a_large_gather_does_not_stay_in_the_controller)
 }
 END_TEST
 
+/* The product with it is the other factor. */
+static struct xc_matrix *identity(const struct xc_view *view, int n)
+{
+	double *data = calloc((size_t)n * (size_t)n, sizeof *data);
+	struct xc_matrix_layout by_rows = { .grid_cols = 1 };
+	struct xc_matrix *m = NULL;
+
+	for (int i = 0; i < n; i++)
+		data[i * n + i] = 1;
+	assert_ok(xc_matrix_scatter(&m, view, XC_ARRAY_F64(data, n, n), &by_rows, &err), err);
+	free(data);
+	return m;
+}
+
+/* A product of matrices by rows, one engine a host: tells when it has begun and ended. */
+static void multiply_there(int told, int go)
+{
+	enum { N = 1024 }; /* 8 MiB */
+	struct xc_matrix_layout by_rows = { .grid_cols = 1 };
+	const int ids[HOSTS] = { 0, 4, 8 };
+	double *data = malloc(N * N * sizeof *data);
+	struct xc_client *client = open_there(ENGINES);
+	const struct xc_view *view = NULL;
+	struct xc_matrix *a, *b = NULL, *c = NULL;
+	struct xc_array array;
+	char word;
+
+	for (int i = 0; i < N * N; i++)
+		data[i] = i;
+	assert_ok(xc_engines(client, ids, HOSTS, &view, &err), err);
+	a = identity(view, N);
+	assert_ok(xc_matrix_scatter(&b, view, XC_ARRAY_F64(data, N, N), &by_rows, &err), err);
+	assert_ok(xc_matrix_new(&c, view, N, N, &by_rows, &err), err);
+	ck_assert_int_eq(write(told, "b", 1), 1);
+	ck_assert_int_eq(read(go, &word, 1), 1);
+	assert_ok(xc_matrix_gemm(false, false, 1, a, b, 0, c, &err), err);
+	ck_assert_int_eq(write(told, "e", 1), 1);
+	assert_ok(xc_matrix_gather(c, &array, &err), err);
+	ck_assert_int_eq(memcmp(array.data, data, N * N * sizeof *data), 0);
+	xc_matrix_free(a);
+	xc_matrix_free(b);
+	xc_matrix_free(c);
+	xc_close(client);
+	exit(0);
+}
+
+START_TEST(blocks_of_a_product_go_from_host_to_host)
+{
+	struct carried before, c;
+	int told[2], go[2];
+	pid_t actor;
+	char word;
+
+	ck_assert_int_eq(pipe(told), 0);
+	ck_assert_int_eq(pipe(go), 0);
+	actor = bed_fork(&bed, "node4");
+	if (actor == 0)
+		multiply_there(told[1], go[0]);
+	ck_assert_int_eq(read(told[0], &word, 1), 1);
+	before = look();
+	ck_assert_int_eq(write(go[1], "g", 1), 1);
+	ck_assert_int_eq(read(told[0], &word, 1), 1);
+	ck_assert_int_eq(word, 'e');
+	c = since(&before);
+	bed_join(actor);
+	/* Of B each host lacks two thirds of 8 MiB; the client gives none. */
+	ck_assert_int_lt(c.sent[4], MIB);
+	for (int node = 1; node <= HOSTS; node++) {
+		ck_assert_int_ge(c.received[node], 5 * MIB);
+		ck_assert_int_le(c.received[node], 7 * MIB);
+	}
+	for (int i = 0; i < 2; i++) {
+		close(told[i]);
+		close(go[i]);
+	}
+}
+END_TEST
+
 static void between_nodes(void (*what)(const struct bed *bed, const char *a, const char *b))
 {
 	what(&bed, "node1", "node2");
@@ -457,6 +535,7 @@ int main(void)
 	tcase_add_test(tests, a_cluster_of_three_hosts_starts);
 	tcase_add_test(tests, each_link_carries_a_push_once);
 	tcase_add_test(tests, a_large_gather_does_not_stay_in_the_controller);
+	tcase_add_test(tests, blocks_of_a_product_go_from_host_to_host);
 	tcase_add_test(tests, hosts_that_cannot_reach_each_other_are_served_by_the_controller);
 	tcase_add_test(tests, a_link_that_breaks_in_the_middle_does_not_begin_again);
 	tcase_add_test(tests, a_client_that_is_cut_off_goes_on_where_it_was);

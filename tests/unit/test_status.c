@@ -80,6 +80,34 @@ START_TEST(test_engine_words)
 }
 END_TEST
 
+/* Two engines of a host with three cores. */
+START_TEST(test_warnings)
+{
+	json_t *root;
+
+	desk.agents->cores = desk.agents->usable = 3;
+	desk_engine(agent, 1, 1);
+	DESK_SEND(engine, threads, .threads = 2);
+	root = report();
+	ck_assert_int_eq(json_integer_value(json_object_get(
+				 json_array_get(json_object_get(root, "engines"), 0), "threads")),
+			 2);
+	ck_assert_uint_eq(json_array_size(json_object_get(root, "warnings")), 0);
+	json_decref(root);
+	DESK_SEND(engine, threads, .threads = 3);
+	root = report();
+	ck_assert_uint_eq(json_array_size(json_object_get(root, "warnings")), 1);
+	ck_assert_ptr_nonnull(
+		strstr(json_string_value(json_array_get(json_object_get(root, "warnings"), 0)),
+		       "2 x 1 to 3, which is 4, for 3"));
+	json_decref(root);
+	DESK_SEND(engine, threads, .threads = UINT64_MAX); /* nonsense is nothing */
+	root = report();
+	ck_assert_uint_eq(json_array_size(json_object_get(root, "warnings")), 0);
+	json_decref(root);
+}
+END_TEST
+
 /* A stranger's label need not be text: the job is listed all the same. */
 START_TEST(test_bytes_that_are_no_text)
 {
@@ -101,6 +129,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, begin, desk_close);
 	tcase_add_test(tests, test_report);
 	tcase_add_test(tests, test_engine_words);
+	tcase_add_test(tests, test_warnings);
 	tcase_add_test(tests, test_bytes_that_are_no_text);
 	return unit_run(tests);
 }
