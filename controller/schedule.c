@@ -70,13 +70,12 @@ static struct pinned *next_pinned(const struct state *state, const struct engine
 /* Of a reduction a slice ends at a multiple of a power of two, so that it is few nodes. */
 static int64_t end_evenly(const struct job *job, int64_t first, int64_t n)
 {
-	int64_t step, end;
+	int64_t step;
 
 	if (!(job->flags & JOB_REDUCE) || job->chunk > 0)
 		return n;
 	step = INT64_C(1) << (63 - __builtin_clzll((uint64_t)n));
-	end = (first + n) / step * step;
-	return end > first ? end - first : n;
+	return (first + n) / step * step - first; /* not 0, as n >= step */
 }
 
 static void send_pinned(struct state *state, struct engine *engine, struct pinned *pinned)

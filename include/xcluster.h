@@ -314,9 +314,9 @@ XC_API double xc_std(const double *values, size_t n);
  * scalar draws give; -EINVAL says what is wrong, with nothing written. No argument may be NaN
  * or infinite.
  *
- * N.B. where a number is made by exp, log or a power (gamma with a shape below 1, beta with
- * both arguments up to 1, and what is marked with *), its last bit is that of the host's C
- * library: glibc 2.28 and later give the same on all processors with fused operations. */
+ * N.B. where a number is made by exp, log or a power, as in gamma with a shape below 1, its
+ * last bit is that of the host's C library: the same of glibc 2.28 and later on all processors
+ * with fused operations. xc_gamma(3) says which those are. */
 
 /* Gamma: of mean shape * scale; with shape 0 all are 0. */
 XC_API double xc_standard_gamma(struct xc_rng *rng, double shape);
@@ -352,7 +352,7 @@ XC_API int xc_beta_fill(struct xc_rng *rng, double a, double b, double *out, siz
 XC_API int xc_dirichlet_fill(struct xc_rng *rng, const double *alpha, size_t d, double *out,
 			     size_t n, struct xc_error *err);
 
-/* e to a normal. * */
+/* e to a normal. */
 XC_API double xc_lognormal(struct xc_rng *rng, double mean, double sigma);
 XC_API int xc_lognormal_fill(struct xc_rng *rng, double mean, double sigma, double *out, size_t n,
 			     struct xc_error *err);
@@ -362,11 +362,11 @@ XC_API int xc_standard_cauchy_fill(struct xc_rng *rng, double *out, size_t n, st
 XC_API double xc_wald(struct xc_rng *rng, double mean, double scale);
 XC_API int xc_wald_fill(struct xc_rng *rng, double mean, double scale, double *out, size_t n,
 			struct xc_error *err);
-/* Around mu, in -pi to pi, with concentration kappa. * */
+/* Around mu, in -pi to pi, with concentration kappa. */
 XC_API double xc_vonmises(struct xc_rng *rng, double mu, double kappa);
 XC_API int xc_vonmises_fill(struct xc_rng *rng, double mu, double kappa, double *out, size_t n,
 			    struct xc_error *err);
-/* N.B. pareto is Lomax's, which begins at 0. * */
+/* N.B. pareto is Lomax's, which begins at 0. */
 XC_API double xc_weibull(struct xc_rng *rng, double a);
 XC_API int xc_weibull_fill(struct xc_rng *rng, double a, double *out, size_t n,
 			   struct xc_error *err);
@@ -378,7 +378,7 @@ XC_API int xc_power_fill(struct xc_rng *rng, double a, double *out, size_t n, st
 XC_API double xc_rayleigh(struct xc_rng *rng, double scale);
 XC_API int xc_rayleigh_fill(struct xc_rng *rng, double scale, double *out, size_t n,
 			    struct xc_error *err);
-/* * */
+/* Moved by loc, stretched by scale. */
 XC_API double xc_laplace(struct xc_rng *rng, double loc, double scale);
 XC_API int xc_laplace_fill(struct xc_rng *rng, double loc, double scale, double *out, size_t n,
 			   struct xc_error *err);
@@ -388,6 +388,7 @@ XC_API int xc_logistic_fill(struct xc_rng *rng, double loc, double scale, double
 XC_API double xc_gumbel(struct xc_rng *rng, double loc, double scale);
 XC_API int xc_gumbel_fill(struct xc_rng *rng, double loc, double scale, double *out, size_t n,
 			  struct xc_error *err);
+/* From left to right, most often mode. */
 XC_API double xc_triangular(struct xc_rng *rng, double left, double mode, double right);
 XC_API int xc_triangular_fill(struct xc_rng *rng, double left, double mode, double right,
 			      double *out, size_t n, struct xc_error *err);
@@ -416,6 +417,7 @@ XC_API int xc_poisson_fill(struct xc_rng *rng, double lam, int64_t *out, size_t 
 XC_API int64_t xc_hypergeometric(struct xc_rng *rng, int64_t ngood, int64_t nbad, int64_t nsample);
 XC_API int xc_hypergeometric_fill(struct xc_rng *rng, int64_t ngood, int64_t nbad, int64_t nsample,
 				  int64_t *out, size_t n, struct xc_error *err);
+/* Logarithmic series. */
 XC_API int64_t xc_logseries(struct xc_rng *rng, double p);
 XC_API int xc_logseries_fill(struct xc_rng *rng, double p, int64_t *out, size_t n,
 			     struct xc_error *err);

@@ -744,6 +744,39 @@ START_TEST(others_may_watch_but_not_run_it_again)
 }
 END_TEST
 
+/* ---- The examples ------------------------------------------------------------------------------
+ */
+
+/* What numpy makes of the same streams. */
+static const struct {
+	const char *program, *argument, *printed;
+} examples[] = {
+	{ "pi", "1e7", "10000000 draws: pi is 3.142206400, give or take 0.000734216\n" },
+	{ "bootstrap", "10000",
+	  "median 27, 95 % confidence interval from 26 to 28.5 (10000 samples)\n" },
+	{ "permutation_test", "20000",
+	  "difference 30.635 days, p-value 0.2713; the largest of 20000 permutations is 87.778\n" },
+};
+#define EXAMPLES ((int)(sizeof examples / sizeof examples[0]))
+
+START_TEST(examples_print_what_numpy_says)
+{
+	static struct output output;
+	char path[4096];
+
+	snprintf(path, sizeof path, "%s/%s", getenv("XC_TEST_EXAMPLES"), examples[_i].program);
+	RUN(&output, path, examples[_i].argument);
+	ck_assert_msg(output.status == 0, "%s", output.err);
+	ck_assert_str_eq(output.out, examples[_i].printed);
+	setenv("XCLUSTER", "inline:2", 1);
+	RUN(&output, path, examples[_i].argument);
+	unsetenv("XCLUSTER");
+	ck_assert_str_eq(output.out, examples[_i].printed);
+	RUN(&output, path, "0");
+	ck_assert_int_eq(output.status, 2);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("reduce");
@@ -772,6 +805,7 @@ int main(void)
 	tcase_add_test(shared, the_item_pays_whose_combination_hangs);
 	tcase_add_test(shared, memory_does_not_grow_with_the_items);
 	tcase_add_test(shared, others_may_watch_but_not_run_it_again);
+	tcase_add_loop_test(shared, examples_print_what_numpy_says, 0, EXAMPLES);
 	add_cluster_stop(stop);
 	return run_tests(suite);
 }
