@@ -116,8 +116,7 @@ double *blas_room(struct blas_run *run, int64_t rows, int64_t cols)
 
 	if (run->buffer_count < BLAS_BUFFERS &&
 	    !__builtin_mul_overflow((size_t)rows, (size_t)cols, &count) &&
-	    !__builtin_mul_overflow(count ? count : 1, sizeof(double), &size) &&
-	    fits(size))
+	    !__builtin_mul_overflow(count ? count : 1, sizeof(double), &size) && fits(size))
 		room = aligned_alloc(64, (size + 63) & ~(size_t)63);
 	if (room)
 		run->buffers[run->buffer_count++] = room;
