@@ -34,6 +34,7 @@ static const struct row rows[] = {
 	{ "seeds", row_seeds, "s", 1.02, false },
 	{ "gemm_2x1", row_gemm_2x1, "s", 0.9, true },
 	{ "gemm_2x2", row_gemm_2x2, "s", 0.85, true },
+	{ "reduce", row_reduce, "s", 0, false },
 	{ "peer_map", row_peer_map, "items/s", 0, true },
 };
 

@@ -12,6 +12,13 @@ COUNT = 100000
 BITGENS = [numpy.random.PCG64, numpy.random.PCG64DXSM, numpy.random.Philox]
 XC_I64 = 6
 
+# Distributions of numpy's names, with arguments that take each of their methods.
+DISTRIBUTIONS = [
+    ('standard_gamma', 0.5), ('standard_gamma', 2.5), ('chisquare', 3.0), ('standard_t', 5.0),
+    ('beta', 0.5, 0.5), ('beta', 2.0, 3.0), ('binomial', 10, 0.3), ('binomial', 1000, 0.4),
+    ('poisson', 3.0), ('poisson', 30.0),
+]
+
 
 class Ours:
     """The library's generator, with calls named and bound as numpy's."""
@@ -31,6 +38,11 @@ class Ours:
     def integers(self):
         self.library.xc_integers_fill(self.rng, XC_I64, ctypes.c_int64(0), ctypes.c_int64(1000),
                                       ctypes.c_bool(False), self.address, self.n, None)
+
+    def draw(self, name, *arguments):
+        values = [ctypes.c_double(x) if isinstance(x, float) else ctypes.c_int64(x)
+                  for x in arguments]
+        getattr(self.library, f'xc_{name}_fill')(self.rng, *values, self.address, self.n, None)
 
     def shuffle(self):
         self.library.xc_shuffle(self.rng, self.address, self.n, ctypes.c_size_t(8))
@@ -52,6 +64,15 @@ def pairs(ours, generator):
     }
 
 
+def distributions(ours, generator):
+    """The same of DISTRIBUTIONS; numpy makes its arrays."""
+    def pair(name, *arguments):
+        return (lambda: ours.draw(name, *arguments),
+                lambda: getattr(generator, name)(*arguments, size=COUNT))
+    return {f'{name} {" ".join(map(str, arguments))}': pair(name, *arguments)
+            for name, *arguments in DISTRIBUTIONS}
+
+
 def seconds(call):
     begin = time.perf_counter()
     call()
@@ -65,7 +86,10 @@ def main():
     print(f'{"row":24} {"M/s":>8} {"numpy":>8} {"ratio":>6}')
     for number, bitgen in enumerate(BITGENS):
         ours, generator = Ours(library, number, 1), numpy.random.Generator(bitgen(1))
-        for row, (mine, numpys) in pairs(ours, generator).items():
+        rows = pairs(ours, generator)
+        if bitgen is numpy.random.PCG64:
+            rows |= distributions(ours, generator)
+        for row, (mine, numpys) in rows.items():
             times = [(seconds(mine), seconds(numpys)) for _ in range(5 if quick else 200)]
             best = [min(column) for column in zip(*times)]
             rates = [COUNT / time / 1e6 for time in best]

@@ -19,7 +19,8 @@ struct blas_run {
 	void *out;		     /* of the task; NULL: nobody wants the report */
 	void *buffers[BLAS_BUFFERS]; /* owned */
 	int buffer_count;
-	struct xc_rng *rng; /* what operands are made of; owned; NULL: none was yet */
+	struct xc_rng *rng;	/* what operands are made of; NULL: none was yet */
+	struct xc_rng *own_rng; /* the same, owned, unless it is the item's */
 	int threads_before;
 	double began;		  /* the run, and with it the preparing of operands */
 	double op_began;	  /* the operation */

@@ -36,16 +36,31 @@ static int find(struct blas_run *run, const char *name, struct blas_matrix *matr
 	return check_size(run, what, matrix->rows, matrix->cols);
 }
 
-static int make(struct blas_run *run, int64_t rows, int64_t cols, struct blas_matrix *matrix)
+static int find_stream(struct blas_run *run)
 {
 	struct xc_error err = XC_ERROR_INIT;
+
+	if (run->rng)
+		return 0;
+	if (run->args.item_stream) {
+		run->rng = xc_task_rng(run->task);
+		return run->rng ? 0 : XC_TASK_FAILED;
+	}
+	if (xc_rng_new(&run->own_rng, XC_PCG64, run->args.seed, &err) < 0)
+		return xc_task_fail(run->task, "%s: %s", run->name, err.text);
+	run->rng = run->own_rng;
+	return 0;
+}
+
+static int make(struct blas_run *run, int64_t rows, int64_t cols, struct blas_matrix *matrix)
+{
 	double *data;
 	int r = check_size(run, "the matrix", rows, cols);
 
+	if (r == 0)
+		r = find_stream(run);
 	if (r != 0)
 		return r;
-	if (!run->rng && xc_rng_new(&run->rng, XC_PCG64, run->args.seed, &err) < 0)
-		return xc_task_fail(run->task, "%s: %s", run->name, err.text);
 	data = blas_room(run, rows, cols);
 	if (!data)
 		return XC_TASK_FAILED;

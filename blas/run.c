@@ -94,7 +94,7 @@ int blas_end(struct blas_run *run, int r)
 	for (int i = 0; i < run->buffer_count; i++)
 		free(run->buffers[i]);
 	free(run->cpus);
-	xc_rng_free(run->rng);
+	xc_rng_free(run->own_rng);
 	if (r == 0 && run->out)
 		memcpy(run->out, &run->report, sizeof run->report);
 	return r;

@@ -245,6 +245,8 @@ static int check_inputs(struct request *q)
 	const struct job *job = q->job;
 	uint64_t bytes = q->client->input_bytes;
 
+	if (job->flags & JOB_REDUCE)
+		return refuse(q, -EINVAL, JOB_IS_REDUCED);
 	if (!job_has_ended(job))
 		return refuse(q, -EBUSY, JOB_NOT_ENDED);
 	if (!job->payload)

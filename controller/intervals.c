@@ -77,6 +77,11 @@ int intervals_add(struct intervals *set, int64_t first, int64_t end)
 	return 0;
 }
 
+int64_t intervals_first(const struct intervals *set)
+{
+	return set->count ? set->list[set->head].first : 0;
+}
+
 int64_t intervals_take(struct intervals *set, int64_t max, int64_t *first)
 {
 	struct interval *front;

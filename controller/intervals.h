@@ -20,6 +20,8 @@ struct intervals {
 void intervals_fini(struct intervals *set);
 /* Adds [first, end), which must not overlap the set. 0 or -ENOMEM. */
 int intervals_add(struct intervals *set, int64_t first, int64_t end);
+/* The least of them; 0 when there is none. */
+int64_t intervals_first(const struct intervals *set);
 /* Takes up to `max` consecutive integers from the front: their number. */
 int64_t intervals_take(struct intervals *set, int64_t max, int64_t *first);
 

@@ -67,6 +67,17 @@ static struct pinned *next_pinned(const struct state *state, const struct engine
 	return NULL;
 }
 
+/* Of a reduction a slice ends at a multiple of a power of two, so that it is few nodes. */
+static int64_t end_evenly(const struct job *job, int64_t first, int64_t n)
+{
+	int64_t step;
+
+	if (!(job->flags & JOB_REDUCE) || job->chunk > 0)
+		return n;
+	step = INT64_C(1) << (63 - __builtin_clzll((uint64_t)n));
+	return (first + n) / step * step - first; /* not 0, as n >= step */
+}
+
 static void send_pinned(struct state *state, struct engine *engine, struct pinned *pinned)
 {
 	struct job *job = pinned->job;
@@ -75,6 +86,7 @@ static void send_pinned(struct state *state, struct engine *engine, struct pinne
 
 	if (n > pinned->count)
 		n = pinned->count;
+	n = end_evenly(job, first, n);
 	pinned->first += n;
 	pinned->count -= n;
 	if (pinned->count == 0)
@@ -141,7 +153,8 @@ static void send_balanced(struct state *state, struct engine *engine, struct job
 		}
 	} else {
 		n = slice_size(job, engine, job->remaining.total, shares);
-		n = intervals_take(&job->remaining, n < room ? n : room, &first);
+		n = end_evenly(job, intervals_first(&job->remaining), n < room ? n : room);
+		n = intervals_take(&job->remaining, n, &first);
 	}
 	take_turn(state, job->client);
 	job_update_runnable(state, job);

@@ -118,7 +118,8 @@ int piece_begin(struct engine *e, uint64_t slice, int64_t base, int64_t first, i
 	piece->failures_used = 0;
 	piece->printed = 0;
 	piece->base = base;
-	piece->out_size = e->now.task.out_size;
+	/* the bytes of nodes are told by payload_used */
+	piece->out_size = e->now.task.reduce.size ? 0 : e->now.task.out_size;
 	piece->slice = slice;
 	e->piece_items = items;
 	e->piece_room = room;
@@ -183,7 +184,9 @@ void piece_send(struct engine *e, bool last)
 				   .payload_size = piece->payload_used,
 				   .failures = piece->failures,
 				   .failures_size = piece->failures_used };
-	if (piece->out_size)
+	if (fold_is_on(e))
+		fold_pack(e, record);
+	else if (piece->out_size)
 		record->payload_size = (uint64_t)piece->done * piece->out_size;
 	else if (!e->piece_gave)
 		record->payload_size = 0;

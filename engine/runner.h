@@ -1,7 +1,7 @@
 /* runner.h: an engine's state, shared by its parts: engine.c (loop), slice.c
- * (running items), arena.c (results in shared memory), output.c (what items
- * print), namespace.c (variables), builtin.c, programs.c (code), cleanup.c (what runs
- * at its end), signals.c. */
+ * (running items), fold.c (combining them), arena.c (results in shared memory), output.c (what
+ * items print), namespace.c (variables), builtin.c, programs.c (code), cleanup.c (what runs at its
+ * end), signals.c. */
 #ifndef ENGINE_RUNNER_H
 #define ENGINE_RUNNER_H
 
@@ -14,6 +14,7 @@
 #include "engine/program.h"
 #include "libcluster/channel.h"
 #include "libcluster/dial.h"
+#include "libcluster/reduce/reduce.h"
 #include "libcluster/task.h"
 #include "libcluster/wire.h"
 #include "proto/task.h"
@@ -43,6 +44,7 @@ struct resolved {
 	struct streams streams; /* of its items */
 	xc_task_fn *fn;
 	struct program *program; /* that fn is of; borrowed, NULL: built in */
+	struct reduce reduce;	 /* with task.reduce; its spec points into frame */
 	struct xc_error err;	 /* why fn is NULL */
 	int64_t want;		 /* items to claim at once, learnt */
 };
@@ -109,8 +111,9 @@ struct engine {
 	struct failure_run last_failure;
 	uint64_t last_failure_at;
 	char last_text[FAILURE_TEXT_MAX + 1];
-	bool piece_gave; /* an item of it has a result of any length */
-	uint64_t given;	 /* payload bytes of the running item, not yet committed */
+	bool piece_gave;    /* an item of it has a result of any length */
+	struct stack stack; /* its nodes, of a reduction; reduce is NULL: there are none */
+	uint64_t given;	    /* payload bytes of the running item, not yet committed */
 };
 
 /* slice.c */
@@ -155,6 +158,19 @@ bool piece_can_fail(const struct engine *e);
 /* Room for `size` bytes more of the running item's result, or NULL. */
 void *piece_reserve(struct engine *e, uint64_t size);
 void piece_commit(struct engine *e);
+
+/* fold.c: results that are combined */
+int fold_resolve(struct engine *e);
+/* Is the piece in progress one of a reduction? */
+bool fold_is_on(const struct engine *e);
+uint64_t fold_room(const struct engine *e);
+void fold_begin(struct engine *e);
+void fold_off(struct engine *e);
+/* The next item has ended well, its result is at stack_leaf; or it has not. */
+void fold_item(struct engine *e, int64_t item);
+void fold_skip(struct engine *e);
+/* Puts what the piece has made into the record. */
+void fold_pack(struct engine *e, struct record *record);
 
 /* engine.c: takes in one message, waiting for it, or for the order to end. Slices
  * are queued. */

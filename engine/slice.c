@@ -76,7 +76,7 @@ const struct xc_task_ops task_ops = {
 
 /* ---- The function ----------------------------------------------------------- */
 
-static int resolve(struct engine *e)
+static int resolve_function(struct engine *e)
 {
 	struct resolved *now = &e->now;
 	struct program *program;
@@ -102,6 +102,12 @@ static int resolve(struct engine *e)
 	return now->fn ? 0 : now->err.code;
 }
 
+static void resolve(struct engine *e)
+{
+	if (resolve_function(e) == 0 && e->now.task.reduce.size > 0 && fold_resolve(e) < 0)
+		e->now.fn = NULL;
+}
+
 static void resolve_frame(struct engine *e, zmq_msg_t *frame)
 {
 	struct resolved *now = &e->now;
@@ -110,6 +116,7 @@ static void resolve_frame(struct engine *e, zmq_msg_t *frame)
 	if (now->fn && now->size == size && memcmp(now->frame, zmq_msg_data(frame), size) == 0)
 		return;
 	free(now->frame);
+	reduce_fini(&now->reduce);
 	memset(now, 0, sizeof *now);
 	now->want = 1;
 	now->frame = malloc(size + 1);
@@ -207,7 +214,9 @@ static void run_item(struct engine *e, struct xc_task *task, const struct input 
 	void *out = NULL;
 	int code;
 
-	if (out_size)
+	if (fold_is_on(e))
+		out = stack_leaf(&e->stack);
+	else if (out_size)
 		out = e->arena + page->piece.payload + (uint64_t)(i - page->piece.first) * out_size;
 	task->item = in->first + i;
 	task->index = e->now.task.apart ? 0 : task->item;
@@ -218,6 +227,10 @@ static void run_item(struct engine *e, struct xc_task *task, const struct input 
 	code = e->now.fn(task, input, out);
 	if (e->is_child)
 		child_end();
+	if (code == 0 && fold_is_on(e))
+		fold_item(e, in->first + i);
+	else if (fold_is_on(e))
+		fold_skip(e);
 	if (code != 0)
 		e->given = 0;
 	/* Negative codes are ours: say that an item could not run at all. */
@@ -246,6 +259,7 @@ static void refuse_items(struct engine *e, const struct msg_slice *header,
 		piece_fail(e, header->first + first, n, err->code, (int)header->attempt, err->text);
 		e->page->piece.done += n;
 	}
+	fold_off(e);
 	e->page->piece.payload_used = 0;
 	e->page->piece.out_size = 0;
 }
@@ -261,7 +275,7 @@ static int64_t learn(int64_t want, uint64_t took_ns)
 
 static int64_t piece_capacity(const struct engine *e, int64_t left)
 {
-	uint64_t out_size = e->now.task.out_size;
+	uint64_t out_size = e->now.task.reduce.size ? 0 : e->now.task.out_size;
 	int64_t fit = out_size ? (int64_t)(PIECE_BYTES / out_size) : left;
 
 	if (fit < 1)
@@ -273,9 +287,20 @@ static int next_piece(struct engine *e, const struct msg_slice *header, int64_t 
 {
 	int64_t items = piece_capacity(e, header->count - first);
 	uint64_t out_size = e->now.task.out_size;
+	bool folds = e->now.fn && e->now.task.reduce.size > 0;
+	int r;
 
-	return piece_begin(e, header->slice, header->first, first, items > 0 ? items : 1,
-			   out_size ? (uint64_t)(items > 0 ? items : 1) * out_size : PIECE_BYTES);
+	fold_off(e);
+	if (folds)
+		r = piece_begin(e, header->slice, header->first, first, items > 0 ? items : 1,
+				fold_room(e));
+	else
+		r = piece_begin(e, header->slice, header->first, first, items > 0 ? items : 1,
+				out_size ? (uint64_t)(items > 0 ? items : 1) * out_size
+					 : PIECE_BYTES);
+	if (r == 0 && folds)
+		fold_begin(e);
+	return r;
 }
 
 /* Where items are long, a call of the system is little: nothing printed is missed. */
@@ -324,7 +349,7 @@ static uint64_t run_claim(struct engine *e, struct xc_task *task, const struct m
 	atomic_store_explicit(&page->item, first, memory_order_relaxed);
 	clear_results(e, first, first + n);
 	for (int64_t i = first; i < first + n && !is_ending(e); i++) {
-		if (!piece_can_fail(e)) {
+		if (!piece_can_fail(e) || (fold_is_on(e) && stack_is_full(&e->stack))) {
 			renew_piece(e, header, i);
 			atomic_store_explicit(&page->item, i, memory_order_relaxed);
 			clear_results(e, i, first + n);

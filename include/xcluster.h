@@ -314,9 +314,9 @@ XC_API double xc_std(const double *values, size_t n);
  * scalar draws give; -EINVAL says what is wrong, with nothing written. No argument may be NaN
  * or infinite.
  *
- * N.B. where a number is made by exp, log or a power (gamma with a shape below 1, beta with
- * both arguments up to 1, and what is marked with *), its last bit is that of the host's C
- * library: glibc 2.28 and later give the same on all processors with fused operations. */
+ * N.B. where a number is made by exp, log or a power, as in gamma with a shape below 1, its
+ * last bit is that of the host's C library: the same of glibc 2.28 and later on all processors
+ * with fused operations. xc_gamma(3) says which those are. */
 
 /* Gamma: of mean shape * scale; with shape 0 all are 0. */
 XC_API double xc_standard_gamma(struct xc_rng *rng, double shape);
@@ -352,7 +352,7 @@ XC_API int xc_beta_fill(struct xc_rng *rng, double a, double b, double *out, siz
 XC_API int xc_dirichlet_fill(struct xc_rng *rng, const double *alpha, size_t d, double *out,
 			     size_t n, struct xc_error *err);
 
-/* e to a normal. * */
+/* e to a normal. */
 XC_API double xc_lognormal(struct xc_rng *rng, double mean, double sigma);
 XC_API int xc_lognormal_fill(struct xc_rng *rng, double mean, double sigma, double *out, size_t n,
 			     struct xc_error *err);
@@ -362,11 +362,11 @@ XC_API int xc_standard_cauchy_fill(struct xc_rng *rng, double *out, size_t n, st
 XC_API double xc_wald(struct xc_rng *rng, double mean, double scale);
 XC_API int xc_wald_fill(struct xc_rng *rng, double mean, double scale, double *out, size_t n,
 			struct xc_error *err);
-/* Around mu, in -pi to pi, with concentration kappa. * */
+/* Around mu, in -pi to pi, with concentration kappa. */
 XC_API double xc_vonmises(struct xc_rng *rng, double mu, double kappa);
 XC_API int xc_vonmises_fill(struct xc_rng *rng, double mu, double kappa, double *out, size_t n,
 			    struct xc_error *err);
-/* N.B. pareto is Lomax's, which begins at 0. * */
+/* N.B. pareto is Lomax's, which begins at 0. */
 XC_API double xc_weibull(struct xc_rng *rng, double a);
 XC_API int xc_weibull_fill(struct xc_rng *rng, double a, double *out, size_t n,
 			   struct xc_error *err);
@@ -378,7 +378,7 @@ XC_API int xc_power_fill(struct xc_rng *rng, double a, double *out, size_t n, st
 XC_API double xc_rayleigh(struct xc_rng *rng, double scale);
 XC_API int xc_rayleigh_fill(struct xc_rng *rng, double scale, double *out, size_t n,
 			    struct xc_error *err);
-/* * */
+/* Moved by loc, stretched by scale. */
 XC_API double xc_laplace(struct xc_rng *rng, double loc, double scale);
 XC_API int xc_laplace_fill(struct xc_rng *rng, double loc, double scale, double *out, size_t n,
 			   struct xc_error *err);
@@ -388,6 +388,7 @@ XC_API int xc_logistic_fill(struct xc_rng *rng, double loc, double scale, double
 XC_API double xc_gumbel(struct xc_rng *rng, double loc, double scale);
 XC_API int xc_gumbel_fill(struct xc_rng *rng, double loc, double scale, double *out, size_t n,
 			  struct xc_error *err);
+/* From left to right, most often mode. */
 XC_API double xc_triangular(struct xc_rng *rng, double left, double mode, double right);
 XC_API int xc_triangular_fill(struct xc_rng *rng, double left, double mode, double right,
 			      double *out, size_t n, struct xc_error *err);
@@ -416,6 +417,7 @@ XC_API int xc_poisson_fill(struct xc_rng *rng, double lam, int64_t *out, size_t 
 XC_API int64_t xc_hypergeometric(struct xc_rng *rng, int64_t ngood, int64_t nbad, int64_t nsample);
 XC_API int xc_hypergeometric_fill(struct xc_rng *rng, int64_t ngood, int64_t nbad, int64_t nsample,
 				  int64_t *out, size_t n, struct xc_error *err);
+/* Logarithmic series. */
 XC_API int64_t xc_logseries(struct xc_rng *rng, double p);
 XC_API int xc_logseries_fill(struct xc_rng *rng, double p, int64_t *out, size_t n,
 			     struct xc_error *err);
@@ -807,6 +809,128 @@ XC_API struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *
 					size_t in_size, void *out, size_t out_size,
 					const struct xc_map_options *options, struct xc_error *err);
 
+/* ---- Reductions -------------------------------------------------------- */
+
+/* How the results of a map's items become one. The tree of combinations is fixed by the
+ * index of the items alone: of 2^l items from a multiple of 2^l on, the two halves are
+ * combined, the earlier one on the left; what has no right half goes up as it is. So the
+ * bits of the result do not depend on engines, their number, chunk, crashes, retries or
+ * XCLUSTER=inline. Engines combine what they run, so memory and traffic grow with log n. */
+enum xc_reduce {
+	XC_REDUCE_OWN = 1,   /* a function of the program combines two results */
+	XC_REDUCE_SUM,	     /* of each element, in its own type; any dtype. Along the tree,
+				rounding errors grow with log n. Integers wrap around */
+	XC_REDUCE_SUM_EXACT, /* of each element, XC_F64 or XC_F32, as double: as if with
+				unlimited precision, rounded once (Python's math.fsum) */
+	XC_REDUCE_MOMENTS,   /* of each element, real: struct xc_moments */
+	XC_REDUCE_MIN,	     /* of each element, real: struct xc_extreme. Of equal ones the */
+	XC_REDUCE_MAX,	     /* first item counts; a NaN is below, and above, all others */
+	XC_REDUCE_HISTOGRAM, /* of all elements, real: int64_t[bins + 3] */
+	XC_REDUCE_QUANTILES, /* of all elements, real: double[count], values that are there */
+};
+
+/* left = left (+) right: two results of `size` bytes, `right` of later items, aligned to
+ * 16 bytes. Runs on the engines, and in the client for the last few; it should depend on
+ * nothing but its arguments. */
+typedef void xc_combine_fn(void *left, const void *right, const void *argument);
+
+#define XC_ARGUMENT_MAX 512 /* bytes */
+
+struct xc_reduction {
+	enum xc_reduce kind;
+	enum xc_dtype dtype; /* of what a task writes to `out`; not of XC_REDUCE_OWN: */
+	int64_t elements;    /* so many of them; 0 stands for 1 */
+	/* XC_REDUCE_OWN */
+	size_t size; /* of an item's result, and of the whole one */
+	xc_combine_fn *combine;
+	const void *argument; /* of combine: bytes, without pointers; may be NULL */
+	size_t argument_size; /* at most XC_ARGUMENT_MAX */
+	/* XC_REDUCE_HISTOGRAM: bins of equal width from low to high, the last one with
+	 * high in it, as numpy.histogram; then counts of values below low, above high,
+	 * and of NaN */
+	int64_t bins;
+	double low, high;
+	/* XC_REDUCE_QUANTILES: for each probability p a value v such that p lies between
+	 * the shares of values below v and not above v, give or take rank_error. NaN is
+	 * above all others. A result of few values is exact. */
+	const double *probabilities;
+	int64_t count;
+	double rank_error; /* from 1e-6; 0 stands for 0.001 */
+};
+/* clang-format off */
+#ifdef __cplusplus
+#define XC_REDUCTION_INIT {}
+#else
+#define XC_REDUCTION_INIT { 0 }
+#endif
+/* clang-format on */
+
+struct xc_moments {
+	int64_t count;
+	double mean;	 /* 0 of nothing */
+	double m2;	 /* sum of squared differences from the mean */
+	double variance; /* m2 / (count - 1); NaN below 2 */
+};
+
+struct xc_extreme {
+	union {
+		double f;   /* of XC_F32 and XC_F64 */
+		int64_t i;  /* of signed integers */
+		uint64_t u; /* of unsigned ones */
+	} value;
+	int64_t index; /* of the item; -1: there was none */
+};
+
+/* Bytes of the result; -EINVAL: the reduction is not valid, see `err`. */
+XC_API int64_t xc_reduction_size(const struct xc_reduction *how, struct xc_error *err);
+
+/* Applies `fn` to n items, combines their results and waits. A task writes its result to
+ * `out` as in xc_map: `elements` of `dtype`, or `size` bytes for XC_REDUCE_OWN.
+ * `result`: `result_size` bytes, which must be what xc_reduction_size says; written once
+ * all items have ended well. Without items it is zero bytes, with -1 as index and NaN as
+ * variance and quantiles.
+ * Items are those of xc_map: with index, attempts, time limit (of an item with the
+ * combinations that it completes), progress and failures; inputs, views and `options` are
+ * as there, but for XC_DISCONNECT_KEEP (-EINVAL), as nobody else could combine them.
+ * Another client may attach to the job to watch it, not run it again. Where an item does
+ * not end well: XC_EFAILED. Otherwise returns as xc_map; -EINVAL also for a `how` that is
+ * not valid; XC_ECODE also when `combine` cannot be shipped.
+ *
+ * xc_map_reduce: the items are the numbers start + i * step, as of xc_map_range.
+ * xc_map_reduce_array: the n elements of in_size bytes at `in`, as of xc_map.
+ * xc_map_reduce_packed: items[i], as of xc_map_packed.
+ * `how` and what it points to is copied; `result` must stay valid until the result of the
+ * async forms is destroyed, and is filled in when that is ready. */
+XC_API int xc_map_reduce(const struct xc_view *view, xc_task_fn *fn, int64_t n,
+			 const struct xc_reduction *how, void *result, size_t result_size,
+			 const struct xc_map_options *options, struct xc_error *err);
+XC_API int xc_map_reduce_array(const struct xc_view *view, xc_task_fn *fn, const void *in,
+			       size_t in_size, int64_t n, const struct xc_reduction *how,
+			       void *result, size_t result_size,
+			       const struct xc_map_options *options, struct xc_error *err);
+XC_API int xc_map_reduce_packed(const struct xc_view *view, xc_task_fn *fn,
+				const struct xc_bytes *items, int64_t n,
+				const struct xc_reduction *how, void *result, size_t result_size,
+				const struct xc_map_options *options, struct xc_error *err);
+
+XC_API struct xc_result *xc_map_reduce_async(const struct xc_view *view, xc_task_fn *fn, int64_t n,
+					     const struct xc_reduction *how, void *result,
+					     size_t result_size,
+					     const struct xc_map_options *options,
+					     struct xc_error *err);
+XC_API struct xc_result *xc_map_reduce_array_async(const struct xc_view *view, xc_task_fn *fn,
+						   const void *in, size_t in_size, int64_t n,
+						   const struct xc_reduction *how, void *result,
+						   size_t result_size,
+						   const struct xc_map_options *options,
+						   struct xc_error *err);
+XC_API struct xc_result *xc_map_reduce_packed_async(const struct xc_view *view, xc_task_fn *fn,
+						    const struct xc_bytes *items, int64_t n,
+						    const struct xc_reduction *how, void *result,
+						    size_t result_size,
+						    const struct xc_map_options *options,
+						    struct xc_error *err);
+
 /* ---- Variables on engines ---------------------------------------------- */
 
 /* Sets variable `name` (1 to 255 bytes) on each engine of the direct view to a
@@ -928,7 +1052,7 @@ XC_API struct xc_result *xc_execute_async(const struct xc_view *view, const char
  *
  * Matrices are variables of the engine, XC_F64 and row-major; a vector is one column. Where
  * no variable is named, the matrix is made of standard normals, as numpy's
- * default_rng(seed).standard_normal gives them, a after b after c. An m or k of 0 stands
+ * default_rng(seed).standard_normal gives them, b after a, and c after b. An m or k of 0 stands
  * for n, or, where it counts right-hand sides, for 1.
  *
  *   xc_blas_normal     out = m x n normals
@@ -950,6 +1074,7 @@ struct xc_blas_args {
 	double beta;
 	int threads; /* that OpenBLAS may use in this task; 0: as many as the engine has */
 	bool transpose_a, transpose_b; /* gemm: a' in place of a, b' in place of b */
+	bool item_stream;	       /* normals of xc_task_rng: the job has a seed of its own */
 	char a[64], b[64], c[64];      /* names of variables; "": none */
 	char out[64];		       /* that the result is kept as; "": it is dropped */
 };

@@ -129,6 +129,7 @@ static int adopt(struct xci_job *job, const struct msg_attached *m)
 	result->items = m->items;
 	result->out_size = m->out_size;
 	result->is_kept = attach->again && (m->flags & JOB_KEEP);
+	result->is_without_payloads = m->flags & JOB_REDUCE;
 	if (attach->index < 0)
 		return 0;
 	result->items = 1;

@@ -165,6 +165,8 @@ struct xci_blob {
 	struct xci_blob *next;
 };
 
+struct xci_tree;
+
 struct xc_result {
 	struct xc_client *client;	 /* borrowed; NULL after xc_close */
 	struct xci_job *job;		 /* NULL before it is sent, and once it has ended */
@@ -180,6 +182,9 @@ struct xc_result {
 	int64_t output_first;	     /* what item 0 is called on the terminal */
 	void *out;
 	size_t out_size;
+	struct xci_tree *tree;	  /* owned: of a reduction; NULL */
+	bool is_without_payloads; /* attached to a reduction, which is another's */
+	bool is_broken;		  /* its nodes do not fit together */
 	uint64_t start_ns, end_ns, busy_ns;
 	struct xci_failure *failures, *last_failure;
 	int64_t failure_runs;
@@ -445,9 +450,33 @@ struct xci_submission {
 	const char *name;
 	const unsigned char *object; /* NULL: none */
 	zmq_msg_t payload;	     /* taken */
+	struct xci_tree *tree;	     /* of a reduction; goes to the result. NULL */
 	int64_t stream_first;	     /* number of item 0's random stream */
 };
 struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err);
+/* A map, as its caller wants it. */
+struct xci_call {
+	const char *name; /* of what was called */
+	const struct xc_view *view;
+	xc_task_fn *fn;
+	int64_t n;
+	void *out;
+	size_t out_size;
+	const struct xc_map_options *options;
+	struct xci_tree *tree; /* owned by the result, once there is one; NULL: no reduction */
+};
+struct xc_result *xci_map_range(struct xci_call *c, struct xc_error *err);
+struct xc_result *xci_map_strided(struct xci_call *c, const void *in, size_t in_size,
+				  struct xc_error *err);
+struct xc_result *xci_map_packed(struct xci_call *c, const struct xc_bytes *items,
+				 struct xc_error *err);
+/* The body of a blocking form. */
+#define BLOCKING(err, call)                                                                        \
+	struct xc_error local_ = XC_ERROR_INIT;                                                    \
+	struct xc_error *e = (err) ? (err) : &local_;                                              \
+                                                                                                   \
+	e->code = 0;                                                                               \
+	return xci_finish(call, e)
 int xci_options_check(const struct xc_map_options *options, struct xc_error *err);
 /* The payload of packed items. */
 int xci_pack_items(const struct xc_client *client, const struct xc_bytes *items, int64_t n,
@@ -455,6 +484,18 @@ int xci_pack_items(const struct xc_client *client, const struct xc_bytes *items,
 void xci_submit_fields(struct msg_submit *m, const struct xc_map_options *options);
 /* Waits, destroys, and returns what xc_wait said; -EINTR cancels. */
 int xci_finish(struct xc_result *result, struct xc_error *err);
+
+/* map_reduce.c: what becomes one result. */
+struct xci_tree;
+/* Brings `combine` to the engines, and says so in the task. */
+int xci_ship_reduction(const struct xci_call *c, struct task_frame *task, struct xc_error *err);
+/* Takes the payload of a RESULT: 0, or -ENOMEM and nothing was taken. */
+int xci_tree_take(struct xci_tree *tree, struct span payload, int64_t first, int64_t count,
+		  int64_t good);
+/* All items have ended: writes the result if they did so well. False: the nodes are not
+ * those of all items. */
+bool xci_tree_end(struct xci_tree *tree, bool is_well);
+void xci_tree_free(struct xci_tree *tree);
 
 /* batch.c */
 struct xc_result *xci_batch_add(struct xc_client *client, xc_task_fn *fn, const void *in,

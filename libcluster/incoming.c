@@ -226,12 +226,28 @@ void xci_result_end(struct xc_result *result, uint64_t now)
 {
 	result->is_ready = true;
 	result->end_ns = now;
+	if (result->tree)
+		result->is_broken = !xci_tree_end(result->tree, result->failed == 0);
 	if (result->outputs)
 		xci_output_end(result);
 	result->job = NULL;
 	if (result->is_single)
 		result->client->singles--;
 	xci_objects_release(result);
+}
+
+/* How many items of the arrival have ended well; a run of failures may be of others. */
+static int64_t count_good(const struct arrival *a)
+{
+	int64_t low = a->head.first, high = low + a->head.count, good = a->head.count;
+	struct failure_run run;
+	struct reader r;
+
+	reader_init(&r, a->failures.data, a->failures.size);
+	while (failure_run_next(&r, &run) > 0)
+		if (!run_is_output(&run) && run.first >= low && run.first + run.count <= high)
+			good -= run.count;
+	return good;
 }
 
 static int take_single(struct xc_result *result, const struct arrival *a, zmq_msg_t *payload)
@@ -246,10 +262,15 @@ static int take_single(struct xc_result *result, const struct arrival *a, zmq_ms
 	if (result->out_size && a->payload.size &&
 	    a->payload.size != (uint64_t)a->head.count * result->out_size)
 		return XC_EPROTO;
-	if (!result->out_size && a->payload.size) {
+	if (result->tree) {
+		r = xci_tree_take(result->tree, a->payload, a->head.first, a->head.count,
+				  count_good(a));
+		if (r < 0)
+			return r; /* nothing of it is taken: it is tried again */
+	} else if (!result->out_size && a->payload.size && !result->is_without_payloads) {
 		blob = blob_new(result);
 		if (!blob)
-			return -ENOMEM; /* nothing of it is taken: it is tried again */
+			return -ENOMEM;
 	}
 	result->busy_ns += a->head.busy_ns;
 	add_share(result, (int)a->head.engine, a->head.count);

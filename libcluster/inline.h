@@ -14,6 +14,7 @@
 #include <uthash.h>
 
 #include "libcluster/image.h"
+#include "libcluster/reduce/reduce.h"
 #include "libcluster/task.h"
 #include "libcluster/wire.h"
 #include "proto/job.h"
@@ -106,6 +107,8 @@ struct inline_job {
 	char label[64];
 	zmq_msg_t frame, targets, payload; /* owned */
 	struct task_frame task;		   /* points into frame */
+	struct reduce reduce;		   /* with task.reduce */
+	void *nodes;			   /* owned: room for its stack; NULL: no reduction */
 	void *aligned;			   /* owned: the payload where its place would not do, or
 					      room for one packed item */
 	struct span input;		   /* the payload, where it is */

@@ -236,10 +236,16 @@ static int XC_PRINTF(3, 4) refuse(struct request *q, int code, const char *forma
 	return code;
 }
 
+/* Nodes have no size an item. */
+static uint64_t told_size(const struct inline_job *job)
+{
+	return job->flags & JOB_REDUCE ? 0 : job->task.out_size;
+}
+
 static int check_out(struct request *q)
 {
 	uint64_t items = q->m.index < 0 ? (uint64_t)q->job->items : 1, need;
-	uint64_t out_size = q->job->task.out_size;
+	uint64_t out_size = told_size(q->job);
 
 	if (!q->m.has_out)
 		return 0;
@@ -279,7 +285,7 @@ static int answer(struct xci_inline *in, struct request *q, int code)
 
 	if (code == 0) {
 		m.items = q->job->items;
-		m.out_size = q->job->task.out_size;
+		m.out_size = told_size(q->job);
 		m.flags = q->job->flags;
 	}
 	r = frame_copy(&frames[0], q->text, code ? strlen(q->text) : 0);
@@ -376,6 +382,8 @@ static int run_again(struct xci_inline *in, struct request *q)
 	struct inline_job *job;
 	int r;
 
+	if (q->job->flags & JOB_REDUCE)
+		return answer(in, q, refuse(q, -EINVAL, JOB_IS_REDUCED));
 	if (!q->job->is_finished)
 		return answer(in, q, refuse(q, -EBUSY, JOB_NOT_ENDED));
 	if (!q->job->has_inputs)

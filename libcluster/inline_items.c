@@ -31,8 +31,9 @@ struct piece {
 	struct failure_run last; /* failure: grows while items end alike */
 	size_t last_at;
 	char last_text[FAILURE_TEXT_MAX + 1];
-	bool gave;    /* an item has a result of any length */
-	size_t given; /* bytes of the running item's */
+	bool gave;	    /* an item has a result of any length */
+	size_t given;	    /* bytes of the running item's */
+	struct stack stack; /* of a reduction; reduce is NULL: it is none */
 	int64_t failed, again;
 	bool is_late; /* the item after these was over its time limit */
 };
@@ -349,6 +350,15 @@ static void give_nothing(struct piece *piece)
 	piece->given = sizeof none;
 }
 
+/* Its result goes into those of the items before it. */
+static void fold(struct piece *piece, bool is_well)
+{
+	if (is_well)
+		stack_push(&piece->stack, piece->done, piece->first + piece->done);
+	else
+		stack_skip(&piece->stack, piece->done);
+}
+
 /* How an item ended, that took so long. */
 static void end_item(struct piece *piece, struct xc_task *task, int code, uint64_t took_ns)
 {
@@ -365,7 +375,10 @@ static void end_item(struct piece *piece, struct xc_task *task, int code, uint64
 		code = code == INT_MIN ? INT_MAX : -code;
 	if (!frame->out_size && !piece->given)
 		give_nothing(piece);
-	piece->payload.size += frame->out_size ? frame->out_size : piece->given;
+	if (piece->stack.reduce)
+		fold(piece, code == 0);
+	else
+		piece->payload.size += frame->out_size ? frame->out_size : piece->given;
 	if (code != 0)
 		add_failure(piece, piece->first + piece->done, 1, code,
 			    task->has_text ? task->text : "");
@@ -377,6 +390,7 @@ static bool is_over(const struct piece *piece, uint64_t start, uint64_t now)
 {
 	return piece->is_late || piece->job->cancelled || piece->in->is_starved ||
 	       now - start > PIECE_NS || piece->payload.size >= PIECE_BYTES ||
+	       (piece->stack.reduce && stack_is_full(&piece->stack)) ||
 	       (piece->failed && (piece->job->flags & JOB_STOP_ON_FAILURE));
 }
 
@@ -401,7 +415,9 @@ static uint64_t run_items(struct piece *piece, struct input *in, int64_t count)
 		void *out = NULL;
 		int code;
 
-		if (job->task.out_size) {
+		if (piece->stack.reduce) {
+			out = stack_leaf(&piece->stack);
+		} else if (job->task.out_size) {
 			out = piece->payload.data + piece->payload.size;
 			memset(out, 0, job->task.out_size);
 		}
@@ -439,7 +455,7 @@ static struct input inputs_of(const struct inline_job *job, int64_t first)
  * large. 0: there is no memory. */
 static int64_t make_room(struct piece *piece, int64_t count)
 {
-	size_t out_size = piece->job->task.out_size;
+	size_t out_size = piece->job->nodes ? 0 : piece->job->task.out_size;
 	int64_t most = out_size ? (int64_t)(PIECE_BYTES / out_size) : count;
 
 	if (most < 1)
@@ -453,6 +469,18 @@ static int64_t make_room(struct piece *piece, int64_t count)
 	return piece->payload.data ? count : 0;
 }
 
+/* The nodes of a reduction are the payload. */
+static void pack(struct piece *piece)
+{
+	size_t size = piece->done > 0 ? stack_packed_size(&piece->stack, piece->done) : 0;
+	void *room = buffer_reserve(&piece->payload, size);
+
+	if (size && room)
+		piece->payload.size = stack_pack(&piece->stack, piece->done, room);
+	else if (size)
+		inline_starve(piece->in);
+}
+
 static void send_piece(struct piece *piece, uint64_t busy_ns)
 {
 	struct msg_result head = { .job = piece->job->id,
@@ -463,7 +491,9 @@ static void send_piece(struct piece *piece, uint64_t busy_ns)
 	zmq_msg_t failures, payload;
 	int r;
 
-	if (!piece->job->task.out_size && !piece->gave)
+	if (piece->stack.reduce)
+		pack(piece);
+	else if (!piece->job->task.out_size && !piece->gave)
 		piece->payload.size = 0;
 	r = buffer_move(&piece->failures, &failures);
 	r |= buffer_move(&piece->payload, &payload);
@@ -537,6 +567,8 @@ void inline_run_items(struct xci_inline *in, struct inline_run *work, struct inl
 		add_failure(&piece, work->first, work->count, job->err.code, job->err.text);
 	} else {
 		inputs = inputs_of(job, work->first);
+		if (job->nodes)
+			stack_begin(&piece.stack, &job->reduce, job->nodes);
 		busy_ns = run_items(&piece, &inputs, count);
 	}
 	/* What is put back last runs first. */

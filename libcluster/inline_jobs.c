@@ -83,6 +83,8 @@ void inline_job_free(struct xci_inline *in, struct inline_job *job)
 	zmq_msg_close(&job->targets);
 	zmq_msg_close(&job->payload);
 	free(job->aligned);
+	free(job->nodes);
+	reduce_fini(&job->reduce);
 	free(job);
 }
 
@@ -362,6 +364,24 @@ static int place_input(struct inline_job *job)
 	return 0;
 }
 
+/* For a job whose results become one. The function that combines two is here already. */
+static int prepare_reduction(struct inline_job *job)
+{
+	struct reduce_spec spec;
+	int r;
+
+	if (!job->task.reduce.size)
+		return 0;
+	r = reduce_spec_parse(&spec, job->task.reduce);
+	if (r == 0)
+		r = reduce_init(&job->reduce, &spec);
+	if (r < 0)
+		return r;
+	*(void **)&job->reduce.combine = (void *)(uintptr_t)spec.number;
+	job->nodes = aligned_alloc(64, (stack_room(&job->reduce) + 63) & ~(size_t)63);
+	return job->nodes ? 0 : -ENOMEM;
+}
+
 static int restrict_to_targets(const struct xci_inline *in, struct inline_job *job)
 {
 	size_t count = job->pinned ? 0 : zmq_msg_size(&job->targets) / 4;
@@ -445,7 +465,8 @@ struct inline_job *inline_job_new(struct xci_inline *in, const struct msg_submit
 	if (!job->hh.tbl ||
 	    task_frame_parse(&job->task, zmq_msg_data(&job->frame), zmq_msg_size(&job->frame)) <
 		    0 ||
-	    place_input(job) < 0 || restrict_to_targets(in, job) < 0 || pin(in, job) < 0) {
+	    place_input(job) < 0 || prepare_reduction(job) < 0 ||
+	    restrict_to_targets(in, job) < 0 || pin(in, job) < 0) {
 		inline_job_free(in, job); /* and what was pinned of it */
 		return NULL;
 	}

@@ -63,6 +63,12 @@ int xci_result_outcome(struct xc_result *result, struct xc_error *err)
 	int code = XC_EFAILED;
 	char text[400];
 
+	if (result->is_broken)
+		return error_set(
+			err, XC_EPROTO,
+			"the partial results that came are not those of the %lld items: has "
+			"a task written where it should not?",
+			(long long)result->items);
 	if (result->failed == 0)
 		return 0;
 	if (!f)
@@ -351,6 +357,7 @@ void xc_result_destroy(struct xc_result *result)
 		free(blob);
 	}
 	xci_outputs_free(result->outputs);
+	xci_tree_free(result->tree);
 	free(result->objects);
 	free(result->shares);
 	free(result->ended.log);

@@ -85,8 +85,9 @@ static int send_job(struct xci_submission *s, struct xc_result *result, const ui
 				.items = s->items,
 				.form = s->task.form,
 				.in_size = s->task.in_size,
-				.out_size = s->task.out_size,
-				.flags = s->flags,
+				/* of nodes: not a size an item */
+				.out_size = s->tree ? 0 : s->task.out_size,
+				.flags = s->flags | (s->tree ? JOB_REDUCE : 0),
 				.name = span_of(s->name) };
 	struct xci_job *job = calloc(1, sizeof *job);
 	size_t size, task_size = 0;
@@ -164,8 +165,10 @@ struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err)
 			xci_wait_failed(client, "submitting", r, err);
 	}
 	if (r == 0) {
-		result = xci_result_new(client, s->items, s->out, s->task.out_size);
-		if (!result)
+		result = xci_result_new(client, s->items, s->out, s->tree ? 0 : s->task.out_size);
+		if (result)
+			result->tree = s->tree;
+		else
 			r = error_set(err, -ENOMEM, "out of memory");
 	}
 	if (r < 0) {
@@ -178,6 +181,7 @@ struct xc_result *xci_submit(struct xci_submission *s, struct xc_error *err)
 	r = send_job(s, result, targets, count, err);
 	free(targets);
 	if (r < 0) {
+		result->tree = NULL; /* the caller's again */
 		xc_result_destroy(result);
 		return NULL;
 	}
@@ -199,17 +203,10 @@ int xci_finish(struct xc_result *result, struct xc_error *err)
 
 /* ---- Map ------------------------------------------------------------------------ */
 
-struct call {
-	const struct xc_view *view;
-	xc_task_fn *fn;
-	int64_t n;
-	void *out;
-	size_t out_size;
-	const struct xc_map_options *options;
-};
-
-static int check(struct call *c, const char *name, struct xc_error *err)
+static int check(struct xci_call *c, struct xc_error *err)
 {
+	const char *name = c->name;
+
 	if (!c->options)
 		c->options = &no_options;
 	if (!c->view)
@@ -220,6 +217,8 @@ static int check(struct call *c, const char *name, struct xc_error *err)
 	if (c->out_size > OUT_LIMIT)
 		return error_set(err, -EINVAL, "%s: out_size %zu is over 2^34 bytes an item", name,
 				 c->out_size);
+	if (c->tree)
+		return xci_options_check(c->options, err);
 	if (c->out_size && !c->out && c->n)
 		return error_set(err, -EINVAL, "%s: out is NULL, but out_size is %zu", name,
 				 c->out_size);
@@ -232,7 +231,7 @@ static int check(struct call *c, const char *name, struct xc_error *err)
 }
 
 /* The numbers are int64_t, the last one, too. */
-static int check_range(const struct call *c, struct xc_error *err)
+static int check_range(const struct xci_call *c, struct xc_error *err)
 {
 	int64_t step = c->options->step ? c->options->step : 1, last;
 
@@ -240,9 +239,8 @@ static int check_range(const struct call *c, struct xc_error *err)
 			  !__builtin_add_overflow(last, c->options->start, &last)))
 		return 0;
 	return error_set(err, -EINVAL,
-			 "xc_map_range: options.start %lld and step %lld lead beyond int64_t in "
-			 "%lld items",
-			 (long long)c->options->start, (long long)step, (long long)c->n);
+			 "%s: options.start %lld and step %lld lead beyond int64_t in %lld items",
+			 c->name, (long long)c->options->start, (long long)step, (long long)c->n);
 }
 
 /* Before they are copied. */
@@ -257,7 +255,7 @@ static int check_bytes(const struct xc_client *client, const char *call, uint64_
 			 call, (unsigned long long)size, (unsigned long long)(4 * client->credit));
 }
 
-static struct xc_result *submit(struct call *c, struct xci_submission *s, struct xc_error *err)
+static struct xc_result *submit(struct xci_call *c, struct xci_submission *s, struct xc_error *err)
 {
 	if (xci_ship(c->view->client, c->fn, c->options, &s->task, err) < 0 ||
 	    (c->options->on_disconnect == XC_DISCONNECT_KEEP &&
@@ -265,9 +263,14 @@ static struct xc_result *submit(struct call *c, struct xci_submission *s, struct
 		zmq_msg_close(&s->payload);
 		return NULL;
 	}
+	if (c->tree && xci_ship_reduction(c, &s->task, err) < 0) {
+		zmq_msg_close(&s->payload);
+		return NULL;
+	}
 	s->view = c->view;
 	s->items = c->n;
 	s->out = c->out;
+	s->tree = c->tree;
 	s->options = c->options;
 	s->task.out_size = c->out_size;
 	s->task.start = c->options->start;
@@ -276,43 +279,38 @@ static struct xc_result *submit(struct call *c, struct xci_submission *s, struct
 	return xci_submit(s, err);
 }
 
-struct xc_result *xc_map_range_async(const struct xc_view *view, xc_task_fn *fn, int64_t n,
-				     void *out, size_t out_size,
-				     const struct xc_map_options *options, struct xc_error *err)
+struct xc_result *xci_map_range(struct xci_call *c, struct xc_error *err)
 {
-	struct call c = { view, fn, n, out, out_size, options };
 	struct xci_submission s = { .task.form = FORM_RANGE };
 
-	if (check(&c, "xc_map_range", err) < 0 || check_range(&c, err) < 0)
+	if (check(c, err) < 0 || check_range(c, err) < 0)
 		return NULL;
 	zmq_msg_init(&s.payload);
-	return submit(&c, &s, err);
+	return submit(c, &s, err);
 }
 
-struct xc_result *xc_map_async(const struct xc_view *view, xc_task_fn *fn, const void *in,
-			       size_t in_size, int64_t n, void *out, size_t out_size,
-			       const struct xc_map_options *options, struct xc_error *err)
+struct xc_result *xci_map_strided(struct xci_call *c, const void *in, size_t in_size,
+				  struct xc_error *err)
 {
-	struct call c = { view, fn, n, out, out_size, options };
 	struct xci_submission s = { .task = { .form = FORM_STRIDED, .in_size = in_size } };
 	uint64_t size;
 
-	if (check(&c, "xc_map", err) < 0)
+	if (check(c, err) < 0)
 		return NULL;
-	if ((n > 0 && (!in || !in_size)) || in_size > SIZE_LIMIT ||
-	    __builtin_mul_overflow((uint64_t)n, (uint64_t)in_size, &size)) {
-		error_set(err, -EINVAL, "xc_map: in is NULL, or in_size (%zu) is 0 or too large",
-			  in_size);
+	if ((c->n > 0 && (!in || !in_size)) || in_size > SIZE_LIMIT ||
+	    __builtin_mul_overflow((uint64_t)c->n, (uint64_t)in_size, &size)) {
+		error_set(err, -EINVAL, "%s: in is NULL, or in_size (%zu) is 0 or too large",
+			  c->name, in_size);
 		return NULL;
 	}
-	if (check_bytes(view->client, "xc_map", size, err) < 0)
+	if (check_bytes(c->view->client, c->name, size, err) < 0)
 		return NULL;
 	if (frame_copy(&s.payload, in, size) < 0) {
-		error_set(err, -ENOMEM, "xc_map: no memory for %llu bytes of items",
+		error_set(err, -ENOMEM, "%s: no memory for %llu bytes of items", c->name,
 			  (unsigned long long)size);
 		return NULL;
 	}
-	return submit(&c, &s, err);
+	return submit(c, &s, err);
 }
 
 int xci_pack_items(const struct xc_client *client, const struct xc_bytes *items, int64_t n,
@@ -345,23 +343,48 @@ int xci_pack_items(const struct xc_client *client, const struct xc_bytes *items,
 	return 0;
 }
 
+struct xc_result *xci_map_packed(struct xci_call *c, const struct xc_bytes *items,
+				 struct xc_error *err)
+{
+	struct xci_submission s = { .task.form = FORM_PACKED };
+
+	if (check(c, err) < 0)
+		return NULL;
+	if (c->n > 0 && !items) {
+		error_set(err, -EINVAL, "%s: items is NULL", c->name);
+		return NULL;
+	}
+	if (xci_pack_items(c->view->client, items, c->n, &s.payload, err) < 0)
+		return NULL;
+	return submit(c, &s, err);
+}
+
+struct xc_result *xc_map_range_async(const struct xc_view *view, xc_task_fn *fn, int64_t n,
+				     void *out, size_t out_size,
+				     const struct xc_map_options *options, struct xc_error *err)
+{
+	struct xci_call c = { "xc_map_range", view, fn, n, out, out_size, options, NULL };
+
+	return xci_map_range(&c, err);
+}
+
+struct xc_result *xc_map_async(const struct xc_view *view, xc_task_fn *fn, const void *in,
+			       size_t in_size, int64_t n, void *out, size_t out_size,
+			       const struct xc_map_options *options, struct xc_error *err)
+{
+	struct xci_call c = { "xc_map", view, fn, n, out, out_size, options, NULL };
+
+	return xci_map_strided(&c, in, in_size, err);
+}
+
 struct xc_result *xc_map_packed_async(const struct xc_view *view, xc_task_fn *fn,
 				      const struct xc_bytes *items, int64_t n, void *out,
 				      size_t out_size, const struct xc_map_options *options,
 				      struct xc_error *err)
 {
-	struct call c = { view, fn, n, out, out_size, options };
-	struct xci_submission s = { .task.form = FORM_PACKED };
+	struct xci_call c = { "xc_map_packed", view, fn, n, out, out_size, options, NULL };
 
-	if (check(&c, "xc_map_packed", err) < 0)
-		return NULL;
-	if (n > 0 && !items) {
-		error_set(err, -EINVAL, "xc_map_packed: items is NULL");
-		return NULL;
-	}
-	if (xci_pack_items(view->client, items, n, &s.payload, err) < 0)
-		return NULL;
-	return submit(&c, &s, err);
+	return xci_map_packed(&c, items, err);
 }
 
 /* ---- Apply ------------------------------------------------------------------------- */
@@ -370,10 +393,10 @@ struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *fn, con
 				 size_t in_size, void *out, size_t out_size,
 				 const struct xc_map_options *options, struct xc_error *err)
 {
-	struct call c = { view, fn, 1, out, out_size, options };
+	struct xci_call c = { "xc_apply", view, fn, 1, out, out_size, options, NULL };
 	struct xci_submission s = { .task = { .form = FORM_SAME, .in_size = in_size } };
 
-	if (check(&c, "xc_apply", err) < 0)
+	if (check(&c, err) < 0)
 		return NULL;
 	if ((in_size && !in) || in_size > SIZE_LIMIT) {
 		error_set(err, -EINVAL, "xc_apply: in is NULL, or in_size (%zu) too large",
@@ -396,13 +419,6 @@ struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *fn, con
 }
 
 /* ---- The blocking forms ---------------------------------------------------------------- */
-
-#define BLOCKING(err, call)                                                                        \
-	struct xc_error local_ = XC_ERROR_INIT;                                                    \
-	struct xc_error *e = (err) ? (err) : &local_;                                              \
-                                                                                                   \
-	e->code = 0;                                                                               \
-	return xci_finish(call, e)
 
 int xc_map_range(const struct xc_view *view, xc_task_fn *fn, int64_t n, void *out, size_t out_size,
 		 const struct xc_map_options *options, struct xc_error *err)

@@ -29,6 +29,9 @@
 #define JOB_NO_INPUTS                                                                              \
 	"its inputs are not there any more, as they were too many bytes to keep; set "             \
 	"options.on_disconnect to XC_DISCONNECT_KEEP for jobs that are to be run again"
+#define JOB_IS_REDUCED                                                                             \
+	"its results are combined, which only the call does that submitted it: call "              \
+	"xc_map_reduce again"
 #define JOB_HAS_ENDED "it has ended already"
 #define JOB_NO_ITEM   "it has no item of that number with an id of its own"
 #define JOB_RUNS      "it has not ended; cancel it before, or wait for it"

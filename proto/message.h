@@ -302,6 +302,7 @@ enum {
 	JOB_VARIABLE = 16,  /* the log entry is a variable, else a program */
 	JOB_KEEP = 32,	    /* goes on without its client; `object`: its program */
 	JOB_APART = 64,	    /* its items were submitted one by one, and can be named so */
+	JOB_REDUCE = 128,   /* its results are combined: payloads are nodes */
 };
 
 /* DOWN.cause */

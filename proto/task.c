@@ -52,6 +52,36 @@ int task_frame_parse(struct task_frame *out, const void *frame, size_t size)
 
 #undef PUT
 #undef GET
+#define PUT(type, name) put_##type(&w, spec->name);
+#define GET(type, name) out.name = get_##type(&r);
+
+size_t reduce_spec_pack(void *buffer, size_t size, const struct reduce_spec *spec)
+{
+	struct writer w;
+
+	writer_init(&w, buffer, size);
+	put_array(&w, 0 REDUCE_FIELDS(COUNT));
+	REDUCE_FIELDS(PUT)
+	return w.bad ? 0 : w.used;
+}
+
+int reduce_spec_parse(struct reduce_spec *spec, struct span bytes)
+{
+	struct reduce_spec out;
+	struct reader r;
+
+	reader_init(&r, bytes.data, bytes.size);
+	if (get_array(&r) != 0 REDUCE_FIELDS(COUNT))
+		return XC_EPROTO;
+	REDUCE_FIELDS(GET)
+	if (!reader_is_done(&r))
+		return XC_EPROTO;
+	*spec = out;
+	return 0;
+}
+
+#undef PUT
+#undef GET
 #define PUT(type, name) put_##type(&w, f->name);
 #define GET(type, name) f->name = get_##type(r);
 

@@ -39,7 +39,8 @@ enum stream_kind {
 /* clang-format off */
 /* `apart`: 1 when the items were submitted one by one: each is item 0 to its
  * task. The rest is on random numbers: item i has stream stream_first + i * stream_step;
- * `pool` is that of the seed sequence, `pool_hash` its running constant behind it. */
+ * `pool` is that of the seed sequence, `pool_hash` its running constant behind it; and on
+ * results that are combined: `reduce`, a reduce_spec, or empty. */
 #define TASK_FIELDS(F)                                                                             \
 	F(u64, kind)                                                                               \
 	F(u64, number)                                                                             \
@@ -50,18 +51,37 @@ enum stream_kind {
 	F(u64, in_size)                                                                            \
 	F(i64, start) F(i64, step) F(u64, out_size) F(u64, time_limit_ns) F(u64, apart)            \
 		F(str, name) F(u64, streams) F(u64, bitgen) F(i64, stream_first)                   \
-			F(u64, stream_step) F(u64, pool_hash) F(bin, pool)
+			F(u64, stream_step) F(u64, pool_hash) F(bin, pool) F(bin, reduce)
 /* clang-format on */
 
 struct task_frame {
 	TASK_FIELDS(MESSAGE_FIELD)
 };
-#define TASK_FRAME_MAX 2048
+#define TASK_FRAME_MAX 4096
 
 size_t task_frame_pack(void *buffer, size_t size, const struct task_frame *t);
 /* 0, or XC_EPROTO for what cannot be (a form or kind that is none, a wrong
  * object size, a size over 2^40, no such streams). Spans point into the frame. */
 int task_frame_parse(struct task_frame *t, const void *frame, size_t size);
+
+/* How results are combined: see libcluster/reduce/reduce.h. `kind`: enum xc_reduce. `bins`: of
+ * a histogram; values a level of a quantile sketch, which has `levels`. For
+ * XC_REDUCE_OWN: the function, as object and offset, and its argument. */
+/* clang-format off */
+#define REDUCE_FIELDS(F)                                                                           \
+	F(u64, kind) F(u64, dtype) F(u64, elements) F(u64, size) F(u64, bins) F(u64, levels)       \
+	F(f64, low) F(f64, high)                                                                   \
+	F(bin, object) F(str, program) F(u64, number) F(bin, argument)
+/* clang-format on */
+
+struct reduce_spec {
+	REDUCE_FIELDS(MESSAGE_FIELD)
+};
+#define REDUCE_SPEC_MAX 1024
+
+size_t reduce_spec_pack(void *buffer, size_t size, const struct reduce_spec *spec);
+/* 0, or XC_EPROTO. Spans point into `bytes`. */
+int reduce_spec_parse(struct reduce_spec *spec, struct span bytes);
 
 /* A run of failures on the wire; a frame holds any number of them, end to end.
  * `state` is an enum xc_state, or FAILURE_RETRY for items that are going to run

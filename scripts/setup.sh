@@ -7,9 +7,10 @@ usage()
 {
 	cat <<'END'
 usage: scripts/setup.sh [--tests] [--no-build]
-  --tests     also what the tests use: clang, clang-format, mandoc, g++, gfortran; and for
-              several hosts on this machine: sshd, Slurm, munge, Open MPI, nftables,
-              Grid Engine (unpacked, not installed). None of the daemons is started
+  --tests     also what the tests use: clang, clang-format, mandoc, g++, gfortran, numpy
+              (the baseline of bench/draws.sh); and for several hosts on this machine:
+              sshd, Slurm, munge, Open MPI, nftables, Grid Engine (unpacked, not
+              installed). None of the daemons is started
   --no-build  only install
 END
 }
@@ -71,6 +72,8 @@ missing_packages()
 	has mandoc || echo mandoc
 	has c++ || echo g++
 	has gfortran || echo gfortran
+	python3 -c 'import numpy' 2>/dev/null || /usr/bin/python3 -c 'import numpy' 2>/dev/null ||
+		echo python3-numpy
 }
 
 # has_file PATTERN: the shell's own pattern.

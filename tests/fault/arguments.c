@@ -373,6 +373,9 @@ START_TEST(every_call_with_every_wrong_argument)
 	try_jobs(client);
 	try_matrices(client);
 	try_random();
+	try_distributions();
+	try_reduce(client);
+	try_blas(client);
 	try_cluster();
 	/* No harm is done. */
 	row_error.code = 0;

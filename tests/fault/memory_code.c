@@ -137,6 +137,36 @@ static int lookup(struct xc_error *err)
 	return r;
 }
 
+/* Its library is brought by the call. */
+static int lookup_blas(struct xc_error *err)
+{
+	const struct xc_map_options options = { .function = "xc_blas_fault" };
+	struct xc_client *own = open_client(ENGINES);
+	int r;
+
+	setenv("XCLUSTER_BLAS", XC_TEST_LIBRARY, 1);
+	r = answer(xc_balanced(own), &options, err);
+	check_answer(own, &options);
+	unsetenv("XCLUSTER_BLAS");
+	xc_close(own);
+	return r;
+}
+
+static int multivariate(struct xc_error *err)
+{
+	static const double mean[2] = { 0 }, cov[4] = { 2, 1, 1, 2 };
+	struct xc_rng *rng;
+	double out[2];
+	int r = 0;
+
+	ck_assert_int_eq(xc_rng_new(&rng, XC_PCG64, 1, NULL), 0);
+	for (int how = XC_FACTOR_SVD; r == 0 && how <= XC_FACTOR_CHOLESKY; how++)
+		r = FAULTY(xc_multivariate_normal(rng, mean, cov, 2, (enum xc_factor)how, out, 1,
+						  err));
+	xc_rng_free(rng);
+	return r;
+}
+
 static int unload(struct xc_error *err)
 {
 	const struct xc_map_options options = { .function = "fault_answer" };
@@ -198,6 +228,8 @@ const struct scenario code_scenarios[] = {
 	{ "output of many xc_apply_async", output_of_many, 0 },
 	{ "xc_output of an item that runs", live_output, 0 },
 	{ "a function by name", lookup, 0 },
+	{ "a function of linear algebra", lookup_blas, 0 },
+	{ "xc_multivariate_normal", multivariate, -ENOENT },
 	{ "xc_unload", unload, 0 },
 	{ "xc_load_source", load_source, 0 },
 	{ "xc_execute", execute, 0 },

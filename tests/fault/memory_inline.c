@@ -67,6 +67,20 @@ static int opened(struct xc_error *err)
 	return r;
 }
 
+static int dirichlets(struct xc_error *err)
+{
+	const double alpha[] = { 0.05, 0.01, 0.02 };
+	double out[6] = { 0 };
+	struct xc_rng *rng;
+	int r;
+
+	assert_ok(xc_rng_new(&rng, XC_PCG64, 1, err), *err);
+	r = FAULTY(xc_dirichlet_fill(rng, alpha, 3, out, 2, err));
+	ck_assert_int_eq(out[3] + out[4] + out[5] > 0, r == 0);
+	xc_rng_free(rng);
+	return r;
+}
+
 /* Those that fail go again, and none is taken for well that was not. */
 static int map_with_retries(struct xc_error *err)
 {
@@ -275,6 +289,21 @@ static int execute(struct xc_error *err)
 	return r == XC_EFAILED ? err->code = -ENOMEM : r;
 }
 
+static int reduce(struct xc_error *err)
+{
+	const struct xc_reduction how = { .kind = XC_REDUCE_SUM, .dtype = XC_I64 };
+	const struct xc_map_options options = { .max_attempts = 2, .chunk = 7 };
+	struct xc_client *inside = open_inside();
+	int64_t sum = 0;
+	int r = FAULTY(xc_map_reduce(xc_balanced(inside), odd_fail_twice, ITEMS, &how, &sum,
+				     sizeof sum, &options, err));
+
+	if (r == 0)
+		ck_assert_int_eq(sum, (ITEMS - 1) * ITEMS * (2 * ITEMS - 1) / 6);
+	xc_close(inside);
+	return r;
+}
+
 const struct scenario inline_scenarios[] = {
 	{ "xc_open", opened, 0 },
 	{ "a map with retries", map_with_retries, XC_ELOST },
@@ -283,6 +312,7 @@ const struct scenario inline_scenarios[] = {
 	{ "results of any length", texts, XC_ELOST },
 	{ "variables", variables, XC_ELOST },
 	{ "a library", library, XC_ELOST },
+	{ "xc_map_reduce", reduce, XC_ELOST },
 	{ "xc_queue_status", status, 0 },
 	{ "xc_cancel", cancel, XC_ELOST },
 	{ "xc_attach", attach, XC_ELOST },
@@ -290,5 +320,6 @@ const struct scenario inline_scenarios[] = {
 	{ "xc_jobs", jobs, 0 },
 	{ "xc_engines_stop", shut_down, XC_ELOST },
 	{ "xc_execute", execute, XC_ELOST },
+	{ "xc_dirichlet_fill", dirichlets, 0 },
 };
 const int inline_scenario_count = sizeof inline_scenarios / sizeof inline_scenarios[0];

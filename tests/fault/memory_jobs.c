@@ -211,7 +211,49 @@ static int engines_stop(struct xc_error *err)
 	return r;
 }
 
+/* ---- Maps whose results become one ---------------------------------------------------------- */
+
+static void add(void *left, const void *right, const void *argument)
+{
+	(void)argument;
+	*(int64_t *)left += *(const int64_t *)right;
+}
+
+static int reduce_own(struct xc_error *err)
+{
+	const struct xc_reduction how = { .kind = XC_REDUCE_OWN,
+					  .size = sizeof(int64_t),
+					  .combine = add };
+	const struct xc_map_options options = { .chunk = 3 };
+	int64_t sum = 0;
+	int r = FAULTY(xc_map_reduce(xc_balanced(client), square, ITEMS, &how, &sum, sizeof sum,
+				     &options, err));
+
+	if (r == 0)
+		ck_assert_int_eq(sum, (ITEMS - 1) * ITEMS * (2 * ITEMS - 1) / 6);
+	return r;
+}
+
+static int reduce_quantiles(struct xc_error *err)
+{
+	const double half = 0.5;
+	const struct xc_reduction how = {
+		.kind = XC_REDUCE_QUANTILES, .dtype = XC_I64, .probabilities = &half, .count = 1
+	};
+	double median = 0;
+	struct xc_result *result = FAULTY(xc_map_reduce_async(
+		xc_balanced(client), square, ITEMS, &how, &median, sizeof median, NULL, err));
+	int r = result ? wait_patiently(result, err) : err->code;
+
+	xc_result_destroy(result);
+	if (r == 0)
+		ck_assert(median == (ITEMS / 2 - 1) * (ITEMS / 2 - 1));
+	return r;
+}
+
 const struct scenario job_scenarios[] = {
+	{ "xc_map_reduce", reduce_own, 0 },
+	{ "xc_map_reduce_async", reduce_quantiles, 0 },
 	{ "xc_attach to a job that runs", attach_to_running, 0 },
 	{ "xc_attach to one that has ended", attach_to_ended, 0 },
 	{ "xc_result_id, xc_attach to one of many", attach_to_member, 0 },

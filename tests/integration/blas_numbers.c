@@ -27,6 +27,35 @@ START_TEST(normals_are_those_of_the_seed)
 }
 END_TEST
 
+START_TEST(each_item_of_a_map_with_a_seed_may_have_a_matrix_of_its_own)
+{
+	struct xc_map_options how = { .function = "xc_blas_normal", .seed = 12 };
+	struct xc_blas_args args = { .n = 4, .item_stream = true, .out = "N" };
+	const struct xc_blas_args both[2] = { args, args };
+	struct matrix expected = { 4, 4, { 0 } };
+	struct xc_seedseq *seq, *second;
+	struct xc_array arrays[2];
+	struct xc_rng *rng;
+
+	assert_ok(xc_map(xc_all(client), NULL, both, sizeof args, 2, NULL, 0, &how, &err), err);
+	assert_ok(xc_pull(xc_all(client), "N", arrays, &err), err);
+	assert_ok(xc_seedseq_of(&seq, 12, &err), err);
+	assert_ok(xc_seedseq_child(seq, 1, &second, &err), err);
+	assert_ok(xc_rng_from(&rng, XC_PCG64, second, &err), err);
+	xc_standard_normal_fill(rng, expected.at, 16);
+	ck_assert_mem_eq(arrays[1].data, expected.at, 16 * sizeof(double));
+	ck_assert_mem_ne(arrays[0].data, expected.at, 16 * sizeof(double));
+	xc_array_free(&arrays[0]);
+	xc_array_free(&arrays[1]);
+	xc_rng_free(rng);
+	xc_seedseq_free(second);
+	xc_seedseq_free(seq);
+	how.seed = 0;
+	assert_error(xc_apply(xc_all(client), NULL, &args, sizeof args, NULL, 0, &how, &err),
+		     XC_EFAILED, &err, "seed");
+}
+END_TEST
+
 START_TEST(a_crossprod_is_all_of_the_product)
 {
 	struct matrix a = normals(1, 9, 6), made = normals(4, 8, 5);
@@ -244,6 +273,7 @@ int main(void)
 
 	tcase_add_checked_fixture(numbers, open_inline, close_inline);
 	tcase_add_test(numbers, normals_are_those_of_the_seed);
+	tcase_add_test(numbers, each_item_of_a_map_with_a_seed_may_have_a_matrix_of_its_own);
 	tcase_add_test(numbers, a_crossprod_is_all_of_the_product);
 	tcase_add_test(numbers, gemm_turns_scales_and_adds);
 	tcase_add_test(numbers, a_cholesky_factor_is_below_the_diagonal);

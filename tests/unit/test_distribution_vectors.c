@@ -28,6 +28,10 @@ static int64_t whole[PARAMETERS];
 static double list[ELEMENTS];
 static size_t d;
 
+/* The C library is as good as the one of the reference values; else reals are compared where
+ * they are told, not their checksums, and not to the last bit. */
+static bool same_libm;
+
 #define DRAWS(type, name, ...)                                                                     \
 	static void one_##name(struct xc_rng *rng, void *out)                                      \
 	{                                                                                          \
@@ -148,7 +152,7 @@ static void read_arguments(const struct operation *operation, json_t *step)
 		list[i] = strtod(json_string_value(json_array_get(elements, i)), NULL);
 }
 
-static void expect_sums(json_t *file, json_t *expected, const uint64_t *bits, size_t n)
+static bool has_sums(json_t *file, json_t *expected, const uint64_t *bits, size_t n)
 {
 	uint64_t multiplier = vectors_u64(vectors_member(file, "poly_multiplier"));
 	uint64_t sum = 0, mixed = 0, poly = 0;
@@ -158,12 +162,38 @@ static void expect_sums(json_t *file, json_t *expected, const uint64_t *bits, si
 		mixed ^= bits[i];
 		poly = poly * multiplier + bits[i];
 	}
-	if ((size_t)json_integer_value(vectors_member(expected, "n")) != n)
-		vectors_fail("the checksum is not one of %zu numbers", n);
-	if (sum != vectors_u64(vectors_member(expected, "sum")) ||
-	    mixed != vectors_u64(vectors_member(expected, "xor")) ||
-	    poly != vectors_u64(vectors_member(expected, "poly")))
-		vectors_fail("the checksum of %zu numbers differs", n);
+	return (size_t)json_integer_value(vectors_member(expected, "n")) == n &&
+	       sum == vectors_u64(vectors_member(expected, "sum")) &&
+	       mixed == vectors_u64(vectors_member(expected, "xor")) &&
+	       poly == vectors_u64(vectors_member(expected, "poly"));
+}
+
+/* exp, log and their like have the last bits here that they had where the file was made. */
+static bool has_libm_of(json_t *file)
+{
+	uint64_t bits[500 * 6];
+	double *values = (double *)bits;
+
+	for (int k = 1; k <= 500; k++) {
+		*values++ = exp(-k / 64.0);
+		*values++ = log(k / 64.0);
+		*values++ = pow(k / 512.0, 1 / 0.37);
+		*values++ = expm1(k / 64.0);
+		*values++ = cos(k / 64.0);
+		*values++ = acos(k / 512.0);
+	}
+	return has_sums(file, vectors_member(file, "libm"), bits, 500 * 6);
+}
+
+static void expect_about(const char *what, json_t *expected, const double *values, size_t n)
+{
+	ck_assert_uint_eq(json_array_size(expected), n);
+	for (size_t i = 0; i < n; i++) {
+		double wanted = strtod(json_string_value(json_array_get(expected, i)), NULL);
+
+		if (!(fabs(values[i] - wanted) <= 1e-13 * fabs(wanted)))
+			vectors_fail("%s[%zu] is %a, not about %a", what, i, values[i], wanted);
+	}
 }
 
 static void expect_numbers(json_t *file, const struct operation *operation, json_t *step,
@@ -171,11 +201,16 @@ static void expect_numbers(json_t *file, const struct operation *operation, json
 {
 	json_t *out = json_object_get(step, "out");
 
-	if (!out)
-		expect_sums(file, vectors_member(step, "bits"), bits, n);
-	else if (operation->counts)
+	if (!operation->counts && !same_libm) {
+		if (out)
+			expect_about(operation->name, out, (const double *)bits, n);
+		return;
+	}
+	if (!out && !has_sums(file, vectors_member(step, "bits"), bits, n))
+		vectors_fail("%s: the checksum of %zu numbers differs", operation->name, n);
+	else if (out && operation->counts)
 		vectors_expect_u64(operation->name, out, bits, n);
-	else
+	else if (out)
 		vectors_expect_doubles(operation->name, out, (const double *)bits, n);
 }
 
@@ -224,6 +259,7 @@ static void check_case(json_t *file, json_t *kase)
 	json_t *steps = vectors_member(kase, "steps");
 	struct xc_rng *rng = vectors_generator(kase);
 
+	same_libm = has_libm_of(file);
 	for (size_t i = 0; i < json_array_size(steps); i++)
 		check_step(file, rng, json_array_get(steps, i));
 	xc_rng_free(rng);
@@ -232,6 +268,9 @@ static void check_case(json_t *file, json_t *kase)
 START_TEST(distributions_draw_numpys_numbers_one_by_one_and_many_at_once)
 {
 	vectors_run("distributions.json", check_case);
+	if (!same_libm)
+		printf("exp, log and pow of this host differ in the last bit: reals are compared "
+		       "within 1e-13, and not their checksums\n");
 }
 END_TEST
 

@@ -66,6 +66,32 @@ START_TEST(test_floor_and_ceiling)
 }
 END_TEST
 
+/* So that most are one node of the tree. */
+START_TEST(test_slices_of_a_reduction_end_evenly)
+{
+	job.flags = JOB_REDUCE;
+	ck_assert_int_eq(end_evenly(&job, 0, 1), 1);
+	ck_assert_int_eq(end_evenly(&job, 0, 100), 64);
+	ck_assert_int_eq(end_evenly(&job, 64, 100), 64);
+	ck_assert_int_eq(end_evenly(&job, 1001, 100), 1088 - 1001);
+	ck_assert_int_eq(end_evenly(&job, 1, 1), 1);
+	ck_assert_int_eq(end_evenly(&job, 3, SLICE_ITEMS_MAX), (1 << 24) - 3);
+	for (int64_t first = 0; first < 300; first++) {
+		for (int64_t n = 1; n < 300; n++) {
+			int64_t size = end_evenly(&job, first, n);
+			int64_t next = end_evenly(&job, first + size, n);
+
+			ck_assert(size >= 1 && size <= n && 2 * next > n);
+			ck_assert((next & (next - 1)) == 0 && (first + size) % next == 0);
+		}
+	}
+	job.chunk = 10;
+	ck_assert_int_eq(end_evenly(&job, 0, 10), 10);
+	job.flags = job.chunk = 0;
+	ck_assert_int_eq(end_evenly(&job, 0, 100), 100);
+}
+END_TEST
+
 START_TEST(test_bytes)
 {
 	takes(1);
@@ -189,6 +215,7 @@ int main(void)
 	tcase_add_test(tests, test_grows_by_steps);
 	tcase_add_test(tests, test_half_of_the_rest);
 	tcase_add_test(tests, test_floor_and_ceiling);
+	tcase_add_test(tests, test_slices_of_a_reduction_end_evenly);
 	tcase_add_test(tests, test_bytes);
 	tcase_add_test(tests, test_chunk);
 	suite_add_tcase(suite, tests);

@@ -179,11 +179,12 @@ END_TEST
 /* As in docs/protocol.md. */
 START_TEST(test_documented_task)
 {
-	static const unsigned char head[] = { 0xdc, 0x00, 0x13, 0x02, 0x00, 0xc4, 0x20 };
-	static const unsigned char tail[] = { 0xac, 'l',  'i',	'b',  's',  'q',  'u',	'a',  'r',
-					      'e',  '.',  's',	'o',  0xa6, 's',  'q',	'u',  'a',
-					      'r',  'e',  0x00, 0x00, 0x00, 0x01, 0x08, 0x00, 0x00,
-					      0xa0, 0x00, 0x00, 0x00, 0x00, 0x00, 0xc4, 0x00 };
+	static const unsigned char head[] = { 0xdc, 0x00, 0x14, 0x02, 0x00, 0xc4, 0x20 };
+	static const unsigned char tail[] = { 0xac, 'l',  'i',	'b',  's',  'q',  'u',	'a',
+					      'r',  'e',  '.',	's',  'o',  0xa6, 's',	'q',
+					      'u',  'a',  'r',	'e',  0x00, 0x00, 0x00, 0x01,
+					      0x08, 0x00, 0x00, 0xa0, 0x00, 0x00, 0x00, 0x00,
+					      0x00, 0xc4, 0x00, 0xc4, 0x00 };
 	struct task_frame t = { .kind = FUNCTION_SYMBOL,
 				.object = { id, OBJECT_SIZE },
 				.program = span_of("libsquare.so"),
@@ -192,7 +193,7 @@ START_TEST(test_documented_task)
 				.out_size = 8 };
 	size_t size = task_frame_pack(bytes, sizeof bytes, &t);
 
-	ck_assert_uint_eq(size, 74);
+	ck_assert_uint_eq(size, 76);
 	ck_assert_mem_eq(bytes, head, sizeof head);
 	ck_assert_mem_eq(bytes + sizeof head, id, OBJECT_SIZE);
 	ck_assert_mem_eq(bytes + sizeof head + OBJECT_SIZE, tail, sizeof tail);
@@ -202,11 +203,13 @@ END_TEST
 START_TEST(test_longest_task_fits)
 {
 	struct task_frame t = seeded_task();
+	static unsigned char reduce[REDUCE_SPEC_MAX];
 	char text[255];
 
 	memset(text, 'x', sizeof text);
 	t.program = t.symbol = t.name = (struct span){ text, sizeof text };
 	t.number = t.in_size = t.out_size = UINT64_C(1) << 40;
+	t.reduce = (struct span){ reduce, sizeof reduce };
 	t.start = INT64_MIN;
 	ck_assert_int_eq(parse(&t), 0);
 }

@@ -9,27 +9,42 @@
 
 /* ---- Seed sequences ---- */
 
+static void expect_words(const char *name, json_t *kase, const struct xc_seedseq *seq)
+{
+	json_t *expected = vectors_member(kase, name);
+	size_t n = json_array_size(expected);
+	uint32_t *words = vectors_room(n, sizeof *words);
+
+	xc_seedseq_generate32(seq, words, n);
+	vectors_expect_u32(name, expected, words, n);
+}
+
+static void expect_wide_words(const char *name, json_t *kase, const struct xc_seedseq *seq)
+{
+	json_t *expected = vectors_member(kase, name);
+	size_t n = json_array_size(expected);
+	uint64_t *words = vectors_room(n, sizeof *words);
+
+	xc_seedseq_generate64(seq, words, n);
+	vectors_expect_u64(name, expected, words, n);
+}
+
 /* `kase`: pool and words of a sequence. */
 static void check_seedseq(json_t *kase, const struct xc_seedseq *seq)
 {
-	uint32_t words[64];
-	uint64_t wide[4];
-	size_t n = xc_seedseq_pool(seq, words, 64);
+	size_t n = xc_seedseq_pool(seq, NULL, 0);
+	uint32_t *pool = vectors_room(n, sizeof *pool);
 
-	vectors_expect_u32("pool", vectors_member(kase, "pool"), words, n);
-	xc_seedseq_generate32(seq, words, 8);
-	vectors_expect_u32("u32", vectors_member(kase, "u32"), words, 8);
-	xc_seedseq_generate64(seq, wide, 4);
-	vectors_expect_u64("u64", vectors_member(kase, "u64"), wide, 4);
-	xc_seedseq_generate32(seq, words, 19);
-	vectors_expect_u32("u32_19", vectors_member(kase, "u32_19"), words, 19);
+	xc_seedseq_pool(seq, pool, n);
+	vectors_expect_u32("pool", vectors_member(kase, "pool"), pool, n);
+	expect_words("u32", kase, seq);
+	expect_wide_words("u64", kase, seq);
+	expect_words("u32_19", kase, seq);
 }
 
-#define NODES 64
-
-static const char *paths[NODES];
-static struct xc_seedseq *nodes[NODES];
-static size_t node_count;
+static const char **paths;
+static struct xc_seedseq **nodes;
+static size_t node_count, node_room;
 
 static struct xc_seedseq *find_node(const char *path)
 {
@@ -45,7 +60,7 @@ static void spawn_children(json_t *call)
 	json_t *children = vectors_member(call, "children");
 	size_t n = json_array_size(children);
 
-	ck_assert_uint_le(node_count + n, NODES);
+	ck_assert_uint_le(node_count + n, node_room);
 	ck_assert_int_eq(xc_seedseq_spawn(find_node(vectors_text(call, "node")), n,
 					  nodes + node_count, NULL),
 			 0);
@@ -74,9 +89,10 @@ static void check_lone_child(json_t *node, const char *path)
 static void check_node(json_t *node)
 {
 	const char *path = vectors_text(node, "path");
-	uint32_t key[16];
-	size_t words = xc_seedseq_spawn_key(find_node(path), key, 16);
+	size_t words = xc_seedseq_spawn_key(find_node(path), NULL, 0);
+	uint32_t *key = vectors_room(words, sizeof *key);
 
+	xc_seedseq_spawn_key(find_node(path), key, words);
 	vectors_expect_u32("spawn_key", vectors_member(node, "spawn_key"), key, words);
 	check_seedseq(node, find_node(path));
 	if (*path)
@@ -87,6 +103,10 @@ static void check_tree(json_t *kase)
 {
 	json_t *calls = vectors_member(kase, "calls"), *list = vectors_member(kase, "nodes");
 
+	node_room = json_array_size(list);
+	ck_assert_uint_gt(node_room, 0);
+	nodes = vectors_room(node_room, sizeof *nodes);
+	paths = vectors_room(node_room, sizeof *paths);
 	nodes[0] = vectors_seedseq(vectors_member(kase, "entropy"), NULL,
 				   vectors_member(kase, "pool_size"));
 	paths[0] = "";
@@ -133,20 +153,18 @@ static struct xc_rng *copy_of(const struct xc_rng *rng)
 
 static void expect_raw(const char *what, json_t *expected, struct xc_rng *rng)
 {
-	uint64_t words[32];
 	size_t n = json_array_size(expected);
+	uint64_t *words = vectors_room(n, sizeof *words);
 
-	ck_assert_uint_le(n, 32);
 	xc_rng_fill(rng, words, n);
 	vectors_expect_u64(what, expected, words, n);
 }
 
 static void expect_next32(const char *what, json_t *expected, struct xc_rng *rng)
 {
-	uint32_t words[32];
 	size_t n = json_array_size(expected);
+	uint32_t *words = vectors_room(n, sizeof *words);
 
-	ck_assert_uint_le(n, 32);
 	for (size_t i = 0; i < n; i++)
 		words[i] = xc_rng_next32(rng);
 	vectors_expect_u32(what, expected, words, n);
@@ -155,16 +173,16 @@ static void expect_next32(const char *what, json_t *expected, struct xc_rng *rng
 static void check_outputs(json_t *kase, const struct xc_rng *start)
 {
 	json_t *reals = vectors_member(kase, "random");
+	size_t n = json_array_size(reals);
+	double *values = vectors_room(n, sizeof *values);
 	struct xc_rng *rng = copy_of(start);
-	double values[16];
 
 	expect_raw("raw", vectors_member(kase, "raw"), rng);
 	vectors_expect_state("after_raw", vectors_member(kase, "after_raw"), rng);
 	xc_rng_free(rng);
 	rng = copy_of(start);
-	ck_assert_uint_eq(json_array_size(reals), 16);
-	xc_random_fill(rng, values, 16);
-	vectors_expect_doubles("random", reals, values, 16);
+	xc_random_fill(rng, values, n);
+	vectors_expect_doubles("random", reals, values, n);
 	xc_rng_free(rng);
 	rng = copy_of(start);
 	expect_next32("next_uint32", vectors_member(kase, "next_uint32"), rng);
@@ -218,7 +236,7 @@ static struct xc_rng *jumped(struct xc_rng *rng, json_t *jumps)
 {
 	struct xc_rng *copy;
 
-	ck_assert_int_eq(xc_rng_jumped(&copy, rng, (uint64_t)json_integer_value(jumps), NULL), 0);
+	ck_assert_int_eq(xc_rng_jumped(&copy, rng, vectors_u64(jumps), NULL), 0);
 	xc_rng_free(rng);
 	return copy;
 }
@@ -275,10 +293,8 @@ static void check_seed_words(json_t *kase)
 	struct xc_seedseq *seq =
 		vectors_seedseq(vectors_member(seed, "entropy"), vectors_member(seed, "spawn_key"),
 				vectors_member(seed, "pool_size"));
-	uint64_t words[4];
 
-	xc_seedseq_generate64(seq, words, 4);
-	vectors_expect_u64("seed_words", vectors_member(kase, "seed_words"), words, 4);
+	expect_wide_words("seed_words", kase, seq);
 	xc_seedseq_free(seq);
 }
 
@@ -413,9 +429,8 @@ static void check_draws(json_t *file, json_t *kase)
 	double (*draw)(struct xc_rng *) = normal ? xc_standard_normal : xc_standard_exponential;
 	size_t n = json_array_size(expected);
 	struct xc_rng *rng = vectors_generator(kase);
-	static double values[1000];
+	double *values = vectors_room(n, sizeof *values);
 
-	ck_assert_uint_le(n, 1000);
 	if (normal)
 		xc_standard_normal_fill(rng, values, n);
 	else
@@ -456,7 +471,7 @@ static struct xc_rng *stream(json_t *kase)
 	struct xc_seedseq *seq = vectors_seedseq(vectors_member(kase, "entropy"), NULL, NULL),
 			  *child;
 	bool spawned = strcmp(vectors_text(kase, "variant"), "spawn") == 0;
-	uint64_t index = (uint64_t)json_integer_value(vectors_member(kase, "index"));
+	uint64_t index = vectors_count(kase, "index");
 	struct xc_rng *rng;
 
 	if (spawned) {
@@ -472,23 +487,24 @@ static struct xc_rng *stream(json_t *kase)
 static void check_tutorial(json_t *file, json_t *kase)
 {
 	json_t *first = vectors_member(kase, "first"), *last = vectors_member(kase, "last");
+	size_t n = vectors_count(file, "size");
+	double *values = vectors_room(n, sizeof *values);
 	struct xc_rng *rng = stream(kase);
 	struct checksum bits = { .n = 0 };
-	static double values[1000];
 
-	ck_assert_int_eq(json_integer_value(vectors_member(file, "size")), 1000);
+	ck_assert_uint_ge(n, json_array_size(first) + json_array_size(last));
 	vectors_expect_state("initial", vectors_member(kase, "initial"), rng);
-	xc_standard_normal_fill(rng, values, 1000);
+	xc_standard_normal_fill(rng, values, n);
 	vectors_expect_doubles("first", first, values, json_array_size(first));
-	vectors_expect_doubles("last", last, values + 1000 - json_array_size(last),
+	vectors_expect_doubles("last", last, values + n - json_array_size(last),
 			       json_array_size(last));
-	for (int i = 0; i < 1000; i++)
+	for (size_t i = 0; i < n; i++)
 		sum_up(&bits, values[i]);
 	expect_checksum("bits", vectors_member(kase, "bits"), &bits);
 	vectors_expect_double("mean", vectors_member(vectors_member(kase, "mean"), "hex"),
-			      xc_mean(values, 1000));
+			      xc_mean(values, n));
 	vectors_expect_double("std", vectors_member(vectors_member(kase, "std"), "hex"),
-			      xc_std(values, 1000));
+			      xc_std(values, n));
 	vectors_expect_state("after", vectors_member(kase, "after"), rng);
 	xc_rng_free(rng);
 }

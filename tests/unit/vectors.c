@@ -17,6 +17,13 @@ static bool case_failed;
 static int reasons;
 static size_t all_cases, all_passed;
 
+/* Of the running case. */
+struct room {
+	struct room *next;
+	_Alignas(16) uint8_t bytes[];
+};
+static struct room *rooms;
+
 /* ---- Cases ---- */
 
 void vectors_fail(const char *format, ...)
@@ -31,6 +38,26 @@ void vectors_fail(const char *format, ...)
 	vprintf(format, arguments);
 	va_end(arguments);
 	putchar('\n');
+}
+
+void *vectors_room(size_t n, size_t size)
+{
+	struct room *room = calloc(1, sizeof *room + n * size);
+
+	ck_assert_ptr_nonnull(room);
+	room->next = rooms;
+	rooms = room;
+	return room->bytes;
+}
+
+static void end_case(void)
+{
+	while (rooms) {
+		struct room *next = rooms->next;
+
+		free(rooms);
+		rooms = next;
+	}
 }
 
 static json_t *load(const char *file)
@@ -58,6 +85,7 @@ void vectors_run(const char *file, void (*check)(json_t *file, json_t *kase))
 		running_case = i;
 		case_failed = false;
 		check(root, json_array_get(cases, i));
+		end_case();
 		passed += !case_failed;
 	}
 	json_decref(root);
@@ -123,13 +151,20 @@ void vectors_number(const char *text, uint64_t words[VECTORS_WORDS])
 		negate(words);
 }
 
-uint64_t vectors_u64(json_t *text)
+uint64_t vectors_u64(json_t *value)
 {
 	uint64_t words[VECTORS_WORDS];
 
-	ck_assert(json_is_string(text));
-	vectors_number(json_string_value(text), words);
+	if (json_is_integer(value))
+		return (uint64_t)json_integer_value(value);
+	ck_assert(json_is_string(value));
+	vectors_number(json_string_value(value), words);
 	return words[0];
+}
+
+size_t vectors_count(json_t *object, const char *name)
+{
+	return vectors_u64(vectors_member(object, name));
 }
 
 enum xc_bitgen vectors_bitgen(json_t *kase)
@@ -144,32 +179,50 @@ enum xc_bitgen vectors_bitgen(json_t *kase)
 	return XC_PHILOX;
 }
 
-/* The words of all items joined. */
-static size_t to_words(json_t *list, uint32_t *words, size_t max)
+/* A number of any size as words, the least significant first, at least one: how many. */
+static size_t to_words(const char *text, uint32_t *words)
 {
-	size_t count = 0;
+	size_t count = 1;
 
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		uint64_t number[VECTORS_WORDS];
-		int digits = 2 * VECTORS_WORDS;
+	words[0] = 0;
+	for (; *text; text++) {
+		uint64_t carry = (uint64_t)(*text - '0');
 
-		vectors_number(json_string_value(json_array_get(list, i)), number);
-		while (digits > 1 && !(uint32_t)(number[(digits - 1) / 2] >> (digits - 1) % 2 * 32))
-			digits--;
-		ck_assert_uint_le(count + (size_t)digits, max);
-		for (int d = 0; d < digits; d++)
-			words[count++] = (uint32_t)(number[d / 2] >> d % 2 * 32);
+		ck_assert_msg(*text >= '0' && *text <= '9', "no number stands at %s", text);
+		for (size_t i = 0; i < count; i++) {
+			carry += (uint64_t)words[i] * 10;
+			words[i] = (uint32_t)carry;
+			carry >>= 32;
+		}
+		if (carry)
+			words[count++] = (uint32_t)carry;
 	}
 	return count;
 }
 
+/* The words of all items joined; nine digits have one at most. */
+static uint32_t *list_to_words(json_t *list, size_t *count)
+{
+	size_t room = 0;
+	uint32_t *words;
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		room += json_string_length(json_array_get(list, i)) / 9 + 1;
+	words = vectors_room(room, sizeof *words);
+	*count = 0;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		*count += to_words(json_string_value(json_array_get(list, i)), words + *count);
+	return words;
+}
+
 struct xc_seedseq *vectors_seedseq(json_t *entropy, json_t *spawn_key, json_t *pool_size)
 {
-	uint32_t words[256], key[64];
+	size_t words, key_words;
+	uint32_t *entropy_words = list_to_words(entropy, &words);
+	uint32_t *key = list_to_words(spawn_key, &key_words);
 	struct xc_seedseq *seq;
-	size_t count = to_words(entropy, words, 256), key_count = to_words(spawn_key, key, 64);
 
-	ck_assert_int_eq(xc_seedseq_new(&seq, words, count, key, key_count,
+	ck_assert_int_eq(xc_seedseq_new(&seq, entropy_words, words, key, key_words,
 					(size_t)json_integer_value(pool_size), NULL),
 			 0);
 	return seq;
@@ -213,13 +266,11 @@ void vectors_expect_u64(const char *what, json_t *expected, const uint64_t *word
 
 void vectors_expect_u32(const char *what, json_t *expected, const uint32_t *words, size_t n)
 {
-	uint64_t *wide = calloc(n + 1, sizeof *wide);
+	uint64_t *wide = vectors_room(n, sizeof *wide);
 
-	ck_assert_ptr_nonnull(wide);
 	for (size_t i = 0; i < n; i++)
 		wide[i] = words[i];
 	vectors_expect_u64(what, expected, wide, n);
-	free(wide);
 }
 
 void vectors_expect_double(const char *what, json_t *expected, double value)

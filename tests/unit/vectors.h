@@ -19,6 +19,9 @@ bool vectors_total(void);
 /* The running case has failed; this is why. */
 void vectors_fail(const char *format, ...) XC_PRINTF(1, 2);
 
+/* n elements, all zero, which go with the running case. */
+void *vectors_room(size_t n, size_t size);
+
 /* ---- Reading ---- */
 
 json_t *vectors_member(json_t *object, const char *name);
@@ -27,7 +30,10 @@ const char *vectors_text(json_t *object, const char *name);
  * first. */
 #define VECTORS_WORDS 5
 void vectors_number(const char *text, uint64_t words[VECTORS_WORDS]);
-uint64_t vectors_u64(json_t *text);
+/* The lowest word of a decimal, or a number. */
+uint64_t vectors_u64(json_t *value);
+/* A count of things: a decimal, or a number. */
+size_t vectors_count(json_t *object, const char *name);
 enum xc_bitgen vectors_bitgen(json_t *kase);
 struct xc_seedseq *vectors_seedseq(json_t *entropy, json_t *spawn_key, json_t *pool_size);
 /* Of "bitgen" and "seed". */

@@ -9,22 +9,25 @@
 
 #include "tests/unit/vectors.h"
 
-/* Items of any operation at most. */
-#define MAX 100000
-
+/* Of the running operation, as what it draws. */
 static union {
-	double reals[MAX];
-	float floats[MAX];
-	int64_t integers[MAX];
-	uint64_t words[MAX];
-	int32_t i32[MAX];
-	uint32_t u32[MAX];
-	int16_t i16[MAX];
-	uint16_t u16[MAX];
-	int8_t i8[MAX];
-	uint8_t u8[MAX];
-	bool bools[MAX];
+	double *reals;
+	float *floats;
+	int64_t *integers;
+	uint64_t *words;
+	int32_t *i32;
+	uint32_t *u32;
+	int16_t *i16;
+	uint16_t *u16;
+	int8_t *i8;
+	uint8_t *u8;
+	bool *bools;
 } out;
+
+static void make_room(size_t n)
+{
+	out.words = vectors_room(n, sizeof *out.words);
+}
 
 static bool is_scalar(json_t *step)
 {
@@ -33,10 +36,14 @@ static bool is_scalar(json_t *step)
 
 static size_t size_of(json_t *step)
 {
-	json_int_t size = is_scalar(step) ? 1 : json_integer_value(vectors_member(step, "size"));
+	return is_scalar(step) ? 1 : vectors_count(step, "size");
+}
 
-	ck_assert(size >= 0 && size <= MAX);
-	return (size_t)size;
+/* What a call that may fail returned. */
+static void expect_ok(int r, const struct xc_error *err)
+{
+	if (r)
+		vectors_fail("%s", err->text);
 }
 
 static double real_of(json_t *step, const char *name)
@@ -73,49 +80,50 @@ static void do_random(struct xc_rng **rng, json_t *step)
 static void do_random_f32(struct xc_rng **rng, json_t *step)
 {
 	size_t n = size_of(step);
+	double *wide = vectors_room(n, sizeof *wide);
 
 	if (is_scalar(step))
 		out.floats[0] = xc_random_f32(*rng);
 	else
 		xc_random_f32_fill(*rng, out.floats, n);
-	for (size_t i = n; i-- > 0;)
-		out.reals[i] = out.floats[i];
-	expect_reals(step);
+	for (size_t i = 0; i < n; i++)
+		wide[i] = out.floats[i];
+	vectors_expect_doubles("random_f32", vectors_member(step, "out"), wide, n);
 }
 
 static void do_uniform(struct xc_rng **rng, json_t *step)
 {
+	struct xc_error err = XC_ERROR_INIT;
 	double low = real_of(step, "low"), high = real_of(step, "high");
 
 	if (is_scalar(step))
 		out.reals[0] = xc_uniform(*rng, low, high);
 	else
-		ck_assert_int_eq(xc_uniform_fill(*rng, low, high, out.reals, size_of(step), NULL),
-				 0);
+		expect_ok(xc_uniform_fill(*rng, low, high, out.reals, size_of(step), &err), &err);
 	expect_reals(step);
 }
 
 static void do_normal(struct xc_rng **rng, json_t *step)
 {
+	struct xc_error err = XC_ERROR_INIT;
 	double loc = real_of(step, "loc"), scale = real_of(step, "scale");
 
 	if (is_scalar(step))
 		out.reals[0] = xc_normal(*rng, loc, scale);
 	else
-		ck_assert_int_eq(xc_normal_fill(*rng, loc, scale, out.reals, size_of(step), NULL),
-				 0);
+		expect_ok(xc_normal_fill(*rng, loc, scale, out.reals, size_of(step), &err), &err);
 	expect_reals(step);
 }
 
 static void do_exponential(struct xc_rng **rng, json_t *step)
 {
+	struct xc_error err = XC_ERROR_INIT;
 	double scale = real_of(step, "scale");
 
 	if (is_scalar(step))
 		out.reals[0] = xc_exponential(*rng, scale);
 	else
-		ck_assert_int_eq(xc_exponential_fill(*rng, scale, out.reals, size_of(step), NULL),
-				 0);
+		expect_ok(xc_exponential_fill(*rng, scale, out.reals, size_of(step), &err), &err);
 	expect_reals(step);
 }
 
@@ -155,23 +163,24 @@ static struct bounds bounds_of(json_t *step)
 }
 
 /* With its end only where the type has no number above. */
-static int fill_signed(struct xc_rng *rng, enum xc_dtype dtype, struct bounds bounds, json_t *step)
+static int fill_signed(struct xc_rng *rng, enum xc_dtype dtype, struct bounds bounds, json_t *step,
+		       struct xc_error *err)
 {
 	int64_t low = (int64_t)bounds.low, high = (int64_t)bounds.high;
 	bool endpoint = json_is_true(vectors_member(step, "endpoint")) || high == INT64_MAX;
 
 	if (is_scalar(step) && dtype == XC_I64)
-		return xc_integer(rng, low, high + !endpoint, endpoint, out.integers, NULL);
+		return xc_integer(rng, low, high + !endpoint, endpoint, out.integers, err);
 	return xc_integers_fill(rng, dtype, low, high + !endpoint, endpoint, out.words,
-				size_of(step), NULL);
+				size_of(step), err);
 }
 
-static int fill_u64(struct xc_rng *rng, struct bounds bounds, json_t *step)
+static int fill_u64(struct xc_rng *rng, struct bounds bounds, json_t *step, struct xc_error *err)
 {
 	bool endpoint = json_is_true(vectors_member(step, "endpoint")) || bounds.high == UINT64_MAX;
 
 	return xc_integers_u64_fill(rng, bounds.low, bounds.high + !endpoint, endpoint, out.words,
-				    size_of(step), NULL);
+				    size_of(step), err);
 }
 
 static void widen(enum xc_dtype dtype, size_t n)
@@ -218,14 +227,15 @@ static void do_integers(struct xc_rng **rng, json_t *step)
 {
 	const char *name = vectors_text(step, "dtype");
 	struct bounds bounds = bounds_of(step);
+	struct xc_error err = XC_ERROR_INIT;
 	size_t n = size_of(step);
 
 	if (strcmp(name, "uint64") == 0) {
-		ck_assert_int_eq(fill_u64(*rng, bounds, step), 0);
+		expect_ok(fill_u64(*rng, bounds, step, &err), &err);
 	} else if (strcmp(name, "bool") == 0) {
 		fill_bools(*rng, bounds, n);
 	} else {
-		ck_assert_int_eq(fill_signed(*rng, dtype_of(name), bounds, step), 0);
+		expect_ok(fill_signed(*rng, dtype_of(name), bounds, step, &err), &err);
 		widen(dtype_of(name), n);
 	}
 	vectors_expect_u64(name, vectors_member(step, "out"), out.words, n);
@@ -233,31 +243,23 @@ static void do_integers(struct xc_rng **rng, json_t *step)
 
 static void do_bytes(struct xc_rng **rng, json_t *step)
 {
-	json_int_t n = json_integer_value(vectors_member(step, "n"));
-	static char text[2 * 4096 + 1];
+	size_t n = vectors_count(step, "n");
+	char *text = vectors_room(2 * n + 1, 1);
 
-	ck_assert_int_le(n, 4096);
-	text[0] = '\0';
-	xc_random_bytes(*rng, out.u8, (size_t)n);
-	for (json_int_t i = 0; i < n; i++)
+	make_room(n);
+	xc_random_bytes(*rng, out.u8, n);
+	for (size_t i = 0; i < n; i++)
 		snprintf(text + 2 * i, 3, "%02x", out.u8[i]);
 	vectors_expect_text("bytes", json_array_get(vectors_member(step, "out"), 0), text);
 }
 
 /* ---- Orders and choices ---- */
 
-static size_t count_of(json_t *step, const char *name)
-{
-	json_int_t n = json_integer_value(vectors_member(step, name));
-
-	ck_assert(n >= 0 && n <= MAX);
-	return (size_t)n;
-}
-
 static void do_shuffle(struct xc_rng **rng, json_t *step)
 {
-	size_t n = count_of(step, "n");
+	size_t n = vectors_count(step, "n");
 
+	make_room(n);
 	for (size_t i = 0; i < n; i++)
 		out.integers[i] = (int64_t)i;
 	xc_shuffle(*rng, out.integers, n, sizeof *out.integers);
@@ -266,17 +268,27 @@ static void do_shuffle(struct xc_rng **rng, json_t *step)
 
 static void do_permutation(struct xc_rng **rng, json_t *step)
 {
-	size_t n = count_of(step, "n");
+	size_t n = vectors_count(step, "n");
 
+	make_room(n);
 	xc_permutation(*rng, out.integers, n);
 	vectors_expect_u64("permutation", vectors_member(step, "out"), out.words, n);
 }
 
+static const double *probabilities(json_t *list)
+{
+	size_t n = json_array_size(list);
+	double *p = vectors_room(n, sizeof *p);
+
+	for (size_t i = 0; i < n; i++)
+		p[i] = strtod(json_string_value(json_array_get(list, i)), NULL);
+	return p;
+}
+
 static void do_choice(struct xc_rng **rng, json_t *step)
 {
-	static double p[MAX];
 	json_t *list = json_object_get(step, "p");
-	int64_t population = (int64_t)vectors_u64(vectors_member(step, "pop"));
+	size_t n = size_of(step), population = vectors_count(step, "pop");
 	struct xc_choice_options options = {
 		.without_replacement = json_is_false(vectors_member(step, "replace")),
 		.unshuffled = json_is_false(vectors_member(step, "shuffle")),
@@ -284,15 +296,11 @@ static void do_choice(struct xc_rng **rng, json_t *step)
 	struct xc_error err = XC_ERROR_INIT;
 
 	if (json_is_array(list)) {
-		ck_assert_int_eq((int64_t)json_array_size(list), population);
-		for (int64_t i = 0; i < population; i++)
-			p[i] = strtod(json_string_value(json_array_get(list, (size_t)i)), NULL);
-		options.p = p;
+		ck_assert_uint_eq(json_array_size(list), population);
+		options.p = probabilities(list);
 	}
-	if (xc_choice(*rng, population, out.integers, size_of(step), &options, &err))
-		vectors_fail("choice: %s", err.text);
-	else
-		vectors_expect_u64("choice", vectors_member(step, "out"), out.words, size_of(step));
+	expect_ok(xc_choice(*rng, (int64_t)population, out.integers, n, &options, &err), &err);
+	vectors_expect_u64("choice", vectors_member(step, "out"), out.words, n);
 }
 
 /* ---- Moving on ---- */
@@ -309,7 +317,7 @@ static void do_jumped(struct xc_rng **rng, json_t *step)
 {
 	struct xc_rng *copy;
 
-	ck_assert_int_eq(xc_rng_jumped(&copy, *rng, count_of(step, "jumps"), NULL), 0);
+	ck_assert_int_eq(xc_rng_jumped(&copy, *rng, vectors_count(step, "jumps"), NULL), 0);
 	xc_rng_free(*rng);
 	*rng = copy;
 }
@@ -342,6 +350,8 @@ static void run_step(struct xc_rng **rng, json_t *step)
 	for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) {
 		if (strcmp(operations[i].name, name) != 0)
 			continue;
+		if (json_object_get(step, "size"))
+			make_room(size_of(step));
 		operations[i].run(rng, step);
 		vectors_expect_state(name, vectors_member(step, "after"), *rng);
 		return;

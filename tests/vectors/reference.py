@@ -277,10 +277,18 @@ def multivariate_cases():
                        "after": state_of(generator)}
 
 
+def libm_values():
+    """Tells whether another C library gives the same last bits."""
+    for k in range(1, 501):
+        yield from (math.exp(-k / 64), math.log(k / 64), math.pow(k / 512, 1 / 0.37),
+                    math.expm1(k / 64), math.cos(k / 64), math.acos(k / 512))
+
+
 def write(path, form, cases):
     with open(path, "w", encoding="ascii") as file:
         head = json.dumps({"format": form, "numpy": numpy.__version__,
-                           "poly_multiplier": str(MULTIPLIER)}, separators=(",\n", ":"))
+                           "poly_multiplier": str(MULTIPLIER),
+                           "libm": sums(numpy.array(list(libm_values())))}, separators=(",\n", ":"))
         file.write("{\n" + head[1:-1] + ",\n\"cases\":[\n")
         file.write(",\n".join(json.dumps(x, separators=(",", ":")) for x in cases))
         file.write("\n]\n}\n")
