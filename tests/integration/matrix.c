@@ -343,6 +343,31 @@ START_TEST(tasks_of_ones_own_see_and_set_blocks)
 }
 END_TEST
 
+/* ---- Threads ------------------------------------------------------------------------------- */
+
+static void check_threads(int expected)
+{
+	struct xc_map_options options = { .function = "xc_blas_crossprod" };
+	struct xc_blas_args args = { .n = 50 };
+	struct xc_blas_report reports[ENGINES];
+
+	assert_ok(xc_apply(xc_all(client), NULL, &args, sizeof args, reports, sizeof reports[0],
+			   &options, &err),
+		  err);
+	for (int i = 0; i < ENGINES; i++)
+		ck_assert_msg(reports[i].threads == expected, "engine %d: %d threads, not %d", i,
+			      reports[i].threads, expected);
+}
+
+START_TEST(openblas_uses_the_threads_that_engines_are_told)
+{
+	assert_ok(xc_set_threads(xc_all(client), 2, &err), err);
+	check_threads(2);
+	assert_ok(xc_set_threads(xc_all(client), 1, &err), err);
+	check_threads(1);
+}
+END_TEST
+
 /* ---- Engines that go --------------------------------------------------------------------- */
 
 static int pid_of(int engine)
@@ -496,6 +521,7 @@ int main(void)
 	tcase_add_test(tests, a_matrix_may_be_both_factor_and_result);
 	tcase_add_test(tests, tasks_of_ones_own_see_and_set_blocks);
 	tcase_add_test(tests, without_a_cluster_it_is_the_same);
+	tcase_add_test(tests, openblas_uses_the_threads_that_engines_are_told);
 	tcase_add_test(tests, blocks_outlive_the_crash_of_their_engines);
 	tcase_add_test(tests, a_product_survives_crashes_in_the_midst_of_it);
 	tcase_add_test(tests, what_is_lost_with_an_engine_is_said);
