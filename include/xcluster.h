@@ -35,6 +35,9 @@
 #include <stdint.h>
 
 #ifdef __cplusplus
+/* Some structs have the name of the call that fills them in. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 extern "C" {
 #endif
 
@@ -475,6 +478,8 @@ XC_API struct xc_rng *xc_task_rng(struct xc_task *task);
 /* Sets the failure text of this item (cut at 1000 bytes) and returns
  * XC_TASK_FAILED, so that a task can `return xc_task_fail(task, ...)`. */
 XC_API int xc_task_fail(struct xc_task *task, const char *format, ...) XC_PRINTF(2, 3);
+/* The same with a text as it is, for languages that have no calls like printf's. */
+XC_API int xc_task_fail_text(struct xc_task *task, const char *text);
 #define XC_TASK_FAILED 1
 
 /* Gives `size` bytes as this item's variable-length result, for jobs whose
@@ -1477,6 +1482,7 @@ XC_API int xc_cluster_stop(struct xc_cluster *cluster, struct xc_error *err);
 
 #ifdef __cplusplus
 }
+#pragma GCC diagnostic pop
 /* The address of a temporary, for XC_ARRAY within one expression. */
 static inline const xc_array *xc_array_ref(const xc_array &array)
 {

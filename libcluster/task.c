@@ -120,3 +120,8 @@ int xc_task_fail(struct xc_task *task, const char *format, ...)
 	task->has_text = true;
 	return XC_TASK_FAILED;
 }
+
+int xc_task_fail_text(struct xc_task *task, const char *text)
+{
+	return xc_task_fail(task, "%s", text ? text : "");
+}

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 
 # What may stand behind the three quotes of a fence.
-KINDS = {'c', 'c body', 'cpp', 'python', 'sh', 'sh run',
+KINDS = {'c', 'c body', 'cpp', 'fortran', 'python', 'sh', 'sh run',
          'text', 'text numbers', 'text sorted', 'text shown'}
 
 

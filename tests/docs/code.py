@@ -8,6 +8,7 @@ import subprocess
 HERE = os.path.dirname(os.path.abspath(__file__))
 SANITIZE = shlex.split(os.environ.get('XC_TEST_CFLAGS', ''))
 STRICT = ['-Wall', '-Wextra', '-Werror']
+NAMES = {'c': 'c', 'cpp': 'c++', 'fortran': 'f95'} # for -x
 C_FLAGS = ['-std=c11', '-D_DEFAULT_SOURCE'] + STRICT # the last as with cc alone
 
 
@@ -18,6 +19,7 @@ class Compiler:
         self.work = work
         self.cc = os.environ.get('XC_TEST_CC', 'cc')
         self.cxx = shutil.which('g++') or shutil.which('c++')
+        self.fortran = shutil.which('gfortran')
 
     def run(self, command, text):
         """What the compiler has against this text; empty when nothing."""
@@ -26,21 +28,35 @@ class Compiler:
         return '' if made.returncode == 0 else made.stderr or f'status {made.returncode}'
 
     def check(self, text, language='c'):
-        return self.run(self.command(language) + ['-fsyntax-only', '-x' + language, '-'], text)
+        return self.run(self.command(language) + ['-fsyntax-only', *self.source(language)], text)
 
     def link(self, text, name, language='c'):
         return self.run(self.command(language) +
-                        [*SANITIZE, '-O1', '-o', name, '-x' + language, '-', '-xnone',
+                        [*SANITIZE, '-O1', '-o', name, *self.source(language), '-xnone',
                          '-L' + self.libdir, '-lxcluster', '-lm', '-Wl,-rpath,' + self.libdir],
                         text)
 
+    def source(self, language):
+        """The text, from standard input, and what must be compiled before it."""
+        modules = fortran_modules(self.include) if language == 'fortran' else []
+        return [*modules, '-x' + NAMES[language], '-']
+
     def command(self, language):
         """The compiler and its flags."""
-        return [self.cc, *C_FLAGS] if language == 'c' else [self.cxx, '-std=c++17', *STRICT]
+        return {'c': [self.cc, *C_FLAGS],
+                'cpp': [self.cxx, '-std=c++17', *STRICT],
+                'fortran': [self.fortran, '-std=f2018', '-ffree-form', '-Wno-unused-dummy-argument', *STRICT]
+                }[language]
+
+
+def fortran_modules(include):
+    """In the order in which they are compiled, as pkg-config tells them."""
+    return [f'{include}/{name}.f90' for name in ('xcluster_calls', 'xcluster_random', 'xcluster')]
 
 
 def located(block, text):
-    return f'#line {block.line} "{block.path}"\n{text}'
+    line = '#' if block.kind == 'fortran' else '#line'
+    return f'{line} {block.line} "{block.path}"\n{text}'
 
 
 def body_unit(bodies):

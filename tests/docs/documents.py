@@ -10,6 +10,8 @@ In a fence stands what is in it:
                 kept under that name, and the program under fit.
   c body        statements, compiled within a function, with prelude.h
   cpp           as c, if there is a C++ compiler
+  fortran       as c, if there is gfortran; named as in ! fit.f90: ..., and run if it
+                has a program
   python        a script: its syntax
   sh            commands: their syntax, and the subcommands and options of xcluster
   sh run        as well, and run, in the directory of the programs before
@@ -55,7 +57,7 @@ class Report:
 
 
 def is_program(block):
-    return re.search(r'^int main\(', block.text, re.M)
+    return re.search(r'^int main\(|^program ', block.text, re.M)
 
 
 def check_block(block, following, compiler, run):
@@ -63,9 +65,9 @@ def check_block(block, following, compiler, run):
     wanted = following if following and following.kind.startswith('text') else None
     if block.kind not in blocks.KINDS:
         return f'this is none of {", ".join(sorted(blocks.KINDS))}'
-    if block.kind == 'cpp' and not compiler.cxx:
+    if block.kind in ('c', 'cpp', 'fortran') and not compiler.command(block.kind)[0]:
         return None
-    if block.kind in ('c', 'cpp'):
+    if block.kind in ('c', 'cpp', 'fortran'):
         return run.program(block, wanted) if is_program(block) else run.source(block)
     if block.kind == 'python':
         try:

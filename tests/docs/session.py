@@ -3,14 +3,12 @@ import os
 import re
 import shlex
 import shutil
-import shutil
 import subprocess
 
 import code
 
 ENGINES = 4
 LIMIT = 60 # seconds of one program
-LANGUAGES = {'c': 'c', 'cpp': 'c++'}
 
 
 def masked(text, how):
@@ -64,17 +62,21 @@ class Session:
         os.makedirs(os.path.join(self.work, 'd'), mode=0o700)
         os.symlink(self.command, os.path.join(self.work, 'bin', 'xcluster'))
         os.symlink(os.path.join(self.root, 'examples'), os.path.join(self.work, 'examples'))
-        self.write_cc()
+        self.write_compilers()
         return self
 
-    def write_cc(self):
-        path = os.path.join(self.work, 'bin', 'cc')
-        # By its path: a compiler named cc would be this script itself.
-        cc = shutil.which(self.compiler.cc) or self.compiler.cc
-        command = ' '.join([cc, '"$@"', *map(shlex.quote, code.SANITIZE)])
-        with open(path, 'w', encoding='utf-8') as file:
-            file.write(f'#!/bin/sh\nexec {command}\n')
-        os.chmod(path, 0o755)
+    def write_compilers(self):
+        """In bin/, with the flags of the engines."""
+        for name, compiler in (('cc', self.compiler.cc), ('c++', self.compiler.cxx),
+                               ('gfortran', self.compiler.fortran)):
+            # By its path: a compiler named cc would be this script itself.
+            found = compiler and shutil.which(compiler)
+            if not found:
+                continue
+            path = os.path.join(self.work, 'bin', name)
+            with open(path, 'w', encoding='utf-8') as file:
+                file.write(f'#!/bin/sh\nexec {found} "$@" {shlex.join(code.SANITIZE)}\n')
+            os.chmod(path, 0o755)
 
     def __exit__(self, *_):
         self.run([self.command, 'stop', '--all'])
@@ -99,11 +101,11 @@ class Session:
 
     def source(self, block):
         self.keep(block)
-        return self.compiler.check(code.located(block, block.text), LANGUAGES[block.kind])
+        return self.compiler.check(code.located(block, block.text), block.kind)
 
     def keep(self, block):
         """Writes the text under the name that its first line gives it, if any."""
-        name = re.match(r'/\* (\w+\.[ch]\w*):', block.text)
+        name = re.match(r'(?:/\*|!) (\w+\.[chf]\w*):', block.text)
         if name:
             with open(os.path.join(self.work, name[1]), 'w', encoding='utf-8') as file:
                 file.write(block.text)
@@ -113,7 +115,7 @@ class Session:
         self.programs += 1
         name = self.keep(block) or f'program{self.programs}'
         complaint = self.compiler.link(code.located(block, block.text), name,
-                                       LANGUAGES[block.kind])
+                                       block.kind)
         complaint = complaint or self.start()
         if complaint or (wanted and wanted.kind == 'text shown'):
             return complaint
@@ -134,6 +136,8 @@ class Session:
         complaint = syntax.stderr or self.unknown_options(block.text)
         if complaint or block.kind != 'sh run':
             return complaint
+        if re.match('gfortran ', block.text) and not self.compiler.fortran:
+            return None
         complaint = self.start()
         if complaint:
             return complaint

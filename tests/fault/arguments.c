@@ -89,6 +89,7 @@ static void try_task_calls(void)
 	ROW_VALUE(xc_task_set(NULL, "x", XC_ARRAY_F64(numbers, 4)), -EINVAL);
 	ROW_VALUE(xc_task_return(NULL, "x", 1), -EINVAL);
 	ROW_VALUE(xc_task_fail(NULL, "%s", ""), XC_TASK_FAILED);
+	ROW_VALUE(xc_task_fail_text(NULL, NULL), XC_TASK_FAILED);
 	ROW_VALUE(xc_task_cleanup(NULL, free, NULL), -EINVAL);
 }
 

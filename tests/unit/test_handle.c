@@ -78,6 +78,10 @@ START_TEST(test_fail)
 	ck_assert_str_eq(task.text, "row 7 of X");
 	xc_task_fail(&task, "%02000d", 1);
 	ck_assert_uint_eq(strlen(task.text), 1000);
+	ck_assert_int_eq(xc_task_fail_text(&task, "100 %s"), XC_TASK_FAILED);
+	ck_assert_str_eq(task.text, "100 %s");
+	xc_task_fail_text(&task, NULL);
+	ck_assert_str_eq(task.text, "");
 }
 END_TEST
 
