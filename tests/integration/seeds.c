@@ -517,7 +517,6 @@ START_TEST(results_that_become_one_are_of_the_items_own_streams)
 			assert_ok(xc_balanced_over(client, ids, sizes[i], &view, &err), err);
 			assert_sums(view, &o, draw);
 		}
-	/* Items that fail, and engines that die, draw again. */
 	if (!places[_i])
 		assert_sums(xc_balanced(client), &o, draw_at_third);
 	close_client();
