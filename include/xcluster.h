@@ -1500,7 +1500,9 @@ template <typename... Dims>
 static inline xc_array xc_array_make(xc_dtype dtype, const void *data, Dims... dims)
 {
 	static_assert(sizeof...(Dims) <= XC_MAX_DIMS, "at most XC_MAX_DIMS dimensions");
-	return xc_array{ dtype, (int)sizeof...(Dims), { static_cast<int64_t>(dims)... }, data };
+	return xc_array{
+		dtype, static_cast<int>(sizeof...(Dims)), { static_cast<int64_t>(dims)... }, data
+	};
 }
 #endif
 
