@@ -228,7 +228,8 @@ XC_API int xc_rng_jumped(struct xc_rng **copy, const struct xc_rng *rng, uint64_
 			 struct xc_error *err);
 
 /* All that a generator is: to be kept, compared and taken up again. Words with the least
- * significant first; what a generator does not have is 0. */
+ * significant first; what a generator does not have, or has given out, is 0, so that equal
+ * states are equal bytes. */
 struct xc_rng_state {
 	enum xc_bitgen bitgen;
 	int position;	       /* of Philox: of the next word in `buffer`; 4: none is left */

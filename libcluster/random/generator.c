@@ -147,11 +147,13 @@ static void set_pcg64(struct pcg64 *pcg, const struct xc_rng_state *state)
 	pcg->inc = (uint128)state->increment[1] << 64 | state->increment[0];
 }
 
+/* N.B. without what was given out already: states that go on alike are to be equal. */
 static void get_philox(const struct philox *philox, struct xc_rng_state *state)
 {
 	memcpy(state->state, philox->counter, sizeof philox->counter);
 	memcpy(state->increment, philox->key, sizeof philox->key);
-	memcpy(state->buffer, philox->buffer, sizeof philox->buffer);
+	for (int i = philox->position; i < 4; i++)
+		state->buffer[i] = philox->buffer[i];
 	state->position = philox->position;
 }
 
@@ -174,7 +176,7 @@ XC_API int xc_rng_get_state(const struct xc_rng *rng, struct xc_rng_state *state
 	memset(state, 0, sizeof *state);
 	state->bitgen = rng->bitgen;
 	state->has_uint32 = rng->has_half;
-	state->uinteger = rng->half;
+	state->uinteger = rng->has_half ? rng->half : 0;
 	if (rng->bitgen == XC_PHILOX)
 		get_philox(&rng->philox, state);
 	else
