@@ -727,6 +727,8 @@ static void check_others(struct xc_client *of)
 	xc_result_destroy(other);
 	ck_assert_ptr_null(xc_resubmit(of, id, NULL, 0, &err));
 	assert_error(err.code, -EINVAL, &err, "call xc_map_reduce again");
+	ck_assert_ptr_null(xc_resubmit(of, id, &text, sizeof text, &err));
+	assert_error(err.code, -EINVAL, &err, "call xc_map_reduce again");
 	xc_result_destroy(result);
 	assert_joined(&text, 500);
 }
