@@ -32,6 +32,8 @@ static const struct row rows[] = {
 	{ "bytes_per_task", row_bytes_per_task, "B", 1, false },
 	{ "crash_requeue", row_crash_requeue, "ms", 1, false },
 	{ "seeds", row_seeds, "s", 1.02, false },
+	{ "gemm_2x1", row_gemm_2x1, "s", 0.9, true },
+	{ "gemm_2x2", row_gemm_2x2, "s", 0.85, true },
 	{ "reduce", row_reduce, "s", 0, false },
 	{ "peer_map", row_peer_map, "items/s", 0, true },
 };

@@ -65,6 +65,8 @@ void row_rss_controller(struct bench *bench);
 void row_bytes_per_task(struct bench *bench);
 void row_crash_requeue(struct bench *bench);
 void row_seeds(struct bench *bench);
+void row_gemm_2x1(struct bench *bench);
+void row_gemm_2x2(struct bench *bench);
 void row_reduce(struct bench *bench);
 /* The xcluster side of `run.sh --peers`. */
 void row_peer_map(struct bench *bench);

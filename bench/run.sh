@@ -9,7 +9,8 @@ usage()
 usage: bench/run.sh [--quick] [--only ROW]... [--peers [--venv DIR]] [--json FILE] [--build DIR]
   --quick      fewer and smaller rounds: shows that it works, not how fast
   --only ROW   this row (start_4 start_64 rtt single_rate map_10m omp_10us uneven push_1g
-               rss_engine rss_controller bytes_per_task crash_requeue seeds reduce)
+               rss_engine rss_controller bytes_per_task crash_requeue seeds reduce gemm_2x1
+               gemm_2x2)
   --peers      a second table: ipyparallel, Dask and GNU parallel on the same work
   --venv DIR   python of this virtual environment for the peers
   --json FILE  where the results go (bench/results.json)
@@ -43,7 +44,8 @@ while [ $# -gt 0 ]; do
 	shift
 done
 rows=${only:-start_4 start_64 rtt single_rate map_10m omp_10us uneven push_1g rss_engine
-	rss_controller bytes_per_task crash_requeue seeds reduce}
+	rss_controller bytes_per_task crash_requeue seeds reduce gemm_2x1
+	gemm_2x2}
 
 [ -f "$build/build.ninja" ] ||
 	meson setup --buildtype=release "$build" "$root" >&2

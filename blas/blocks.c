@@ -40,8 +40,7 @@ static int take_input(struct update *u, const void *in)
 	memcpy(&u->head, in, sizeof u->head);
 	u->terms = (const unsigned char *)in + sizeof u->head;
 	if (!is_name(u->head.from) || !is_name(u->head.to) || !is_length(u->head.rows) ||
-	    !is_length(u->head.cols) ||
-	    (u->head.is_symmetric && u->head.rows != u->head.cols) ||
+	    !is_length(u->head.cols) || (u->head.is_symmetric && u->head.rows != u->head.cols) ||
 	    u->head.terms != (size - sizeof u->head) / sizeof(struct block_term) ||
 	    (size - sizeof u->head) % sizeof(struct block_term) != 0)
 		return bad(u);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "blas/blas.h"
 
@@ -100,6 +101,14 @@ int blas_end(struct blas_run *run, int r)
 	return r;
 }
 
+/* The system may promise more than it has, and end who takes it. */
+static bool fits(size_t size)
+{
+	long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+
+	return pages <= 0 || page <= 0 || size / (size_t)page <= (size_t)pages;
+}
+
 double *blas_room(struct blas_run *run, int64_t rows, int64_t cols)
 {
 	size_t count, size;
@@ -107,8 +116,7 @@ double *blas_room(struct blas_run *run, int64_t rows, int64_t cols)
 
 	if (run->buffer_count < BLAS_BUFFERS &&
 	    !__builtin_mul_overflow((size_t)rows, (size_t)cols, &count) &&
-	    !__builtin_mul_overflow(count ? count : 1, sizeof(double), &size) &&
-	    size < SIZE_MAX - 63)
+	    !__builtin_mul_overflow(count ? count : 1, sizeof(double), &size) && fits(size))
 		room = aligned_alloc(64, (size + 63) & ~(size_t)63);
 	if (room)
 		run->buffers[run->buffer_count++] = room;

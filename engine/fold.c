@@ -39,7 +39,8 @@ bool fold_is_on(const struct engine *e)
 	return e->stack.reduce != NULL;
 }
 
-/* The stack, and behind it room for its nodes as they are sent. */
+/* Room for nodes as they are sent, and behind it the stack. So the next piece may lie over the
+ * stack of this one, which nobody reads any more. */
 uint64_t fold_room(const struct engine *e)
 {
 	return 2 * stack_room(&e->now.reduce);
@@ -49,6 +50,7 @@ void fold_begin(struct engine *e)
 {
 	struct piece *piece = &e->page->piece;
 
+	piece->payload += stack_room(&e->now.reduce);
 	stack_begin(&e->stack, &e->now.reduce, e->arena + piece->payload);
 	piece->payload_used = stack_size(&e->stack);
 }
@@ -75,7 +77,7 @@ void fold_skip(struct engine *e)
 void fold_pack(struct engine *e, struct record *record)
 {
 	const struct piece *piece = &e->page->piece;
-	uint64_t at = piece->payload + stack_room(&e->now.reduce);
+	uint64_t at = piece->payload - stack_room(&e->now.reduce);
 
 	record->payload = at;
 	record->payload_size =

@@ -336,8 +336,11 @@ int matrix_run(const struct matrix_operation *operation, struct xc_error *err)
 	if (r < 0)
 		return r;
 	r = begin(&run, err);
-	if (r == 0)
-		r = refer(&run, err);
+	if (r < 0) {
+		end(&run);
+		return matrix_failed(operation->call, err);
+	}
+	r = refer(&run, err);
 	if (r == 0)
 		r = make_steps(&run, err);
 	if (r == 0)

@@ -219,6 +219,9 @@ release_build()
 	if { [ -f "$root/build/build.ninja" ] ||
 		meson setup --buildtype=release "$root/build" "$root"; } >"$log" 2>&1 &&
 		meson compile -C "$root/build" xcluster:executable loo_forest hello </dev/null >>"$log" 2>&1; then
+		# Not in a build/ that was set up where there was no OpenBLAS.
+		meson compile -C "$root/build" xcluster-blas </dev/null >>"$log" 2>&1 ||
+			say "no linear algebra in $root/build: \`meson setup --wipe\` it for that"
 		rm -f "$log"
 		return 0
 	fi

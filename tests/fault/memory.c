@@ -544,6 +544,12 @@ START_TEST(every_allocation_of_a_call_about_jobs)
 }
 END_TEST
 
+START_TEST(every_allocation_of_a_call_about_matrices)
+{
+	try_scenario(&matrix_scenarios[_i]);
+}
+END_TEST
+
 START_TEST(every_allocation_without_a_cluster)
 {
 	const struct scenario *scenario = &inline_scenarios[_i];
@@ -568,6 +574,8 @@ int main(void)
 	tcase_add_checked_fixture(calls, connect_client, close_client);
 	tcase_add_loop_test(calls, every_allocation_of_a_call, 0, SCENARIOS);
 	tcase_add_loop_test(calls, every_allocation_of_a_call_about_code, 0, code_scenario_count);
+	tcase_add_loop_test(calls, every_allocation_of_a_call_about_matrices, 0,
+			    matrix_scenario_count);
 	tcase_add_loop_test(calls, every_allocation_of_a_call_about_jobs, 0, job_scenario_count);
 	tcase_add_loop_test(last, every_allocation_without_a_cluster, 0, inline_scenario_count);
 	add_cluster_stop(last);

@@ -20,6 +20,9 @@ extern struct xc_client *client;
 /* memory_jobs.c: jobs by id, and orders for engines */
 extern const struct scenario job_scenarios[];
 extern const int job_scenario_count;
+/* memory_matrix.c: distributed matrices */
+extern const struct scenario matrix_scenarios[];
+extern const int matrix_scenario_count;
 /* memory_code.c: output, libraries and sources */
 extern const struct scenario code_scenarios[];
 extern const int code_scenario_count;

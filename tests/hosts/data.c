@@ -214,6 +214,30 @@ static int64_t controllers_peak(void)
 	       1024;
 }
 
+/* The library of linear algebra gets there, but not what it needs. */
+START_TEST(a_host_without_openblas_says_so_and_the_others_compute)
+{
+	static struct output output;
+	char library[600];
+
+	snprintf(library, sizeof library, "%s/blas/libxcluster-blas.so", getenv("XC_TEST_LIBDIR"));
+	if (access(library, R_OK) < 0) /* built without it */
+		return;
+	bed_ok(&bed, "node2",
+	       "for f in $(find /usr/lib -name libopenblas.so.0); do mv $f $f.away; done");
+	bed_run(&bed, "ctl", LIMIT, &output, "xcluster blas gemm -n 50 --engines 0,4,8");
+	ck_assert_int_eq(output.status, 1);
+	ck_assert_msg(strstr(output.err, "libopenblas.so.0 is missing on this host") &&
+			      strstr(output.err, "package libopenblas0") &&
+			      strstr(output.err, "engine 4"),
+		      "%s", output.err);
+	bed_ok(&bed, "ctl", "xcluster blas gemm -n 50 --engines 0,8");
+	bed_ok(&bed, "node2",
+	       "for f in $(find /usr/lib -name libopenblas.so.0.away); do mv $f ${f%%.away}; done");
+	bed_ok(&bed, "ctl", "xcluster blas gemm -n 50 --all");
+}
+END_TEST
+
 START_TEST(a_large_gather_does_not_stay_in_the_controller)
 {
 	int64_t before = controllers_peak();
@@ -534,6 +558,7 @@ int main(void)
 
 	tcase_add_test(tests, a_cluster_of_three_hosts_starts);
 	tcase_add_test(tests, each_link_carries_a_push_once);
+	tcase_add_test(tests, a_host_without_openblas_says_so_and_the_others_compute);
 	tcase_add_test(tests, a_large_gather_does_not_stay_in_the_controller);
 	tcase_add_test(tests, blocks_of_a_product_go_from_host_to_host);
 	tcase_add_test(tests, hosts_that_cannot_reach_each_other_are_served_by_the_controller);

@@ -95,7 +95,7 @@ START_TEST(threads_that_compute_are_counted)
 }
 END_TEST
 
-START_TEST(engines_that_come_later_can_do_it_too)
+START_TEST(an_engine_that_is_started_again_can_do_it_too)
 {
 	int pid, id = 1;
 	struct xc_engine_info info;
@@ -211,6 +211,26 @@ START_TEST(start_with_two_threads)
 }
 END_TEST
 
+/* The last one: there are more engines than the others know of, then. */
+START_TEST(engines_that_join_later_can_do_it_too)
+{
+	static struct output output;
+	struct xc_blas_args args = { .n = 10 };
+	struct xc_map_options how = { .function = "xc_blas_gemm" };
+	struct xc_blas_report report;
+	const struct xc_view *late;
+
+	done("xc_blas_gemm", args);
+	XCLUSTER(&output, "engines", "-n", "1");
+	ck_assert_msg(output.status == 0, "%s", output.err);
+	assert_ok(xc_wait_for_engines(client, ENGINES + 1, LIMIT, &err), err);
+	assert_ok(xc_view_at(xc_all(client), -1, &late, &err), err);
+	assert_ok(xc_apply(late, NULL, &args, sizeof args, &report, sizeof report, &how, &err),
+		  err);
+	ck_assert_int_eq(report.engine, ENGINES);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("blas");
@@ -223,11 +243,12 @@ int main(void)
 	tcase_add_test(tests, what_a_task_keeps_is_on_each_engine);
 	tcase_add_test(tests, threads_are_those_asked_for_and_only_then);
 	tcase_add_test(tests, threads_that_compute_are_counted);
-	tcase_add_test(tests, engines_that_come_later_can_do_it_too);
+	tcase_add_test(tests, an_engine_that_is_started_again_can_do_it_too);
 	tcase_add_test(tests, a_host_without_openblas_names_the_package);
 	tcase_add_test(tests, a_library_that_is_not_there_is_named);
 	tcase_add_test(tests, the_command_runs_each_operation);
 	tcase_add_test(tests, the_command_runs_on_several_engines_several_times);
+	tcase_add_test(tests, engines_that_join_later_can_do_it_too);
 	add_cluster_stop(stop);
 	return run_tests(suite);
 }

@@ -148,7 +148,7 @@ START_TEST(what_was_scattered_is_gathered_whatever_the_grid)
 {
 	static const int grids[][2] = { { 1, 1 }, { 2, 1 }, { 3, 1 }, { 1, 4 }, { 2, 2 },
 					{ 3, 2 }, { 6, 1 }, { 0, 1 }, { 1, 0 }, { 0, 0 } };
-	static const int sizes[][2] = { { 1, 1 }, { 5, 3 }, { 2, 7 }, { 130, 97 } };
+	static const int sizes[][2] = { { 1, 1 }, { 2, 7 }, { 130, 97 } };
 
 	for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
 		struct plain p = plain_filled(sizes[s][0], sizes[s][1], 7);
@@ -343,6 +343,31 @@ START_TEST(tasks_of_ones_own_see_and_set_blocks)
 }
 END_TEST
 
+/* ---- Threads ------------------------------------------------------------------------------- */
+
+static void check_threads(int expected)
+{
+	struct xc_map_options options = { .function = "xc_blas_crossprod" };
+	struct xc_blas_args args = { .n = 50 };
+	struct xc_blas_report reports[ENGINES];
+
+	assert_ok(xc_apply(xc_all(client), NULL, &args, sizeof args, reports, sizeof reports[0],
+			   &options, &err),
+		  err);
+	for (int i = 0; i < ENGINES; i++)
+		ck_assert_msg(reports[i].threads == expected, "engine %d: %d threads, not %d", i,
+			      reports[i].threads, expected);
+}
+
+START_TEST(openblas_uses_the_threads_that_engines_are_told)
+{
+	assert_ok(xc_set_threads(xc_all(client), 2, &err), err);
+	check_threads(2);
+	assert_ok(xc_set_threads(xc_all(client), 1, &err), err);
+	check_threads(1);
+}
+END_TEST
+
 /* ---- Engines that go --------------------------------------------------------------------- */
 
 static int pid_of(int engine)
@@ -350,6 +375,7 @@ static int pid_of(int engine)
 	struct xc_engine_info info;
 
 	assert_ok(xc_engine_info(client, engine, &info, &err), err);
+	ck_assert_int_gt(info.pid, 0);
 	return info.pid;
 }
 
@@ -382,34 +408,30 @@ START_TEST(blocks_outlive_the_crash_of_their_engines)
 }
 END_TEST
 
-/* Kills engines all the time that a product takes: each is run again, and adds nothing twice. */
+/* What an engine was multiplying when it was killed is done again, and added once. */
 START_TEST(a_product_survives_crashes_in_the_midst_of_it)
 {
-	enum { N = 240, ROUNDS = 6 };
+	enum { N = 240, ROUNDS = 4 };
 	struct plain a = plain_filled(N, N, 11), c = plain_filled(N, N, 12);
 	struct xc_matrix *x = scatter(&a, xc_all(client), 2, 2, 1);
 	struct xc_matrix *z = scatter(&c, xc_all(client), 3, 2, 1);
-	int pids[ENGINES], crashes = 0;
 
 	for (int round = 0; round < ROUNDS; round++) {
+		int victim = pid_of(round);
 		pid_t killer;
 
-		for (int i = 0; i < ENGINES; i++)
-			pids[i] = pid_of(i);
+		plain_gemm(true, false, 1, &a, &a, -1, &c);
 		killer = fork();
 		if (killer == 0) {
-			usleep((unsigned)round * 1500);
-			kill(pids[round], SIGKILL);
+			task_sleep(round * 0.002); /* other moments of the product */
+			kill(victim, SIGKILL);
 			_exit(0);
 		}
-		plain_gemm(true, false, 1, &a, &a, -1, &c);
 		assert_ok(xc_matrix_gemm(true, false, 1, x, x, -1, z, &err), err);
 		ck_assert_int_eq(child_end(killer), 0);
 		check(z, &c, "amid crashes");
-		ck_assert(process_ends(pids[round], LIMIT));
-		crashes++;
+		ck_assert(process_ends(victim, LIMIT));
 	}
-	ck_assert_int_eq(crashes, ROUNDS);
 	xc_matrix_free(x);
 	xc_matrix_free(z);
 	free(a.at);
@@ -496,6 +518,7 @@ int main(void)
 	tcase_add_test(tests, a_matrix_may_be_both_factor_and_result);
 	tcase_add_test(tests, tasks_of_ones_own_see_and_set_blocks);
 	tcase_add_test(tests, without_a_cluster_it_is_the_same);
+	tcase_add_test(tests, openblas_uses_the_threads_that_engines_are_told);
 	tcase_add_test(tests, blocks_outlive_the_crash_of_their_engines);
 	tcase_add_test(tests, a_product_survives_crashes_in_the_midst_of_it);
 	tcase_add_test(tests, what_is_lost_with_an_engine_is_said);

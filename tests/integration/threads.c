@@ -83,6 +83,7 @@ static int pid_of(int engine)
 	struct xc_engine_info info;
 
 	assert_ok(xc_engine_info(client, engine, &info, &err), err);
+	ck_assert_int_gt(info.pid, 0);
 	return info.pid;
 }
 
