@@ -21,10 +21,12 @@ enum sizes { SQUARE, RECTANGLE, SIDES, PRODUCT };
 static const struct operation {
 	const char *name;
 	enum sizes sizes;
+	bool has_m, has_k;
 } operations[] = {
-	{ "cholesky", SQUARE }, { "crossprod", RECTANGLE }, { "gemm", PRODUCT },
-	{ "lstsq", SIDES },	{ "normal", RECTANGLE },    { "solve", SIDES },
-	{ "svd", RECTANGLE },
+	{ "cholesky", SQUARE, false, false }, { "crossprod", RECTANGLE, true, false },
+	{ "gemm", PRODUCT, true, true },      { "lstsq", SIDES, true, true },
+	{ "normal", RECTANGLE, true, false }, { "solve", SIDES, false, true },
+	{ "svd", RECTANGLE, true, false },
 };
 #define OPERATIONS (sizeof operations / sizeof operations[0])
 
@@ -40,7 +42,7 @@ struct blas {
 static const struct argp_option options[] = {
 	CLUSTER_ID_OPTION,
 	{ NULL, 'n', "N", 0, "Columns, and rows where no others are given (default: 1000)", 0 },
-	{ NULL, 'm', "M", 0, "Rows", 0 },
+	{ NULL, 'm', "M", 0, "Rows; not of cholesky and solve", 0 },
 	{ NULL, 'k', "K", 0, "Right-hand sides of solve and lstsq; inner size of gemm", 0 },
 	{ "threads", OPTION_THREADS, "T", 0, "Threads an engine (default: as it is set)", 0 },
 	{ "seed", OPTION_SEED, "SEED", 0, "Of the random matrices (default: 0)", 0 },
@@ -74,6 +76,16 @@ static uint64_t option_seed(struct argp_state *state, const char *arg)
 	if (end == arg || *end || errno || arg[strspn(arg, " \t")] == '-')
 		argp_error(state, "--seed must be a number from 0 to 2^64 - 1, not \"%.80s\"", arg);
 	return value;
+}
+
+static void check_sizes(struct argp_state *state, const struct blas *o)
+{
+	if (o->args.m && !o->operation->has_m)
+		argp_error(state, "%s takes no -m: its matrix is square, of -n rows and columns",
+			   o->operation->name);
+	if (o->args.k && !o->operation->has_k)
+		argp_error(state, "%s takes no -k: that is of gemm, lstsq and solve",
+			   o->operation->name);
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -122,6 +134,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 					  "normal, solve or svd?");
 		if (o->all && o->engines.ids)
 			argp_error(state, "--all and --engines do not go together");
+		check_sizes(state, o);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -50,6 +50,18 @@ static int find_path(char path[PATH_MAX], struct xc_error *err)
 			 "libopenblas-dev), or say in XCLUSTER_BLAS where the library is");
 }
 
+/* So that it is clear why that file was tried. */
+static int load(const char *path, struct xci_image **image, struct xc_error *err)
+{
+	struct xc_error why = XC_ERROR_INIT;
+	const char *said = getenv("XCLUSTER_BLAS");
+	int r = xci_image_load(path, image, &why);
+
+	if (r < 0)
+		return error_set(err, r, "%s%s", said && *said ? "XCLUSTER_BLAS: " : "", why.text);
+	return 0;
+}
+
 int xci_blas_find(struct xc_client *client, const char *function, const char *library,
 		  struct xc_error *err)
 {
@@ -63,7 +75,7 @@ int xci_blas_find(struct xc_client *client, const char *function, const char *li
 		return 0;
 	r = find_path(path, err);
 	if (r == 0)
-		r = xci_image_load(path, &image, err);
+		r = load(path, &image, err);
 	if (r < 0)
 		return r;
 	if (!xci_ship_library(client, image, path, &is_new, err))
