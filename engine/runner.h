@@ -210,6 +210,8 @@ void signals_catch(struct engine *e);
 int child_watch(struct engine *e);
 /* The end of such a process, without what else is done at exit. */
 void child_end(void) __attribute__((noreturn));
+/* Does that, if this is one. */
+void child_check(void);
 
 /* builtin.c */
 xc_task_fn *builtin_find(uint64_t number);

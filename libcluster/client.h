@@ -495,6 +495,8 @@ int xci_tree_take(struct xci_tree *tree, struct span payload, int64_t first, int
 /* All items have ended: writes the result if they did so well. False: the nodes are not
  * those of all items. */
 bool xci_tree_end(struct xci_tree *tree, bool is_well);
+/* An item did not end well, so there is no result: memory is not to grow with the nodes. */
+void xci_tree_drop(struct xci_tree *tree);
 void xci_tree_free(struct xci_tree *tree);
 
 /* batch.c */
