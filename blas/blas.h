@@ -24,7 +24,7 @@ struct blas_run {
 	int threads_before;
 	double began;		  /* the run, and with it the preparing of operands */
 	double op_began;	  /* the operation */
-	struct blas_thread *cpus; /* the CPU time of each thread then; owned */
+	struct blas_thread *cpus; /* the CPU time of each thread, at first of the run; owned */
 	int cpu_count;
 };
 
@@ -97,9 +97,12 @@ struct blas_thread {
 	double seconds;
 };
 struct blas_thread *blas_threads(int *count);
-/* How many have used at least this share of `seconds` since. */
+/* How many have computed since, the caller's or others, and for how long together. */
 int blas_threads_used(const struct blas_thread *before, int before_count,
-		      const struct blas_thread *after, int after_count, double seconds,
-		      double *cpu_seconds);
+		      const struct blas_thread *after, int after_count, double *cpu_seconds);
+/* Waits until no other thread uses the processor, as OpenBLAS's do for a while after an
+ * operation while they wait for the next one; not for ever. The list, which was made at
+ * `since`, becomes that of now. */
+void blas_quiet(struct blas_thread **threads, int *count, double since);
 
 #endif

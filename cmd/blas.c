@@ -21,10 +21,12 @@ enum sizes { SQUARE, RECTANGLE, SIDES, PRODUCT };
 static const struct operation {
 	const char *name;
 	enum sizes sizes;
+	bool takes_m, takes_k;
 } operations[] = {
-	{ "cholesky", SQUARE }, { "crossprod", RECTANGLE }, { "gemm", PRODUCT },
-	{ "lstsq", SIDES },	{ "normal", RECTANGLE },    { "solve", SIDES },
-	{ "svd", RECTANGLE },
+	{ "cholesky", SQUARE, false, false }, { "crossprod", RECTANGLE, true, false },
+	{ "gemm", PRODUCT, true, true },      { "lstsq", SIDES, true, true },
+	{ "normal", RECTANGLE, true, false }, { "solve", SIDES, false, true },
+	{ "svd", RECTANGLE, true, false },
 };
 #define OPERATIONS (sizeof operations / sizeof operations[0])
 
@@ -120,6 +122,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!o->operation)
 			argp_error(state, "which operation: cholesky, crossprod, gemm, lstsq, "
 					  "normal, solve or svd?");
+		if (o->args.m && !o->operation->takes_m)
+			argp_error(state, "-m: the matrix of %s is square: -n says its size",
+				   o->operation->name);
+		if (o->args.k && !o->operation->takes_k)
+			argp_error(state, "-k: %s has none; it is for gemm, lstsq and solve",
+				   o->operation->name);
 		if (o->all && o->engines.ids)
 			argp_error(state, "--all and --engines do not go together");
 		return 0;
