@@ -146,8 +146,27 @@ END_TEST
 
 START_TEST(a_library_that_is_not_there_is_named)
 {
-	fails_with("/nowhere/libxcluster-blas.so", XC_ECODE, "/nowhere/libxcluster-blas.so");
+	fails_with("/nowhere/libxcluster-blas.so", XC_ECODE,
+		   "XCLUSTER_BLAS: cannot open library /nowhere/libxcluster-blas.so");
 	fails_with("/etc/passwd", XC_ECODE, "/etc/passwd");
+}
+END_TEST
+
+/* Matrices name their library, too. */
+START_TEST(the_library_may_have_another_name)
+{
+	struct xc_matrix *matrices[2] = { NULL };
+	char path[1000];
+
+	snprintf(path, sizeof path, "%s/blas/libxcluster-blas.so", getenv("XC_TEST_LIBDIR"));
+	ck_assert_int_eq(symlink(path, test_path("mine.so")), 0);
+	setenv("XCLUSTER_BLAS", test_path("mine.so"), 1);
+	done("xc_blas_gemm", (struct xc_blas_args){ .n = 10 });
+	for (int i = 0; i < 2; i++)
+		assert_ok(xc_matrix_new(&matrices[i], xc_all(client), 5, 5, NULL, &err), err);
+	unsetenv("XCLUSTER_BLAS");
+	for (int i = 0; i < 2; i++)
+		xc_matrix_free(matrices[i]);
 }
 END_TEST
 
@@ -246,6 +265,7 @@ int main(void)
 	tcase_add_test(tests, an_engine_that_is_started_again_can_do_it_too);
 	tcase_add_test(tests, a_host_without_openblas_names_the_package);
 	tcase_add_test(tests, a_library_that_is_not_there_is_named);
+	tcase_add_test(tests, the_library_may_have_another_name);
 	tcase_add_test(tests, the_command_runs_each_operation);
 	tcase_add_test(tests, the_command_runs_on_several_engines_several_times);
 	tcase_add_test(tests, engines_that_join_later_can_do_it_too);
