@@ -7,8 +7,8 @@
 
 #include "blas/blas.h"
 
-#define USED_SHARE  0.1	 /* of the busiest thread's time, from which on one has computed, too */
-#define QUIET_SHARE 0.1	 /* of the time: threads that use more of it are not quiet */
+#define USED_SHARE  0.1 /* of the busiest thread's time, from which on one has computed, too */
+#define QUIET_SHARE 0.1 /* of the time: threads that use more of it are not quiet */
 #define LOOK_NS	    2000000
 #define QUIET_LIMIT 0.2 /* seconds */
 

@@ -167,8 +167,8 @@ void blas_stop(struct blas_run *run, double operations)
 
 	report->seconds = blas_now() - run->op_began;
 	after = blas_threads(&count);
-	report->threads_used = blas_threads_used(run->cpus, run->cpu_count, after, count,
-						 &report->cpu_seconds);
+	report->threads_used =
+		blas_threads_used(run->cpus, run->cpu_count, after, count, &report->cpu_seconds);
 	free(after);
 	if (report->seconds > 0)
 		report->gflops = operations / report->seconds * 1e-9;
