@@ -414,10 +414,11 @@ int xci_on_fetch(struct xc_client *client, struct message *m);
 struct xci_shipped *xci_library_find(struct xc_client *client, const char *function,
 				     const char *library, struct xc_error *err);
 
-/* blas.c: the linear-algebra library joins those of this client if `function` is named as
- * its tasks are, and `library` (NULL: any) as it is: 1; 0: it is not of it; or an error. */
+/* blas.c: the linear-algebra library joins those of this client, and is `*found`, if
+ * `function` is named as its tasks are, and `library` (NULL: any) as it is, whatever the name
+ * of its file. 0 or an error. */
 int xci_blas_find(struct xc_client *client, const char *function, const char *library,
-		  struct xc_error *err);
+		  struct xci_shipped **found, struct xc_error *err);
 
 /* data.c */
 /* May the call be made, of a variable of this name (NULL: of none)? */

@@ -184,9 +184,25 @@ void matrix_drop(struct xc_matrix *matrix)
 	free(matrix);
 }
 
-int matrix_clear(const struct xc_matrix *matrix, const char *name, struct xc_error *err)
+void matrix_clear_later(const struct xc_view *view, const char *name)
 {
-	return xc_clear(matrix->view, name, err);
+	/* It is done even if this client closes now. */
+	static const struct xc_map_options options = { .on_disconnect = XC_DISCONNECT_KEEP };
+	struct xci_submission s;
+
+	if (view->client->inside) { /* where nothing runs unless one waits for it */
+		xc_clear(view, name, NULL);
+		return;
+	}
+	s = xci_builtin(view, BUILTIN_CLEAR, name);
+	s.options = &options;
+	xc_result_destroy(xci_submit(&s, NULL));
+}
+
+void matrix_clear(const struct xc_view *view, const char *name)
+{
+	if (xc_clear(view, name, NULL) == -EINTR)
+		matrix_clear_later(view, name);
 }
 
 int xc_matrix_new(struct xc_matrix **matrix, const struct xc_view *view, int64_t rows, int64_t cols,
@@ -213,7 +229,7 @@ void xc_matrix_free(struct xc_matrix *matrix)
 {
 	if (!matrix)
 		return;
-	matrix_clear(matrix, matrix->name, NULL);
+	matrix_clear(matrix->view, matrix->name);
 	matrix_drop(matrix);
 }
 
@@ -308,7 +324,7 @@ int xc_matrix_scatter(struct xc_matrix **matrix, const struct xc_view *view,
 		*matrix = m;
 		return 0;
 	}
-	matrix_clear(m, m->name, NULL);
+	matrix_clear(m->view, m->name);
 	matrix_drop(m);
 	return matrix_failed("xc_matrix_scatter", e);
 }
