@@ -842,8 +842,8 @@ enum xc_reduce {
 	XC_REDUCE_QUANTILES, /* of all elements, real: double[count], values that are there */
 };
 
-/* left = left (+) right: two results of `size` bytes, `right` of later items, aligned to
- * 16 bytes. Runs on the engines, and in the client for the last few; it should depend on
+/* left = left (+) right: two results of `size` bytes, `right` of later items. All three
+ * are aligned to 16 bytes. Runs on the engines, and in the client for the last few; it should depend on
  * nothing but its arguments. */
 typedef void xc_combine_fn(void *left, const void *right, const void *argument);
 
@@ -1095,7 +1095,7 @@ struct xc_blas_args {
 struct xc_blas_report {
 	int engine;
 	int threads;	  /* that OpenBLAS was allowed */
-	int threads_used; /* that have computed, each for a tenth of the time or more */
+	int threads_used; /* that have computed, each a tenth of what the busiest has, or more */
 	int rank;	  /* of a, as xc_blas_lstsq has found */
 	int64_t m, n, k;
 	double seconds;		/* of the operation alone */
@@ -1103,7 +1103,7 @@ struct xc_blas_report {
 	double cpu_seconds;	/* of all threads in the operation */
 	double gflops;	   /* 1e9 additions and multiplications a second; for lstsq and svd, which
 			      take more, those of a QR and of a Golub-Reinsch-Chan factorisation */
-	double residual;   /* size of what is wrong for a vector of plus and minus ones, or of the
+	double residual;   /* size of what is wrong for a vector of numbers near 1 and -1, or of the
 			      equations' rest, relative to the operands: about 1e-16 is right */
 	char library[256]; /* OpenBLAS's own words: version and options; its kernels */
 };
