@@ -28,11 +28,12 @@ struct reduce_kind {
 
 struct reduce {
 	const struct reduce_kind *kind;
-	struct reduce_spec spec; /* spans are borrowed */
+	struct reduce_spec spec; /* spans are borrowed, but for argument */
 	size_t leaf_size, state_size;
 	xc_combine_fn *combine; /* XC_REDUCE_OWN; set by who has found it */
 	void *leaf;		/* owned: room for one, where it is no state */
 	void *scratch;		/* owned: of a sketch */
+	void *argument;		/* owned: a copy of the spec's; NULL without */
 };
 
 /* 0; XC_EPROTO for a spec that cannot be, -ENOMEM. reduce_fini takes a zeroed one. */

@@ -31,7 +31,8 @@ static void join(void *left, const void *right, const void *argument)
 	struct text *a = left;
 	const struct text *b = right;
 
-	if (a->first + a->count != b->first || base_of(argument) != 1000003)
+	if (a->first + a->count != b->first || base_of(argument) != 1000003 ||
+	    ((uintptr_t)left | (uintptr_t)right | (uintptr_t)argument) % 16 != 0)
 		abort();
 	a->hash = a->hash * b->power + b->hash;
 	a->power *= b->power;
