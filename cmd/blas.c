@@ -21,7 +21,7 @@ enum sizes { SQUARE, RECTANGLE, SIDES, PRODUCT };
 static const struct operation {
 	const char *name;
 	enum sizes sizes;
-	bool has_m, has_k;
+	bool takes_m, takes_k;
 } operations[] = {
 	{ "cholesky", SQUARE, false, false }, { "crossprod", RECTANGLE, true, false },
 	{ "gemm", PRODUCT, true, true },      { "lstsq", SIDES, true, true },
@@ -78,16 +78,6 @@ static uint64_t option_seed(struct argp_state *state, const char *arg)
 	return value;
 }
 
-static void check_sizes(struct argp_state *state, const struct blas *o)
-{
-	if (o->args.m && !o->operation->has_m)
-		argp_error(state, "%s takes no -m: its matrix is square, of -n rows and columns",
-			   o->operation->name);
-	if (o->args.k && !o->operation->has_k)
-		argp_error(state, "%s takes no -k: that is of gemm, lstsq and solve",
-			   o->operation->name);
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct blas *o = state->input;
@@ -132,9 +122,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!o->operation)
 			argp_error(state, "which operation: cholesky, crossprod, gemm, lstsq, "
 					  "normal, solve or svd?");
+		if (o->args.m && !o->operation->takes_m)
+			argp_error(state, "-m: the matrix of %s is square: -n says its size",
+				   o->operation->name);
+		if (o->args.k && !o->operation->takes_k)
+			argp_error(state, "-k: %s has none; it is for gemm, lstsq and solve",
+				   o->operation->name);
 		if (o->all && o->engines.ids)
 			argp_error(state, "--all and --engines do not go together");
-		check_sizes(state, o);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

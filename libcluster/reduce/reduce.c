@@ -59,21 +59,6 @@ static bool is_valid(const struct reduce_spec *spec)
 	return state_size(spec) >= 1 && state_size(spec) <= REDUCE_STATE_MAX;
 }
 
-/* Aligned as any memory: it came in the midst of other bytes. */
-static int keep_argument(struct reduce *r)
-{
-	struct span *argument = &r->spec.argument;
-
-	if (!argument->size)
-		return 0;
-	r->argument = malloc(argument->size);
-	if (!r->argument)
-		return -ENOMEM;
-	memcpy(r->argument, argument->data, argument->size);
-	argument->data = r->argument;
-	return 0;
-}
-
 int reduce_init(struct reduce *r, const struct reduce_spec *spec)
 {
 	memset(r, 0, sizeof *r);
@@ -81,32 +66,24 @@ int reduce_init(struct reduce *r, const struct reduce_spec *spec)
 		return XC_EPROTO;
 	r->kind = kind_of(spec->kind);
 	r->spec = *spec;
+	if (spec->argument.size)
+		memcpy(r->argument, spec->argument.data, spec->argument.size);
 	r->state_size = state_size(spec);
 	r->leaf_size = spec->kind == XC_REDUCE_OWN
 			       ? spec->size
 			       : spec->elements * dtype_size((unsigned)spec->dtype);
-	if (keep_argument(r) == 0 &&
-	    (!r->kind->lift || (r->leaf = aligned_alloc(64, (r->leaf_size + 63) & ~(size_t)63))) &&
-	    (spec->kind != XC_REDUCE_QUANTILES || (r->scratch = malloc(sketch_scratch_size(r)))))
-		return 0;
-	reduce_fini(r);
-	return -ENOMEM;
+	if (r->kind->lift && !(r->leaf = aligned_alloc(64, (r->leaf_size + 63) & ~(size_t)63)))
+		return -ENOMEM;
+	if (spec->kind == XC_REDUCE_QUANTILES && !(r->scratch = malloc(sketch_scratch_size(r)))) {
+		reduce_fini(r);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 void reduce_fini(struct reduce *r)
 {
 	free(r->leaf);
 	free(r->scratch);
-	free(r->argument);
 	memset(r, 0, sizeof *r);
-}
-
-void reduce_merge(const struct reduce *r, void *left, const void *right)
-{
-	r->kind->merge(r, left, right);
-}
-
-size_t reduce_used(const struct reduce *r, const void *state)
-{
-	return r->kind->used ? r->kind->used(r, state) : r->state_size;
 }
