@@ -842,9 +842,9 @@ enum xc_reduce {
 	XC_REDUCE_QUANTILES, /* of all elements, real: double[count], values that are there */
 };
 
-/* left = left (+) right: two results of `size` bytes, `right` of later items. All three
- * are aligned to 16 bytes. Runs on the engines, and in the client for the last few; it should depend on
- * nothing but its arguments. */
+/* left = left (+) right: two results of `size` bytes, `right` of later items; these and
+ * `argument` are aligned to 16 bytes. Runs on the engines, and in the client for the last few;
+ * it should depend on nothing but its arguments. */
 typedef void xc_combine_fn(void *left, const void *right, const void *argument);
 
 #define XC_ARGUMENT_MAX 512 /* bytes */
