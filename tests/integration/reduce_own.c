@@ -412,6 +412,33 @@ START_TEST(memory_does_not_grow_with_the_items)
 }
 END_TEST
 
+static int of_the_engine(struct xc_task *task, const void *in, void *out)
+{
+	(void)task;
+	(void)in;
+	*(pid_t *)out = getpid();
+	return 0;
+}
+
+/* Results of 4 megabytes: an engine keeps about as many as the tree has levels. */
+START_TEST(memory_of_engines_does_not_grow_with_large_results)
+{
+	struct xc_reduction how = { .kind = XC_REDUCE_SUM, .dtype = XC_I64, .elements = 524288 };
+	int64_t *result = malloc(524288 * sizeof *result);
+	pid_t pid;
+	long before;
+
+	assert_ok(xc_map_range(some(1), of_the_engine, 1, &pid, sizeof pid, NULL, &err), err);
+	before = forget_peak(pid);
+	assert_ok(
+		xc_map_reduce(some(1), one, 500, &how, result, 524288 * sizeof *result, NULL, &err),
+		err);
+	ck_assert_int_eq(result[0], 500);
+	ck_assert_int_lt(peak_kb(pid) - before, 120000); /* 30 of them */
+	free(result);
+}
+END_TEST
+
 static int every_second_fails(struct xc_task *task, const void *in, void *out)
 {
 	return xc_task_index(task) % 2 ? 1 : one(task, in, out);
@@ -537,6 +564,7 @@ int main(void)
 	tcase_add_test(shared, the_item_pays_whose_combination_hangs);
 	tcase_add_test(shared, children_of_a_combination_end);
 	tcase_add_test(shared, memory_does_not_grow_with_the_items);
+	tcase_add_test(shared, memory_of_engines_does_not_grow_with_large_results);
 	tcase_add_test(shared, memory_does_not_grow_with_items_that_fail);
 	tcase_add_test(shared, others_may_watch_but_not_run_it_again);
 	tcase_add_loop_test(shared, examples_print_what_numpy_says, 0, EXAMPLES);
