@@ -24,7 +24,7 @@ struct blas_run {
 	int threads_before;
 	double began;		  /* the run, and with it the preparing of operands */
 	double op_began;	  /* the operation */
-	struct blas_thread *cpus; /* the CPU time of each thread then; owned */
+	struct blas_thread *cpus; /* the CPU time of each thread, at first of the run; owned */
 	int cpu_count;
 };
 
@@ -62,6 +62,8 @@ double *blas_copy(struct blas_run *run, const struct blas_matrix *matrix);
 double *blas_turned(struct blas_run *run, const struct blas_matrix *matrix);
 /* cols x rows elements of `to` are those of `from`, turned about. */
 void blas_turn(double *to, const double *from, int64_t rows, int64_t cols);
+/* The lower triangle of c, n x n, is that of the upper one. */
+void blas_mirror(double *c, int64_t n);
 /* Keeps rows x cols elements as variable `name``suffix`; nothing if the name is empty. */
 int blas_keep(struct blas_run *run, const char *name, const char *suffix, int64_t rows,
 	      int64_t cols, const double *data);
@@ -76,7 +78,8 @@ double blas_norm(const double *data, int64_t rows, int64_t cols);
  * elements that are no numbers. */
 int blas_finite(struct blas_run *run, const char *name, const struct blas_matrix *matrix,
 		double *norm);
-/* A vector of plus and minus ones, always the same: `count` of them. NULL: no memory. */
+/* A vector of numbers from 0.5 to 1.5, of either sign, always the same: `count` of them. NULL:
+ * no memory. */
 double *blas_probe(struct blas_run *run, int64_t count);
 /* y = alpha op(A) x + beta y */
 void blas_apply(const struct blas_matrix *a, bool transpose, double alpha, const double *x,
@@ -94,9 +97,12 @@ struct blas_thread {
 	double seconds;
 };
 struct blas_thread *blas_threads(int *count);
-/* How many have used at least this share of `seconds` since. */
+/* How many have computed since, the caller's or others, and for how long together. */
 int blas_threads_used(const struct blas_thread *before, int before_count,
-		      const struct blas_thread *after, int after_count, double seconds,
-		      double *cpu_seconds);
+		      const struct blas_thread *after, int after_count, double *cpu_seconds);
+/* Waits until no other thread uses the processor, as OpenBLAS's do for a while after an
+ * operation while they wait for the next one; not for ever. The list, which was made at
+ * `since`, becomes that of now. */
+void blas_quiet(struct blas_thread **threads, int *count, double since);
 
 #endif

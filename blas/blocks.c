@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blas/blas.h"
 #include "blas/tasks.h"
 #include "libcluster/blocks.h"
 
@@ -141,13 +142,6 @@ static int add_term(struct update *u, const struct block_term *t)
 	return 0;
 }
 
-static void mirror(double *c, int64_t n)
-{
-	for (int64_t i = 1; i < n; i++)
-		for (int64_t j = 0; j < i; j++)
-			c[i * n + j] = c[j * n + i];
-}
-
 static int update(struct update *u)
 {
 	int r = begin(u);
@@ -160,7 +154,7 @@ static int update(struct update *u)
 						  : add_term(u, &term);
 	}
 	if (r == 0 && u->head.is_symmetric)
-		mirror(u->c, u->head.rows);
+		blas_mirror(u->c, u->head.rows);
 	if (r == 0 &&
 	    xc_task_set(u->task, u->head.to, XC_ARRAY_F64(u->c, u->head.rows, u->head.cols)) < 0)
 		r = XC_TASK_FAILED;

@@ -103,6 +103,15 @@ void blas_turn(double *to, const double *from, int64_t rows, int64_t cols)
 			turn_tile(to, from, rows, cols, i, j);
 }
 
+void blas_mirror(double *c, int64_t n)
+{
+	for (int64_t row = 0; row < n; row += TILE)
+		for (int64_t col = 0; col <= row; col += TILE)
+			for (int64_t i = row; i < n && i < row + TILE; i++)
+				for (int64_t j = col; j < i && j < col + TILE; j++)
+					c[i * n + j] = c[j * n + i];
+}
+
 double *blas_turned(struct blas_run *run, const struct blas_matrix *matrix)
 {
 	double *copy = blas_room(run, matrix->rows, matrix->cols);

@@ -33,20 +33,12 @@ int xc_blas_normal(struct xc_task *task, const void *in, void *out)
 
 /* ---- crossprod ------------------------------------------------------------------- */
 
-/* The lower triangle is that of the upper one. */
-static void mirror(double *c, int64_t n)
-{
-	for (int64_t i = 1; i < n; i++)
-		for (int64_t j = 0; j < i; j++)
-			c[i * n + j] = c[j * n + i];
-}
-
 void blas_crossprod(const struct blas_matrix *a, double *c)
 {
 	int n = (int)a->cols;
 
 	cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, n, (int)a->rows, 1, a->data, n, 0, c, n);
-	mirror(c, n);
+	blas_mirror(c, n);
 }
 
 /* C x - A'(A x) */

@@ -24,7 +24,8 @@ int blas_finite(struct blas_run *run, const char *name, const struct blas_matrix
 			    name);
 }
 
-/* Bits of splitmix64, whose period is no matter here. */
+/* By splitmix64. With magnitudes that differ, columns that change places show, which with
+ * ones alone half of them would not. */
 double *blas_probe(struct blas_run *run, int64_t count)
 {
 	double *probe = blas_room(run, count, 1);
@@ -35,7 +36,9 @@ double *blas_probe(struct blas_run *run, int64_t count)
 
 		z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
 		z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-		probe[i] = z >> 63 ? 1 : -1;
+		z ^= z >> 31;
+		probe[i] = 0.5 + (double)(z >> 12) * 0x1p-52;
+		probe[i] = z & 1 ? probe[i] : -probe[i];
 	}
 	return probe;
 }

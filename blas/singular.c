@@ -8,17 +8,25 @@
 #include "blas/lapack.h"
 #include "blas/tasks.h"
 
+#define WORK_A_VALUE 1024 /* of dgelsd, and more than that: its part that is linear in the size */
+
 static int64_t smaller(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
 
-/* Room for as many doubles as LAPACK has asked for. */
+static int too_large(struct blas_run *run)
+{
+	return xc_task_fail(run->task, "%s: the matrix is too large for LAPACK's counters",
+			    run->name);
+}
+
+/* Room for as many doubles as LAPACK has asked for. What it asks for is negative where its
+ * sum, of int, has overflowed. */
 static double *work_room(struct blas_run *run, double wanted, int *size)
 {
-	if (!(wanted <= INT_MAX)) {
-		xc_task_fail(run->task, "%s: the matrix is too large for LAPACK's counters",
-			     run->name);
+	if (!(wanted >= 1 && wanted <= INT_MAX)) {
+		too_large(run);
 		return NULL;
 	}
 	*size = (int)wanted;
@@ -34,7 +42,26 @@ struct svd {
 	double *u, *s, *vt; /* by rows: a.rows x count, count, count x a.cols */
 };
 
-/* A x - U S V' x */
+/* U'U x - x, or VV'x - x: how far columns or rows are from being of length 1 and at right
+ * angles. */
+static int check_orthonormal(struct blas_run *run, const struct blas_matrix *q, bool by_rows)
+{
+	int64_t count = by_rows ? q->rows : q->cols, length = by_rows ? q->cols : q->rows;
+	double *x = blas_probe(run, count), *y = blas_room(run, length, 1), ratio;
+
+	if (!x || !y)
+		return XC_TASK_FAILED;
+	blas_apply(q, by_rows, 1, x, 0, y);
+	blas_apply(q, !by_rows, 1, y, -1, x);
+	ratio = blas_ratio(x, count, (double)count);
+	if (!(ratio <= run->report.residual))
+		run->report.residual = ratio;
+	blas_free(run, x);
+	blas_free(run, y);
+	return 0;
+}
+
+/* A x - U S V' x, and U and V for themselves. */
 static int check_svd(struct blas_run *run, const struct svd *d)
 {
 	struct blas_matrix u = { d->a.rows, d->count, d->u }, vt = { d->count, d->a.cols, d->vt };
@@ -49,7 +76,11 @@ static int check_svd(struct blas_run *run, const struct svd *d)
 	blas_apply(&d->a, false, 1, x, 0, y);
 	blas_apply(&u, false, -1, z, 1, y);
 	run->report.residual = blas_ratio(y, d->a.rows, d->norm * sqrt((double)d->a.cols));
-	return 0;
+	blas_free(run, x);
+	blas_free(run, y);
+	return check_orthonormal(run, &u, false) || check_orthonormal(run, &vt, true)
+		       ? XC_TASK_FAILED
+		       : 0;
 }
 
 /* By columns the matrix is A' = V S U', so what LAPACK gives as U by columns is V' by
@@ -63,6 +94,8 @@ static int decompose(struct blas_run *run, struct svd *d)
 
 	if (!a || !iwork)
 		return XC_TASK_FAILED;
+	if (3 * small * small + 7 * small + large > INT_MAX) /* its sum might be any number */
+		return too_large(run);
 	dgesdd_("S", &m, &n, a, &m, d->s, d->vt, &m, d->u, &k, &wanted, &size, iwork, &info, 1);
 	work = work_room(run, wanted, &size);
 	if (!work)
@@ -164,6 +197,8 @@ static int solve(struct blas_run *run, struct lstsq *l)
 
 	if (!a || !b || !s)
 		return XC_TASK_FAILED;
+	if (small * (n > m ? small + k : k) + WORK_A_VALUE * small > INT_MAX)
+		return too_large(run);
 	dgelsd_(&m, &n, &k, a, &m, b, &rows, s, &cutoff, &run->report.rank, &wanted, &size, &isize,
 		&info);
 	work = work_room(run, wanted, &size);

@@ -21,10 +21,12 @@ enum sizes { SQUARE, RECTANGLE, SIDES, PRODUCT };
 static const struct operation {
 	const char *name;
 	enum sizes sizes;
+	bool takes_m, takes_k;
 } operations[] = {
-	{ "cholesky", SQUARE }, { "crossprod", RECTANGLE }, { "gemm", PRODUCT },
-	{ "lstsq", SIDES },	{ "normal", RECTANGLE },    { "solve", SIDES },
-	{ "svd", RECTANGLE },
+	{ "cholesky", SQUARE, false, false }, { "crossprod", RECTANGLE, true, false },
+	{ "gemm", PRODUCT, true, true },      { "lstsq", SIDES, true, true },
+	{ "normal", RECTANGLE, true, false }, { "solve", SIDES, false, true },
+	{ "svd", RECTANGLE, true, false },
 };
 #define OPERATIONS (sizeof operations / sizeof operations[0])
 
@@ -40,7 +42,7 @@ struct blas {
 static const struct argp_option options[] = {
 	CLUSTER_ID_OPTION,
 	{ NULL, 'n', "N", 0, "Columns, and rows where no others are given (default: 1000)", 0 },
-	{ NULL, 'm', "M", 0, "Rows", 0 },
+	{ NULL, 'm', "M", 0, "Rows; not of cholesky and solve", 0 },
 	{ NULL, 'k', "K", 0, "Right-hand sides of solve and lstsq; inner size of gemm", 0 },
 	{ "threads", OPTION_THREADS, "T", 0, "Threads an engine (default: as it is set)", 0 },
 	{ "seed", OPTION_SEED, "SEED", 0, "Of the random matrices (default: 0)", 0 },
@@ -120,6 +122,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!o->operation)
 			argp_error(state, "which operation: cholesky, crossprod, gemm, lstsq, "
 					  "normal, solve or svd?");
+		if (o->args.m && !o->operation->takes_m)
+			argp_error(state, "-m: the matrix of %s is square: -n says its size",
+				   o->operation->name);
+		if (o->args.k && !o->operation->takes_k)
+			argp_error(state, "-k: %s has none; it is for gemm, lstsq and solve",
+				   o->operation->name);
 		if (o->all && o->engines.ids)
 			argp_error(state, "--all and --engines do not go together");
 		return 0;

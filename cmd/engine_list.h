@@ -25,4 +25,12 @@ void option_engines(struct argp_state *state, struct engine_list *list, const ch
 int engine_list_view(const struct engine_list *list, struct xc_client *client,
 		     const struct xc_view **view, struct xc_error *err);
 
+/* An order to engines, with a number of its own. */
+typedef int engine_order_fn(const struct xc_view *view, int number, struct xc_error *err);
+
+/* Connects to cluster `id` (NULL: the default one), gives the order to the engines of the
+ * list, and says what failed: the status to exit with. */
+int engine_list_order(const struct engine_list *list, const char *id, engine_order_fn *order,
+		      int number);
+
 #endif

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/cores.h"
+#include "proto/cores.h"
 #include "libcluster/threads.h"
 #include "proto/cluster_dir.h"
 

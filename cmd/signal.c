@@ -7,7 +7,6 @@
 
 #include "cmd/command.h"
 #include "cmd/engine_list.h"
-#include "proto/cluster_dir.h"
 
 struct order {
 	const char *id;
@@ -64,32 +63,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static int send_signal(const struct order *o, struct xc_error *err)
-{
-	const struct xc_view *view = NULL;
-	struct xc_client *client = NULL;
-	char path[CLUSTER_PATH_MAX];
-	int r = connection_find(o->id, path, sizeof path, err);
-
-	if (r >= 0)
-		r = xc_open(&client, path, err);
-	if (r == 0)
-		r = engine_list_view(&o->engines, client, &view, err);
-	if (r == 0)
-		r = xc_signal(view, o->signal, err);
-	xc_close(client);
-	return r;
-}
-
 static int run(const struct argp *argp, int argc, char **argv, struct order *o)
 {
-	struct xc_error err = XC_ERROR_INIT;
-	int r;
+	int status;
 
 	argp_parse(argp, argc, argv, 0, NULL, o);
-	r = send_signal(o, &err);
+	status = engine_list_order(&o->engines, o->id, xc_signal, o->signal);
 	engine_list_fini(&o->engines);
-	return r < 0 ? fail(&err) : STATUS_OK;
+	return status;
 }
 
 int command_signal(int argc, char **argv)

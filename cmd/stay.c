@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cmd/clock.h"
-#include "cmd/cores.h"
+#include "proto/cores.h"
 #include "cmd/interrupt.h"
 #include "cmd/ranks.h"
 #include "engine/agent.h"

@@ -95,22 +95,15 @@ static int stop_all(double timeout)
 	return status;
 }
 
+static int order_stop(const struct xc_view *view, int how, struct xc_error *err)
+{
+	return xc_engines_stop(view, (enum xc_cancel)how, err);
+}
+
 static int stop_engines(const struct stop *o)
 {
-	struct xc_error err = XC_ERROR_INIT;
-	const struct xc_view *view = NULL;
-	struct xc_client *client = NULL;
-	char path[CLUSTER_PATH_MAX];
-	int r = connection_find(o->id, path, sizeof path, &err);
-
-	if (r >= 0)
-		r = xc_open(&client, path, &err);
-	if (r == 0)
-		r = engine_list_view(&o->engines, client, &view, &err);
-	if (r == 0)
-		r = xc_engines_stop(view, o->now ? XC_CANCEL_RUNNING : XC_CANCEL_QUEUED, &err);
-	xc_close(client);
-	return r < 0 ? fail(&err) : STATUS_OK;
+	return engine_list_order(&o->engines, o->id, order_stop,
+				 o->now ? XC_CANCEL_RUNNING : XC_CANCEL_QUEUED);
 }
 
 int command_stop(int argc, char **argv)

@@ -4,7 +4,6 @@
 #include "cmd/command.h"
 #include "cmd/engine_list.h"
 #include "libcluster/threads.h"
-#include "proto/cluster_dir.h"
 
 struct order {
 	const char *id;
@@ -40,23 +39,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static int set_threads(const struct order *o, struct xc_error *err)
-{
-	const struct xc_view *view = NULL;
-	struct xc_client *client = NULL;
-	char path[CLUSTER_PATH_MAX];
-	int r = connection_find(o->id, path, sizeof path, err);
-
-	if (r >= 0)
-		r = xc_open(&client, path, err);
-	if (r == 0)
-		r = engine_list_view(&o->engines, client, &view, err);
-	if (r == 0)
-		r = xc_set_threads(view, o->threads, err);
-	xc_close(client);
-	return r;
-}
-
 int command_threads(int argc, char **argv)
 {
 	static const struct argp argp = {
@@ -69,12 +51,11 @@ int command_threads(int argc, char **argv)
 		NULL,
 		NULL
 	};
-	struct xc_error err = XC_ERROR_INIT;
 	struct order o = { .id = NULL };
-	int r;
+	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	r = set_threads(&o, &err);
+	status = engine_list_order(&o.engines, o.id, xc_set_threads, o.threads);
 	engine_list_fini(&o.engines);
-	return r < 0 ? fail(&err) : STATUS_OK;
+	return status;
 }

@@ -34,10 +34,8 @@ static bool find_beside(char path[PATH_MAX])
 	return false;
 }
 
-static int find_path(char path[PATH_MAX], struct xc_error *err)
+static int find_path(char path[PATH_MAX], const char *said, struct xc_error *err)
 {
-	const char *said = getenv("XCLUSTER_BLAS");
-
 	if (said && *said) {
 		snprintf(path, PATH_MAX, "%s", said);
 		return 0;
@@ -51,8 +49,10 @@ static int find_path(char path[PATH_MAX], struct xc_error *err)
 }
 
 int xci_blas_find(struct xc_client *client, const char *function, const char *library,
-		  struct xc_error *err)
+		  struct xci_shipped **found, struct xc_error *err)
 {
+	const char *said = getenv("XCLUSTER_BLAS");
+	struct xc_error why = XC_ERROR_INIT;
 	struct xci_image *image;
 	char path[PATH_MAX];
 	bool is_new;
@@ -61,12 +61,12 @@ int xci_blas_find(struct xc_client *client, const char *function, const char *li
 	if (strncmp(function, PREFIX, strlen(PREFIX)) != 0 ||
 	    (library && strcmp(library, NAME) != 0))
 		return 0;
-	r = find_path(path, err);
+	r = find_path(path, said, &why);
 	if (r == 0)
-		r = xci_image_load(path, &image, err);
+		r = xci_image_load(path, &image, &why);
 	if (r < 0)
-		return r;
-	if (!xci_ship_library(client, image, path, &is_new, err))
-		return err ? err->code : XC_ECODE;
-	return is_new;
+		return error_set(err, r, "%s%.480s", said && *said ? "XCLUSTER_BLAS: " : "",
+				 why.text);
+	*found = xci_ship_library(client, image, path, &is_new, err);
+	return *found ? 0 : err ? err->code : XC_ECODE;
 }

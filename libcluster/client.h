@@ -256,6 +256,7 @@ struct xc_client {
 	int pings;	    /* without an answer */
 	struct xci_sent *sent;
 	uint64_t last_job, last_query, last_object, last_matrix;
+	bool has_will; /* the controller knows what is to be cleared after us */
 	uint64_t reported; /* id of the REPORT that came last */
 	char *report;	   /* its text, owned */
 	struct xci_answer answer;
@@ -414,10 +415,11 @@ int xci_on_fetch(struct xc_client *client, struct message *m);
 struct xci_shipped *xci_library_find(struct xc_client *client, const char *function,
 				     const char *library, struct xc_error *err);
 
-/* blas.c: the linear-algebra library joins those of this client if `function` is named as
- * its tasks are, and `library` (NULL: any) as it is: 1; 0: it is not of it; or an error. */
+/* blas.c: the linear-algebra library joins those of this client, and is `*found`, if
+ * `function` is named as its tasks are, and `library` (NULL: any) as it is, whatever the name
+ * of its file. 0 or an error. */
 int xci_blas_find(struct xc_client *client, const char *function, const char *library,
-		  struct xc_error *err);
+		  struct xci_shipped **found, struct xc_error *err);
 
 /* data.c */
 /* May the call be made, of a variable of this name (NULL: of none)? */

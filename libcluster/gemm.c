@@ -75,7 +75,12 @@ static int cross_by_rows(struct matrix_operation *op, struct xc_error *err)
 	op->b = NULL;
 	if (r == 0)
 		r = matrix_run(op, err);
-	xc_matrix_free(own.c);
+	if (r == -EINTR) {
+		matrix_clear_later(own.c->view, own.c->name);
+		matrix_drop(own.c);
+	} else {
+		xc_matrix_free(own.c);
+	}
 	return r;
 }
 

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <utlist.h>
 
+#include "proto/cores.h"
 #include "proto/error.h"
 
 #define ROSTER_ROOM 96 /* bytes of an engine in a ROSTER, at most */
@@ -260,6 +261,7 @@ struct xci_inline *xci_inline_new(int engines, const unsigned char *session)
 	in->count = in->engines ? engines : 0;
 	in->started_ns = now_ns();
 	clock_gettime(CLOCK_REALTIME, &wall);
+	in->cores = cores_usable();
 	in->started = (double)wall.tv_sec + (double)wall.tv_nsec / 1e9;
 	in->loads = 1;
 	memcpy(in->owner, session, OWNER_SIZE);

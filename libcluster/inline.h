@@ -137,6 +137,7 @@ struct inline_message {
 
 struct xci_inline {
 	struct inline_engine *engines; /* owned */
+	int cores;		       /* that this process may use, as it began */
 	int count, turn;	       /* turn: the engine that is asked first */
 	struct inline_job *jobs;       /* owned, by id, as submitted */
 	struct inline_job *runnable;   /* by priority, then as submitted */
@@ -274,7 +275,7 @@ int inline_on_jobs(struct xci_inline *in, struct reader *fields, zmq_msg_t *fram
 int inline_on_manage(struct xci_inline *in, struct reader *fields, zmq_msg_t *frames);
 
 /* inline_status.c: threads that libraries may use while its tasks run. */
-int inline_threads(const struct inline_engine *engine);
+int inline_threads(const struct xci_inline *in, const struct inline_engine *engine);
 /* To be freed; NULL when memory is out. */
 char *inline_status(const struct xci_inline *in);
 

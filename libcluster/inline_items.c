@@ -403,7 +403,7 @@ static uint64_t run_items(struct piece *piece, struct input *in, int64_t count)
 				.frame = &job->task,
 				.streams = &piece->streams,
 				.engine = piece->engine->id,
-				.threads = inline_threads(piece->engine),
+				.threads = inline_threads(piece->in, piece->engine),
 				.out_size = job->task.out_size,
 				.attempt = piece->attempt,
 				.cancel = &job->cancel,

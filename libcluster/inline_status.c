@@ -28,11 +28,11 @@ static int64_t items_of(const struct inline_run *runs)
 	return n;
 }
 
-int inline_threads(const struct inline_engine *engine)
+int inline_threads(const struct xci_inline *in, const struct inline_engine *engine)
 {
 	int threads = engine->threads ? engine->threads : threads_of_environment();
 
-	return threads > 0 ? threads : (int)sysconf(_SC_NPROCESSORS_ONLN);
+	return threads > 0 ? threads : in->cores;
 }
 
 /* Nothing runs while this is asked: busy is who has been given items of its own. */
@@ -50,7 +50,7 @@ static json_t *engine_json(const struct xci_inline *in, const struct inline_engi
 		       : "idle",
 		"host", text_json(host), "pid", is_up ? (int)getpid() : 0, "agent", -1, "slot",
 		(json_int_t)engine->id, "cores", (int)sysconf(_SC_NPROCESSORS_ONLN), "threads",
-		is_up ? inline_threads(engine) : 0, "started", is_up ? in->started : 0.0,
+		is_up ? inline_threads(in, engine) : 0, "started", is_up ? in->started : 0.0,
 		"restarts", 0, "items", (json_int_t)engine->items, "reason", engine->reason, "log",
 		"", "label", text_json(run ? run->job->label : ""), "first_item",
 		run ? (json_int_t)run->first : -1, "item_count", run ? (json_int_t)run->count : 0,
@@ -62,17 +62,17 @@ static json_t *engine_json(const struct xci_inline *in, const struct inline_engi
 static json_t *warnings_json(const struct xci_inline *in, const char *host)
 {
 	json_t *list = json_array();
-	int cores = (int)sysconf(_SC_NPROCESSORS_ONLN), most = 0;
+	int most = 0;
 	char text[512], each[16];
 
 	for (int i = 0; i < in->count; i++)
-		if (!in->engines[i].is_shut && inline_threads(&in->engines[i]) > most)
-			most = inline_threads(&in->engines[i]);
-	if (most <= cores)
+		if (!in->engines[i].is_shut && inline_threads(in, &in->engines[i]) > most)
+			most = inline_threads(in, &in->engines[i]);
+	if (most <= in->cores)
 		return list;
 	snprintf(each, sizeof each, "%d", most);
 	snprintf(text, sizeof text, THREADS_TOO_MANY, host, 1LL, each, (long long)most,
-		 (unsigned long long)cores);
+		 (unsigned long long)in->cores);
 	json_array_append_new(list, text_json(text));
 	return list;
 }

@@ -204,16 +204,14 @@ struct xci_shipped *xci_library_find(struct xc_client *client, const char *funct
 {
 	struct xci_shipped *found;
 	char loaded[300];
-	int r;
 
 	if (!library && client->named.of && strcmp(client->named.function, function) == 0)
 		return client->named.of;
 	found = library ? find_named(client, library) : find_defining(client, function);
 	if (!found) {
-		r = xci_blas_find(client, function, library, err);
-		if (r < 0)
+		if (xci_blas_find(client, function, library, &found, err) < 0)
 			return NULL;
-		if (r > 0)
+		if (!library && found)
 			found = find_defining(client, function);
 	}
 	if (!before(client, NULL)) {

@@ -94,17 +94,42 @@ void matrix_name(const struct xc_matrix *matrix, uint64_t version, char name[BLO
 	snprintf(name, BLOCK_NAME_MAX, "%s.%llu", matrix->base, (unsigned long long)version);
 }
 
+/* What the names of all variables of the client's matrices begin with, and no others. */
+static size_t write_prefix(const struct xc_client *client, char *text, size_t size)
+{
+	size_t used = (size_t)snprintf(text, size, "xc_matrix_");
+
+	for (int i = 0; i < OWNER_BYTES; i++)
+		used += (size_t)snprintf(text + used, size - used, "%02x", client->session[i]);
+	return used + (size_t)snprintf(text + used, size - used, "_");
+}
+
 /* No two matrices of the cluster have the same. */
 static void choose_base(struct xc_matrix *m)
 {
-	const unsigned char *session = m->client->session;
-	size_t used = (size_t)snprintf(m->base, sizeof m->base, "xc_matrix_");
+	size_t used = write_prefix(m->client, m->base, sizeof m->base);
 
-	for (int i = 0; i < OWNER_BYTES; i++)
-		used += (size_t)snprintf(m->base + used, sizeof m->base - used, "%02x", session[i]);
-	snprintf(m->base + used, sizeof m->base - used, "_%llu",
+	snprintf(m->base + used, sizeof m->base - used, "%llu",
 		 (unsigned long long)++m->client->last_matrix);
 	matrix_name(m, m->version, m->name);
+}
+
+/* So that no block outlives its client, however that ends. Inline the engines go with it. */
+static int leave_will(struct xc_client *client, struct xc_error *err)
+{
+	char prefix[BLOCK_NAME_MAX];
+	struct xci_submission s;
+	int r;
+
+	if (client->has_will || client->inside)
+		return 0;
+	write_prefix(client, prefix, sizeof prefix);
+	s = xci_builtin(xc_all(client), BUILTIN_SWEEP, prefix);
+	s.items = 0;
+	s.flags = JOB_WILL;
+	r = xci_finish(xci_submit(&s, err), err);
+	client->has_will = r == 0;
+	return r;
 }
 
 /* The first so many of the view's engines, which stay the same. */
@@ -169,6 +194,8 @@ int matrix_make(struct xc_matrix **matrix, const char *call, const struct xc_vie
 	choose_base(m);
 	r = m->row_at && m->col_at ? choose_view(m, view, err)
 				   : error_set(err, -ENOMEM, "out of memory");
+	if (r == 0)
+		r = leave_will(m->client, err);
 	if (r < 0) {
 		matrix_drop(m);
 		return matrix_failed(call, err);
@@ -184,9 +211,25 @@ void matrix_drop(struct xc_matrix *matrix)
 	free(matrix);
 }
 
-int matrix_clear(const struct xc_matrix *matrix, const char *name, struct xc_error *err)
+void matrix_clear_later(const struct xc_view *view, const char *name)
 {
-	return xc_clear(matrix->view, name, err);
+	/* It is done even if this client closes now. */
+	static const struct xc_map_options options = { .on_disconnect = XC_DISCONNECT_KEEP };
+	struct xci_submission s;
+
+	if (view->client->inside) { /* where nothing runs unless one waits for it */
+		xc_clear(view, name, NULL);
+		return;
+	}
+	s = xci_builtin(view, BUILTIN_CLEAR, name);
+	s.options = &options;
+	xc_result_destroy(xci_submit(&s, NULL));
+}
+
+void matrix_clear(const struct xc_view *view, const char *name)
+{
+	if (xc_clear(view, name, NULL) == -EINTR)
+		matrix_clear_later(view, name);
 }
 
 int xc_matrix_new(struct xc_matrix **matrix, const struct xc_view *view, int64_t rows, int64_t cols,
@@ -213,7 +256,7 @@ void xc_matrix_free(struct xc_matrix *matrix)
 {
 	if (!matrix)
 		return;
-	matrix_clear(matrix, matrix->name, NULL);
+	matrix_clear(matrix->view, matrix->name);
 	matrix_drop(matrix);
 }
 
@@ -308,7 +351,7 @@ int xc_matrix_scatter(struct xc_matrix **matrix, const struct xc_view *view,
 		*matrix = m;
 		return 0;
 	}
-	matrix_clear(m, m->name, NULL);
+	matrix_clear(m->view, m->name);
 	matrix_drop(m);
 	return matrix_failed("xc_matrix_scatter", e);
 }

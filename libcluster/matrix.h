@@ -46,8 +46,10 @@ int matrix_make(struct xc_matrix **matrix, const char *call, const struct xc_vie
 void matrix_drop(struct xc_matrix *matrix);
 /* The name of another version of its variables. */
 void matrix_name(const struct xc_matrix *matrix, uint64_t version, char name[BLOCK_NAME_MAX]);
-/* Removes a variable from its engines; those that do not have it are content. */
-int matrix_clear(const struct xc_matrix *matrix, const char *name, struct xc_error *err);
+/* Removes a variable from engines; those that do not have it are content. */
+void matrix_clear(const struct xc_view *view, const char *name);
+/* The same without waiting for it, after a signal: what the engines run may take long. */
+void matrix_clear_later(const struct xc_view *view, const char *name);
 /* XC_ENOENGINE: one of its engines has gone for good, as far as has arrived. */
 int matrix_check(const char *call, const struct xc_matrix *matrix, struct xc_error *err);
 /* The call's name before the text. */

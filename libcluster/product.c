@@ -138,6 +138,14 @@ static int take_back(struct run *run, int which, int block, const struct xc_view
 }
 
 /* The same as a call of its own, after an error. */
+static void undo_one(const struct run *run, const struct xc_view *view, const char *name)
+{
+	if (run->is_interrupted)
+		matrix_clear_later(view, name);
+	else
+		matrix_clear(view, name);
+}
+
 static int take_back_now(struct run *run, int which, int block, const struct xc_view *view,
 			 struct xc_error *err)
 {
@@ -145,7 +153,7 @@ static int take_back_now(struct run *run, int which, int block, const struct xc_
 
 	(void)err;
 	borrowed_name(operand(run, which), block, name);
-	xc_clear(view, name, NULL);
+	undo_one(run, view, name);
 	return 0;
 }
 
@@ -295,7 +303,7 @@ static void undo(struct run *run)
 	each_needed(run, NEEDED_ONCE, take_back_now, NULL);
 	for (int i = 1; i <= run->steps; i++) {
 		matrix_name(c, c->version + (uint64_t)i, name);
-		xc_clear(c->view, name, NULL);
+		undo_one(run, c->view, name);
 	}
 }
 
@@ -303,7 +311,7 @@ static void commit(struct run *run)
 {
 	struct xc_matrix *c = run->op->c;
 
-	xc_clear(c->view, c->name, NULL);
+	matrix_clear(c->view, c->name);
 	c->version += (uint64_t)run->steps;
 	matrix_name(c, c->version, c->name);
 }
@@ -346,6 +354,7 @@ int matrix_run(const struct matrix_operation *operation, struct xc_error *err)
 	if (r == 0)
 		r = await(&run, err);
 	if (r < 0) {
+		run.is_interrupted = r == -EINTR;
 		for (int i = 0; i < run.count; i++)
 			xc_cancel(run.results[i], XC_CANCEL_QUEUED, NULL);
 		undo(&run);

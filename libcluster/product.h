@@ -25,6 +25,7 @@ struct run {
 	struct xc_result **results;    /* in the order of their submission; owned */
 	int count, room;
 	int steps;
+	bool is_interrupted;
 };
 
 static inline unsigned char *run_need(const struct run *run, int which, int block, int engine)

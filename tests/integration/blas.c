@@ -88,10 +88,37 @@ START_TEST(threads_that_compute_are_counted)
 	assert_ok(xc_apply(first, NULL, &args, sizeof args, &one, sizeof one, &how, &err), err);
 	args.threads = 2;
 	assert_ok(xc_apply(first, NULL, &args, sizeof args, &two, sizeof two, &how, &err), err);
+	ck_assert_int_eq(one.threads_used, 1);
 	ck_assert_int_eq(two.threads_used, 2);
 	ck_assert(one.gflops > 0 && two.gflops > 0);
 	ck_assert(two.cpu_seconds > 0);
 	ck_assert(fabs(two.gflops * two.seconds - 2 * 0.9 * 0.9 * 0.9) < 1e-9);
+}
+END_TEST
+
+START_TEST(gflops_are_of_the_operations_that_the_manual_counts)
+{
+	static const struct {
+		const char *task;
+		double operations; /* of m = 40, n = 30, k = 5 */
+	} rows[] = {
+		{ "xc_blas_normal", 0 },
+		{ "xc_blas_crossprod", 40.0 * 30 * 31 },
+		{ "xc_blas_gemm", 2.0 * 40 * 30 * 5 },
+		{ "xc_blas_cholesky", 27000.0 / 3 + 900.0 / 2 + 30.0 / 6 },
+		{ "xc_blas_solve", 2 * 27000.0 / 3 + 2.0 * 900 * 5 },
+		{ "xc_blas_lstsq", 2.0 * 900 * (40 - 30.0 / 3) },
+		{ "xc_blas_svd", 6.0 * 40 * 900 + 20.0 * 27000 },
+	};
+	struct xc_blas_args args = { .m = 40, .n = 30, .k = 5 };
+
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct xc_blas_report report = done(rows[i].task, args);
+
+		ck_assert_msg(fabs(report.gflops * report.seconds * 1e9 - rows[i].operations) <
+				      1e-6 * rows[i].operations + 1e-9,
+			      "%s: %.17g", rows[i].task, report.gflops * report.seconds * 1e9);
+	}
 }
 END_TEST
 
@@ -146,8 +173,27 @@ END_TEST
 
 START_TEST(a_library_that_is_not_there_is_named)
 {
-	fails_with("/nowhere/libxcluster-blas.so", XC_ECODE, "/nowhere/libxcluster-blas.so");
+	fails_with("/nowhere/libxcluster-blas.so", XC_ECODE,
+		   "XCLUSTER_BLAS: cannot open library /nowhere/libxcluster-blas.so");
 	fails_with("/etc/passwd", XC_ECODE, "/etc/passwd");
+}
+END_TEST
+
+/* Matrices name their library, too. */
+START_TEST(the_library_may_have_another_name)
+{
+	struct xc_matrix *matrices[2] = { NULL };
+	char path[1000];
+
+	snprintf(path, sizeof path, "%s/blas/libxcluster-blas.so", getenv("XC_TEST_LIBDIR"));
+	ck_assert_int_eq(symlink(path, test_path("mine.so")), 0);
+	setenv("XCLUSTER_BLAS", test_path("mine.so"), 1);
+	done("xc_blas_gemm", (struct xc_blas_args){ .n = 10 });
+	for (int i = 0; i < 2; i++)
+		assert_ok(xc_matrix_new(&matrices[i], xc_all(client), 5, 5, NULL, &err), err);
+	unsetenv("XCLUSTER_BLAS");
+	for (int i = 0; i < 2; i++)
+		xc_matrix_free(matrices[i]);
 }
 END_TEST
 
@@ -243,9 +289,11 @@ int main(void)
 	tcase_add_test(tests, what_a_task_keeps_is_on_each_engine);
 	tcase_add_test(tests, threads_are_those_asked_for_and_only_then);
 	tcase_add_test(tests, threads_that_compute_are_counted);
+	tcase_add_test(tests, gflops_are_of_the_operations_that_the_manual_counts);
 	tcase_add_test(tests, an_engine_that_is_started_again_can_do_it_too);
 	tcase_add_test(tests, a_host_without_openblas_names_the_package);
 	tcase_add_test(tests, a_library_that_is_not_there_is_named);
+	tcase_add_test(tests, the_library_may_have_another_name);
 	tcase_add_test(tests, the_command_runs_each_operation);
 	tcase_add_test(tests, the_command_runs_on_several_engines_several_times);
 	tcase_add_test(tests, engines_that_join_later_can_do_it_too);

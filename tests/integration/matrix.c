@@ -2,10 +2,12 @@
  * engines that crash or go. */
 #include "tests/support/support.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define ENGINES 6
@@ -440,6 +442,58 @@ START_TEST(a_product_survives_crashes_in_the_midst_of_it)
 }
 END_TEST
 
+static void on_alarm(int signal)
+{
+	(void)signal;
+}
+
+/* One signal after the other comes until one has been in time for the product: nobody can
+ * wait for what is to be removed then. */
+static void check_interrupted(struct xc_matrix *a, struct xc_matrix *c, const struct plain *before,
+			      const struct plain *after, bool is_cross)
+{
+	static const struct itimerval often = { { 0, 500 }, { 0, 500 } }, off;
+	int rounds = 0, r;
+
+	ck_assert_int_eq(setitimer(ITIMER_REAL, &often, NULL), 0);
+	do
+		r = is_cross ? xc_matrix_crossprod(a, c, &err)
+			     : xc_matrix_gemm(false, false, 1, a, a, 0, c, &err);
+	while (r == 0 && ++rounds < 1000);
+	ck_assert_int_eq(setitimer(ITIMER_REAL, &off, NULL), 0);
+	assert_error(r, -EINTR, &err, is_cross ? "xc_matrix_crossprod: " : "xc_matrix_gemm: ");
+	check(c, rounds ? after : before, "after a signal");
+}
+
+START_TEST(an_interrupted_product_leaves_its_result_as_it_was)
+{
+	enum { N = 240 };
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct plain a = plain_filled(N, N, 14), tall = plain_filled(6 * N, 10, 15);
+	struct plain aa = plain_new(N, N), cross = plain_new(10, 10), zeros = plain_new(10, 10);
+	struct xc_matrix *x = scatter(&a, xc_all(client), 2, 2, 0);
+	struct xc_matrix *z = scatter(&a, xc_all(client), 2, 2, 1);
+	struct xc_matrix *y = scatter(&tall, xc_all(client), 6, 1, 0);
+	struct xc_matrix *w = scatter(&zeros, xc_all(client), 1, 1, 0);
+
+	plain_gemm(false, false, 1, &a, &a, 0, &aa);
+	plain_gemm(true, false, 1, &tall, &tall, 0, &cross);
+	ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
+	check_interrupted(x, z, &a, &aa, false);
+	check_interrupted(y, w, &zeros, &cross, true);
+	xc_matrix_free(x);
+	xc_matrix_free(y);
+	xc_matrix_free(z);
+	xc_matrix_free(w);
+	free(a.at);
+	free(aa.at);
+	free(tall.at);
+	free(cross.at);
+	free(zeros.at);
+	assert_no_variables();
+}
+END_TEST
+
 START_TEST(what_is_lost_with_an_engine_is_said)
 {
 	struct plain a = plain_filled(20, 20, 13);
@@ -473,6 +527,7 @@ START_TEST(what_is_lost_with_an_engine_is_said)
 	xc_matrix_free(x);
 	xc_matrix_free(z);
 	free(a.at);
+	assert_no_variables();
 }
 END_TEST
 
@@ -521,6 +576,7 @@ int main(void)
 	tcase_add_test(tests, openblas_uses_the_threads_that_engines_are_told);
 	tcase_add_test(tests, blocks_outlive_the_crash_of_their_engines);
 	tcase_add_test(tests, a_product_survives_crashes_in_the_midst_of_it);
+	tcase_add_test(tests, an_interrupted_product_leaves_its_result_as_it_was);
 	tcase_add_test(tests, what_is_lost_with_an_engine_is_said);
 	end = shared_case(suite, "stop");
 	add_cluster_stop(end);

@@ -492,6 +492,8 @@ static void check_others(struct xc_client *of)
 	xc_result_destroy(other);
 	ck_assert_ptr_null(xc_resubmit(of, id, NULL, 0, &err));
 	assert_error(err.code, -EINVAL, &err, "call xc_map_reduce again");
+	ck_assert_ptr_null(xc_resubmit(of, id, &text, sizeof text, &err));
+	assert_error(err.code, -EINVAL, &err, "call xc_map_reduce again");
 	assert_ok(xc_jobs(of, &(struct xc_job_query){ .max = 1 }, &jobs, &count, &err), err);
 	ck_assert(count == 1 && strcmp(jobs->id, id) == 0 && !jobs->has_inputs);
 	free(jobs);

@@ -3,6 +3,7 @@
 #include "tests/support/support.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,18 +159,38 @@ START_TEST(engines_use_what_they_are_told_also_after_a_crash_and_when_they_come_
 }
 END_TEST
 
-/* The warnings of the report; the last one's text. */
-static size_t warnings(char *text, size_t size)
+static json_t *report(void)
 {
-	json_t *status, *list;
+	json_t *status;
 	char *json;
-	size_t n;
 
 	assert_ok(xc_status_json(client, &json, &err), err);
 	status = json_loads(json, 0, NULL);
-	list = json_object_get(status, "warnings");
-	ck_assert_msg(json_is_array(list), "%s", json);
+	ck_assert_ptr_nonnull(status);
 	free(json);
+	return status;
+}
+
+/* Cores that the engines of the only agent may use: fewer than the host's where somebody
+ * has limited these tests. */
+static int usable(void)
+{
+	json_t *status = report();
+	json_t *agent = json_array_get(json_object_get(status, "agents"), 0);
+	int n = (int)json_integer_value(json_object_get(agent, "usable"));
+
+	ck_assert_int_ge(n, 1);
+	json_decref(status);
+	return n;
+}
+
+/* The warnings of the report; the last one's text. */
+static size_t warnings(char *text, size_t size)
+{
+	json_t *status = report(), *list = json_object_get(status, "warnings");
+	size_t n;
+
+	ck_assert(json_is_array(list));
 	n = json_array_size(list);
 	if (n > 0)
 		snprintf(text, size, "%s", json_string_value(json_array_get(list, n - 1)));
@@ -181,13 +202,13 @@ START_TEST(status_warns_when_engines_may_use_more_threads_than_there_are_cores)
 {
 	struct output output;
 	char text[600], many[16], expected[64];
-	struct xc_engine_info info;
+	int cores;
 
 	start_cluster(2);
 	client = open_client(2);
-	assert_ok(xc_engine_info(client, 0, &info, &err), err);
-	snprintf(many, sizeof many, "%d", info.cores);
-	snprintf(expected, sizeof expected, "2 x %s, which is %d", many, 2 * info.cores);
+	cores = usable();
+	snprintf(many, sizeof many, "%d", cores);
+	snprintf(expected, sizeof expected, "2 x %s, which is %d, for %s;", many, 2 * cores, many);
 	XCLUSTER(&output, "threads", many);
 	ck_assert_msg(output.status == 0, "%s", output.err);
 	ck_assert_uint_eq(warnings(text, sizeof text), 1);
@@ -199,18 +220,58 @@ START_TEST(status_warns_when_engines_may_use_more_threads_than_there_are_cores)
 
 	XCLUSTER(&output, "threads", "--engines", "1", "1");
 	ck_assert_msg(output.status == 0, "%s", output.err);
-	snprintf(expected, sizeof expected, "2 x 1 to %s, which is %d", many, info.cores + 1);
-	if (info.cores > 1) {
+	snprintf(expected, sizeof expected, "2 x 1 to %s, which is %d", many, cores + 1);
+	if (cores > 1) {
 		ck_assert_uint_eq(warnings(text, sizeof text), 1);
 		ck_assert_msg(strstr(text, expected) != NULL, "%s", text);
 	}
 	XCLUSTER(&output, "threads", "1");
 	ck_assert_msg(output.status == 0, "%s", output.err);
-	ck_assert_uint_eq(warnings(text, sizeof text), info.cores < 2);
+	ck_assert_uint_eq(warnings(text, sizeof text), cores < 2);
 	XCLUSTER(&output, "status");
-	ck_assert_int_eq(strstr(output.out, "warning: ") != NULL, info.cores < 2);
+	ck_assert_int_eq(strstr(output.out, "warning: ") != NULL, cores < 2);
 	xc_close(client);
 	stop_cluster();
+}
+END_TEST
+
+static void may_use_one_core(void)
+{
+	cpu_set_t set, one;
+	int first = 0;
+
+	ck_assert_int_eq(sched_getaffinity(0, sizeof set, &set), 0);
+	while (!CPU_ISSET(first, &set))
+		first++;
+	CPU_ZERO(&one);
+	CPU_SET(first, &one);
+	ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
+}
+
+START_TEST(engines_that_may_use_one_core_have_too_many_threads_with_two)
+{
+	struct output output;
+	char text[600];
+
+	may_use_one_core();
+	XCLUSTER(&output, "start", "-n", "1", "--threads-per-engine", "2");
+	ck_assert_msg(output.status == 0, "%s", output.err);
+	client = open_client(1);
+	ck_assert_uint_eq(warnings(text, sizeof text), 1);
+	ck_assert_msg(strstr(text, "1 x 2, which is 2, for 1;") != NULL, "%s", text);
+	xc_close(client);
+	stop_cluster();
+
+	setenv("XCLUSTER", "inline:2", 1);
+	assert_ok(xc_open(&client, NULL, &err), err);
+	unsetenv("XCLUSTER");
+	ck_assert_uint_eq(warnings(text, sizeof text), 0);
+	assert_ok(xc_set_threads(xc_all(client), 2, &err), err);
+	ck_assert_uint_eq(warnings(text, sizeof text), 1);
+	ck_assert_msg(strstr(text, "1 x 2, which is 2, for 1;") != NULL, "%s", text);
+	xc_close(client);
+	for (int i = 0; i < NAMES; i++)
+		unsetenv(names[i]);
 }
 END_TEST
 
@@ -251,6 +312,7 @@ int main(void)
 	tcase_add_test(tests,
 		       engines_use_what_they_are_told_also_after_a_crash_and_when_they_come_late);
 	tcase_add_test(tests, status_warns_when_engines_may_use_more_threads_than_there_are_cores);
+	tcase_add_test(tests, engines_that_may_use_one_core_have_too_many_threads_with_two);
 	tcase_add_test(tests, without_a_cluster_this_process_is_told);
 	return run_tests(suite);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/cores.h"
+#include "proto/cores.h"
 #include "cmd/engine_list.h"
 #include "cmd/format.h"
 #include "cmd/tail.h"

@@ -1,6 +1,6 @@
 /* cores.h: how many cores this process may use. */
-#ifndef CMD_CORES_H
-#define CMD_CORES_H
+#ifndef PROTO_CORES_H
+#define PROTO_CORES_H
 
 #include <stddef.h>
 

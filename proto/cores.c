@@ -1,5 +1,5 @@
 /* cores.c: how many cores this process may use: affinity mask and cgroup quota. */
-#include "cmd/cores.h"
+#include "proto/cores.h"
 
 #include <errno.h>
 #include <limits.h>
