@@ -29,13 +29,19 @@ static uint64_t record_end(const struct record *record)
 	return record->failures_size && failures > payload ? failures : payload;
 }
 
+void arena_give_back(struct engine *e, uint64_t from, uint64_t end)
+{
+	if (end > from)
+		fallocate(e->arena_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)from,
+			  (off_t)(end - from));
+}
+
 /* Gives memory back when nothing of it is in use and much was. */
 void arena_trim(struct engine *e)
 {
 	if (e->page->acked < e->page->written || e->arena_touched <= ARENA_SOFT)
 		return;
-	fallocate(e->arena_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, ARENA_SOFT,
-		  (off_t)(e->arena_touched - ARENA_SOFT));
+	arena_give_back(e, ARENA_SOFT, e->arena_touched);
 	e->arena_touched = ARENA_SOFT;
 	e->arena_next = 0;
 }
@@ -44,7 +50,7 @@ void arena_trim(struct engine *e)
 static int arena_place(struct engine *e, uint64_t size, uint64_t *place)
 {
 	struct page *page = e->page;
-	uint64_t at = e->arena_next, highest = 0;
+	uint64_t at = e->arena_next, highest = 0, lowest = UINT64_MAX;
 	bool overlaps = false;
 
 	if (size > ARENA_SIZE)
@@ -60,7 +66,12 @@ static int arena_place(struct engine *e, uint64_t size, uint64_t *place)
 			overlaps = true;
 		if (end > highest)
 			highest = end;
+		if (record->payload < lowest)
+			lowest = record->payload;
 	}
+	/* Large pieces go up behind each other as long as one of them is not acknowledged. */
+	if (highest > ARENA_SOFT)
+		arena_give_back(e, ARENA_SOFT, lowest);
 	if (overlaps)
 		at = highest;
 	if (at > ARENA_SIZE - size)
@@ -193,7 +204,8 @@ void piece_send(struct engine *e, bool last)
 	page->written = number;
 	piece->slice = 0;
 	e->arena_next = align_up(record_end(record));
-
+	if (fold_is_on(e))
+		fold_sent(e);
 	record_send(e, record);
 }
 

@@ -6,6 +6,8 @@
 #include "engine/runner.h"
 #include "proto/error.h"
 
+#define LARGE_STACK (UINT64_C(4) << 20)
+
 int fold_resolve(struct engine *e)
 {
 	struct resolved *now = &e->now;
@@ -54,6 +56,15 @@ void fold_begin(struct engine *e)
 	piece->payload += stack_room(&e->now.reduce);
 	stack_begin(&e->stack, &e->now.reduce, e->arena + piece->payload);
 	piece->payload_used = stack_size(&e->stack);
+}
+
+/* Nobody reads the stack any more: memory of large nodes is not to lie about. */
+void fold_sent(struct engine *e)
+{
+	uint64_t at = e->page->piece.payload, size = stack_size(&e->stack);
+
+	if (size > LARGE_STACK)
+		arena_give_back(e, at, at + size);
 }
 
 void fold_off(struct engine *e)

@@ -142,6 +142,8 @@ void output_skip(struct engine *e);
 #define FAILURES_ROOM (65536 + OUTPUT_RUN_MAX)
 /* Gives memory back that acknowledged pieces took. */
 void arena_trim(struct engine *e);
+/* Nobody reads [from, end) any more. */
+void arena_give_back(struct engine *e, uint64_t from, uint64_t end);
 int piece_begin(struct engine *e, uint64_t slice, int64_t base, int64_t first, int64_t items,
 		uint64_t room);
 /* After a break: those that the controller lacks, `had` being the last that it has. */
@@ -171,6 +173,8 @@ void fold_item(struct engine *e, int64_t item);
 void fold_skip(struct engine *e);
 /* Puts what the piece has made into the record. */
 void fold_pack(struct engine *e, struct record *record);
+/* The piece is in a record now. */
+void fold_sent(struct engine *e);
 
 /* engine.c: takes in one message, waiting for it, or for the order to end. Slices
  * are queued. */

@@ -828,7 +828,9 @@ XC_API struct xc_result *xc_apply_async(const struct xc_view *view, xc_task_fn *
  * index of the items alone: of 2^l items from a multiple of 2^l on, the two halves are
  * combined, the earlier one on the left; what has no right half goes up as it is. So the
  * bits of the result do not depend on engines, their number, chunk, crashes, retries or
- * XCLUSTER=inline. Engines combine what they run, so memory and traffic grow with log n. */
+ * XCLUSTER=inline. Engines combine what they run and send it every 0.2 s: memory grows with
+ * log n, traffic with time. Of items that take longer than that, each one's result goes to
+ * the client, which combines them. */
 enum xc_reduce {
 	XC_REDUCE_OWN = 1,   /* a function of the program combines two results */
 	XC_REDUCE_SUM,	     /* of each element, in its own type; any dtype. Along the tree,
@@ -842,9 +844,9 @@ enum xc_reduce {
 	XC_REDUCE_QUANTILES, /* of all elements, real: double[count], values that are there */
 };
 
-/* left = left (+) right: two results of `size` bytes, `right` of later items; these and
- * `argument` are aligned to 16 bytes. Runs on the engines, and in the client for the last few;
- * it should depend on nothing but its arguments. */
+/* left = left (+) right: two results of `size` bytes, `right` of later items. All three
+ * are aligned to 16 bytes. Runs on the engines, and in the client for the last few; it
+ * should depend on nothing but its arguments. */
 typedef void xc_combine_fn(void *left, const void *right, const void *argument);
 
 #define XC_ARGUMENT_MAX 512 /* bytes */
@@ -859,7 +861,7 @@ struct xc_reduction {
 	const void *argument; /* of combine: bytes, without pointers; may be NULL */
 	size_t argument_size; /* at most XC_ARGUMENT_MAX */
 	/* XC_REDUCE_HISTOGRAM: bins of equal width from low to high, the last one with
-	 * high in it, as numpy.histogram; then counts of values below low, above high,
+	 * high in it, as numpy.histogram of doubles; then counts of values below low, above high,
 	 * and of NaN */
 	int64_t bins;
 	double low, high;

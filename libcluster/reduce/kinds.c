@@ -110,7 +110,10 @@ static void moments_merge(const struct reduce *r, void *left, const void *right)
 		double delta = b[i].mean - a[i].mean;
 
 		a[i].m2 = a[i].m2 + b[i].m2 + delta * delta * (m * n / (m + n));
-		a[i].mean = a[i].mean + delta * (n / (m + n));
+		if (isfinite(delta))
+			a[i].mean = a[i].mean + delta * (n / (m + n));
+		else /* infinity stays what it is, wherever it stands */
+			a[i].mean = a[i].mean * (m / (m + n)) + b[i].mean * (n / (m + n));
 		a[i].count += b[i].count;
 	}
 }

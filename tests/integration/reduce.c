@@ -239,6 +239,31 @@ START_TEST(moments_of_values)
 }
 END_TEST
 
+/* Item 5 is infinite, and 9, too, of x[1], with the other sign. */
+static int infinite(struct xc_task *task, const void *in, void *out)
+{
+	double *x = out;
+
+	small(task, in, out);
+	if (xc_task_index(task) == 5)
+		x[0] = x[1] = INFINITY;
+	if (xc_task_index(task) == 9)
+		x[1] = -INFINITY;
+	return 0;
+}
+
+START_TEST(moments_of_infinity)
+{
+	struct xc_reduction how = { .kind = XC_REDUCE_MOMENTS, .dtype = XC_F64, .elements = 2 };
+	struct xc_moments m[2];
+
+	reduce(100, infinite, &how, m);
+	ck_assert(isinf(m[0].mean) && m[0].mean > 0);
+	ck_assert(isnan(m[0].variance) || isinf(m[0].variance));
+	ck_assert(isnan(m[1].mean) && isnan(m[1].variance));
+}
+END_TEST
+
 START_TEST(a_histogram)
 {
 	struct xc_reduction how = { .kind = XC_REDUCE_HISTOGRAM,
@@ -368,6 +393,7 @@ int main(void)
 	tcase_add_loop_test(shared, sums_and_extremes_of_integers, 0, SIZES);
 	tcase_add_test(shared, the_first_of_equal_extremes_and_nan);
 	tcase_add_loop_test(shared, moments_of_values, 0, SIZES);
+	tcase_add_test(shared, moments_of_infinity);
 	tcase_add_loop_test(shared, a_histogram, 0, SIZES);
 	tcase_add_loop_test(shared, quantiles_within_their_error, 0, SIZES);
 	tcase_add_test(shared, an_exact_sum);
