@@ -42,7 +42,7 @@ struct blas {
 static const struct argp_option options[] = {
 	CLUSTER_ID_OPTION,
 	{ NULL, 'n', "N", 0, "Columns, and rows where no others are given (default: 1000)", 0 },
-	{ NULL, 'm', "M", 0, "Rows", 0 },
+	{ NULL, 'm', "M", 0, "Rows; not of cholesky and solve", 0 },
 	{ NULL, 'k', "K", 0, "Right-hand sides of solve and lstsq; inner size of gemm", 0 },
 	{ "threads", OPTION_THREADS, "T", 0, "Threads an engine (default: as it is set)", 0 },
 	{ "seed", OPTION_SEED, "SEED", 0, "Of the random matrices (default: 0)", 0 },

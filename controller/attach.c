@@ -229,6 +229,8 @@ static int check(struct request *q)
 		return refuse(q, -EAGAIN, JOB_TO_COME);
 	if (!q->job)
 		return refuse(q, -ENOENT, JOB_FORGOTTEN);
+	if (q->m.again && q->job->flags & JOB_REDUCE)
+		return refuse(q, -EINVAL, JOB_IS_REDUCED);
 	r = check_item(q);
 	return r < 0 ? r : check_out(q);
 }
@@ -245,8 +247,6 @@ static int check_inputs(struct request *q)
 	const struct job *job = q->job;
 	uint64_t bytes = q->client->input_bytes;
 
-	if (job->flags & JOB_REDUCE)
-		return refuse(q, -EINVAL, JOB_IS_REDUCED);
 	if (!job_has_ended(job))
 		return refuse(q, -EBUSY, JOB_NOT_ENDED);
 	if (!job->payload)

@@ -63,6 +63,7 @@ void client_remove(struct state *state, struct client *client)
 		else
 			job_update_runnable(state, job);
 	}
+	will_execute(state, client);
 }
 
 void clients_sweep(struct state *state)

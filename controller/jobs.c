@@ -174,6 +174,12 @@ static void log_internal_failure(const struct job *job, zmq_msg_t *failures)
 			return;
 	} while (run_is_output(&run));
 	span_copy(text, sizeof text, run.text);
+	if (job->flags & JOB_WILL) {
+		if (run.state != XC_LOST) /* else what was to be cleared has gone as well */
+			log_line("clearing \"%s*\" of a client that has gone failed: %s",
+				 job_name(job), text);
+		return;
+	}
 	log_line("bringing \"%s\" to a new engine failed: %s", job_name(job), text);
 }
 

@@ -272,6 +272,13 @@ void everywhere_end(struct state *state, const struct job *job);
 void everywhere_replay(struct state *state, struct engine *engine);
 void everywhere_free(struct state *state);
 
+/* wills.c: what clients leave to be done when they have gone */
+bool will_is_valid(const struct msg_submit *s, zmq_msg_t *task);
+/* In place of the one that the client has. The frame is shared. */
+void will_keep(struct client *client, zmq_msg_t *task);
+/* It has gone, and nothing more of its jobs is handed out, but for those to be kept. */
+void will_execute(struct state *state, struct client *client);
+
 /* status.c */
 int on_query(struct state *state, struct peer *peer, struct message *m);
 

@@ -308,7 +308,7 @@ int on_done(struct state *state, struct peer *peer, struct message *m)
 	struct slice *slice;
 	struct msg_done done;
 	int64_t first;
-	/* not to stay in an idle engine */
+	/* not to stay in an idle engine, nor many of them in a busy one */
 	bool is_large = zmq_msg_size(&m->frames[0]) + zmq_msg_size(&m->frames[1]) > ACK_BYTES;
 	int r = msg_done_get(&m->fields, &done);
 
@@ -340,7 +340,7 @@ int on_done(struct state *state, struct peer *peer, struct message *m)
 	zmq_msg_init(&m->frames[0]);
 	zmq_msg_init(&m->frames[1]);
 	if (engine->peer &&
-	    (done.last ? is_large : done.record - engine->acked_record >= ACK_RECORDS)) {
+	    (is_large || (!done.last && done.record - engine->acked_record >= ACK_RECORDS))) {
 		engine->acked_record = done.record;
 		SEND_PEER(state, engine->peer, ack, .seq = done.record);
 	}

@@ -259,6 +259,8 @@ struct client {
 	struct offer *offers;		/* objects that it has given, or wants to */
 	struct job *runnable;
 	bool in_ring;
+	zmq_msg_t will; /* task frame, see wills.c */
+	bool has_will;
 	double weight; /* of its share of the engines */
 	double pass;   /* work handed out to it, divided by its weight */
 	uint64_t roster_version, agents_version, note_version;

@@ -47,7 +47,9 @@ static bool submit_is_valid(const struct msg_submit *s, struct message *m)
 	       s->max_attempts >= 1 && s->max_attempts <= INT32_MAX && s->label.size < 64 &&
 	       s->name.size < 256 && (s->object.size == 0 || s->object.size == OBJECT_SIZE) &&
 	       targets % 4 == 0 && (targets > 0 || s->pinned == 0 || s->items == 0) &&
-	       s->weight >= 0 && s->weight <= 1e6 && payload_fits(s, &m->frames[2]);
+	       s->weight >= 0 && s->weight <= 1e6 &&
+	       (!(s->flags & JOB_WILL) || will_is_valid(s, &m->frames[0])) &&
+	       payload_fits(s, &m->frames[2]);
 }
 
 void frame_keep(zmq_msg_t *to, zmq_msg_t *from)
@@ -262,6 +264,8 @@ int on_submit(struct state *state, struct peer *peer, struct message *m)
 	}
 	if (job->flags & (JOB_EVERYWHERE | JOB_FORGET))
 		everywhere_submit(state, job, s.object, &m->frames[1]);
+	if (job->flags & JOB_WILL)
+		will_keep(client, &job->task);
 	frame_keep(&job->targets, &m->frames[1]);
 	job_begin(state, job);
 	return 0;

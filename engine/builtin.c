@@ -113,16 +113,27 @@ static int run_part(struct xc_task *task, const void *in, void *out)
 	return 0;
 }
 
-static int run_clear(struct xc_task *task, const void *in, void *out)
+static int clear(struct xc_task *task, bool is_prefix)
 {
 	struct engine *e = task->runner;
 	struct xc_error err = XC_ERROR_INIT;
-	int r;
+	int r = names_unset(e, e->now.task.name, is_prefix, &err);
 
+	return r < 0 ? fail(task, r, &err) : 0;
+}
+
+static int run_clear(struct xc_task *task, const void *in, void *out)
+{
 	(void)in;
 	(void)out;
-	r = names_unset(e, e->now.task.name, &err);
-	return r < 0 ? fail(task, r, &err) : 0;
+	return clear(task, false);
+}
+
+static int run_sweep(struct xc_task *task, const void *in, void *out)
+{
+	(void)in;
+	(void)out;
+	return clear(task, true);
 }
 
 static int run_load(struct xc_task *task, const void *in, void *out)
@@ -182,7 +193,7 @@ xc_task_fn *builtin_find(uint64_t number)
 		[BUILTIN_CLEAR] = run_clear,   [BUILTIN_LOAD] = run_load,
 		[BUILTIN_UNLOAD] = run_unload, [BUILTIN_LOOK] = run_look,
 		[BUILTIN_PART] = run_part,     [BUILTIN_THREADS] = run_threads,
-		[BUILTIN_REFER] = run_refer,
+		[BUILTIN_REFER] = run_refer,   [BUILTIN_SWEEP] = run_sweep,
 	};
 
 	return number < sizeof tasks / sizeof tasks[0] ? tasks[number] : NULL;

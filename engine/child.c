@@ -18,6 +18,12 @@ int child_watch(struct engine *e)
 	return -pthread_atfork(NULL, NULL, on_child);
 }
 
+void child_check(void)
+{
+	if (self->is_child)
+		child_end();
+}
+
 void child_end(void)
 {
 	static const char text[] = "a child process returned from the task that forked it, and "

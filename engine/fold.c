@@ -25,6 +25,7 @@ int fold_resolve(struct engine *e)
 				 "the items' results do not fit the reduction");
 	if (spec.kind != XC_REDUCE_OWN)
 		return 0;
+	now->reduce.combined = child_check;
 	if (spec.object.size != OBJECT_SIZE)
 		return error_set(&now->err, XC_EPROTO, "the reduction names no program");
 	program = programs_get(e, spec.object, spec.program, true, &now->err);

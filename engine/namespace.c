@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "engine/runner.h"
+#include "engine/store.h"
 #include "proto/error.h"
 
 static void entry_free(struct entry *entry)
@@ -237,9 +238,11 @@ int names_set_array(struct engine *e, const char *name, const struct xc_array *a
 	return r;
 }
 
-int names_unset(struct engine *e, struct span name, struct xc_error *err)
+int names_unset(struct engine *e, struct span name, bool is_prefix, struct xc_error *err)
 {
-	struct channel_packet request = { .code = OP_UNSET, .name = name, .fd = -1 };
+	struct channel_packet request = {
+		.code = OP_UNSET, .name = name, .number = is_prefix, .fd = -1
+	};
 	struct channel_packet reply;
 	struct entry *entry, *next;
 	char buffer[CHANNEL_MAX], text[256];
@@ -249,7 +252,7 @@ int names_unset(struct engine *e, struct span name, struct xc_error *err)
 		return r;
 	span_copy(text, sizeof text, name);
 	HASH_ITER (hh, e->names, entry, next) {
-		if (name.size && strcmp(entry->name, text) != 0)
+		if (!variable_is_meant(entry->name, text, is_prefix))
 			continue;
 		HASH_DEL(e->names, entry);
 		entry_free(entry);

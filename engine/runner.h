@@ -184,7 +184,7 @@ const struct entry *names_entry(struct engine *e, const char *name);
 int names_set(struct engine *e, struct span name, struct span frame, struct xc_error *err);
 int names_set_array(struct engine *e, const char *name, const struct xc_array *array,
 		    struct xc_error *err);
-int names_unset(struct engine *e, struct span name, struct xc_error *err);
+int names_unset(struct engine *e, struct span name, bool is_prefix, struct xc_error *err);
 /* Takes the slot's table from the agent. */
 int names_load(struct engine *e, struct xc_error *err);
 void names_list(struct engine *e, char *text, size_t size);
@@ -210,6 +210,8 @@ void signals_catch(struct engine *e);
 int child_watch(struct engine *e);
 /* The end of such a process, without what else is done at exit. */
 void child_end(void) __attribute__((noreturn));
+/* Does that, if this is one. */
+void child_check(void);
 
 /* builtin.c */
 xc_task_fn *builtin_find(uint64_t number);

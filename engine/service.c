@@ -284,7 +284,9 @@ static int on_set(struct call *c)
 
 static int on_unset(struct call *c)
 {
-	variable_unset(&c->agent->store, &c->slot->variables, c->in->name);
+	if (c->in->number > 1)
+		return XC_EPROTO;
+	variable_unset(&c->agent->store, &c->slot->variables, c->in->name, c->in->number == 1);
 	return 0;
 }
 

@@ -90,7 +90,8 @@ int slots_create(struct agent *agent)
 void slots_destroy(struct agent *agent)
 {
 	for (int i = 0; agent->slots && i < agent->options->n; i++) {
-		variable_unset(&agent->store, &agent->slots[i].variables, (struct span){ 0 });
+		variable_unset(&agent->store, &agent->slots[i].variables, (struct span){ 0 },
+			       false);
 		slot_clear(&agent->slots[i]);
 	}
 	free(agent->slots);
@@ -354,7 +355,7 @@ static void on_death(struct slot *slot, int status)
 							    : SLOT_FAILED;
 	if (!slot->retired)
 		return;
-	variable_unset(&slot->agent->store, &slot->variables, (struct span){ 0 });
+	variable_unset(&slot->agent->store, &slot->variables, (struct span){ 0 }, false);
 	slots_check_retired(slot->agent);
 }
 

@@ -165,14 +165,21 @@ nomem:
 	return error_set(err, -ENOMEM, "out of memory");
 }
 
-void variable_unset(struct store *store, struct variable **table, struct span name)
+bool variable_is_meant(const char *variable, const char *name, bool is_prefix)
+{
+	if (is_prefix)
+		return strncmp(variable, name, strlen(name)) == 0;
+	return !*name || strcmp(variable, name) == 0;
+}
+
+void variable_unset(struct store *store, struct variable **table, struct span name, bool is_prefix)
 {
 	struct variable *variable, *next;
 	char text[256];
 
 	span_copy(text, sizeof text, name);
 	HASH_ITER (hh, *table, variable, next) {
-		if (name.size && strcmp(variable->name, text) != 0)
+		if (!variable_is_meant(variable->name, text, is_prefix))
 			continue;
 		HASH_DEL(*table, variable);
 		variable_free(store, variable);

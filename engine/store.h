@@ -51,8 +51,10 @@ struct variable {
 
 int variable_set(struct store *store, struct variable **table, struct span name, struct span frame,
 		 struct xc_error *err);
-/* Empty name: all. */
-void variable_unset(struct store *store, struct variable **table, struct span name);
+/* Empty name: all. With is_prefix, those whose names begin with it. */
+void variable_unset(struct store *store, struct variable **table, struct span name, bool is_prefix);
+/* Is this one of them? */
+bool variable_is_meant(const char *variable, const char *name, bool is_prefix);
 struct variable *variable_at(struct variable *table, uint64_t index);
 
 #endif

@@ -148,11 +148,14 @@ XC_API void xc_array_free(struct xc_array *array);
 /* ---- Random numbers ----------------------------------------------------- */
 
 /* numpy's generators and sequences, bit for bit: numpy.random.Generator(PCG64(seed)) and
- * these calls give the same numbers, on every host. A generator belongs to one thread at a
- * time; generators know nothing of each other.
+ * these calls give the same numbers, on every host. They need no client and no cluster. A
+ * generator belongs to one thread at a time; generators know nothing of each other, nor of
+ * the sequence that they were made from, which may be freed.
  *
- * Scalar draws that have arguments give NaN where these make no sense, or without a
- * generator; the other forms return -EINVAL and say what is wrong. */
+ * Calls that return a draw give NaN where their arguments make no sense, and NaN (words: 0)
+ * without a generator. Calls that return int say what is wrong: -EINVAL, or what else is
+ * told, with nothing drawn and nothing written. Calls that return nothing do nothing with
+ * NULL. */
 
 enum xc_bitgen {
 	XC_PCG64, /* the default here and in numpy */
@@ -164,7 +167,7 @@ enum xc_bitgen {
  * whatever is seeded from two of them is independent. Given to xc_seedseq_free. */
 struct xc_seedseq;
 
-/* `entropy`: `words` words of 32 bits. numpy's integers and lists are these: the digits of
+/* `entropy`: `words` words of 32 bits, copied. numpy's integers and lists are these: the digits of
  * each integer to the base of 2^32, the least significant first, at least one each.
  * `spawn_key` likewise. `pool_size`: 4 to 4096 words, 0: 4. Errors: -EINVAL, -ENOMEM. */
 XC_API int xc_seedseq_new(struct xc_seedseq **seq, const uint32_t *entropy, size_t words,
@@ -202,12 +205,14 @@ struct xc_rng;
 /* Generator(bitgen(seed)). Errors: -EINVAL, -ENOMEM. */
 XC_API int xc_rng_new(struct xc_rng **rng, enum xc_bitgen bitgen, uint64_t seed,
 		      struct xc_error *err);
+/* Generator(bitgen(seq)). Errors: -EINVAL, -ENOMEM. */
 XC_API int xc_rng_from(struct xc_rng **rng, enum xc_bitgen bitgen, const struct xc_seedseq *seq,
 		       struct xc_error *err);
-/* Philox(counter, key): words with the least significant first. NULL: all zero. */
+/* Philox(counter, key): words with the least significant first. NULL: all zero. Errors:
+ * -EINVAL, -ENOMEM. */
 XC_API int xc_rng_philox(struct xc_rng **rng, const uint64_t counter[4], const uint64_t key[2],
 			 struct xc_error *err);
-/* Another generator in the same state. */
+/* Another generator in the same state. Errors: -EINVAL, -ENOMEM. */
 XC_API int xc_rng_copy(struct xc_rng **copy, const struct xc_rng *rng, struct xc_error *err);
 /* NULL is taken. */
 XC_API void xc_rng_free(struct xc_rng *rng);
@@ -289,7 +294,7 @@ XC_API void xc_permutation(struct xc_rng *rng, int64_t *out, size_t n);
 
 /* All zero: with replacement, all alike. NULL is taken for that. */
 struct xc_choice_options {
-	const double *p; /* a probability for each; their sum must be 1 within 1e-8 */
+	const double *p; /* a probability for each; their sum must be 1 within 1.5e-8 */
 	bool without_replacement;
 	bool unshuffled; /* without replacement and `p`: faster, and in no random order */
 };
@@ -300,7 +305,9 @@ struct xc_choice_options {
 #define XC_CHOICE_OPTIONS_INIT { 0 }
 #endif
 /* clang-format on */
-/* n of 0 to population - 1 (choice). Errors: -EINVAL, -ENOMEM. */
+/* n of 0 to population - 1 (choice). Without replacement it takes memory meanwhile: up to 32
+ * bytes for each of the n, or, of more than a 50th of a large population, 8 bytes for each of
+ * that; with `p` 8 or 16 bytes for each of it. Errors: -EINVAL, -ENOMEM. */
 XC_API int xc_choice(struct xc_rng *rng, int64_t population, int64_t *out, size_t n,
 		     const struct xc_choice_options *options, struct xc_error *err);
 
@@ -408,7 +415,7 @@ XC_API int xc_multinomial_fill(struct xc_rng *rng, int64_t trials, const double 
 XC_API int64_t xc_negative_binomial(struct xc_rng *rng, double successes, double p);
 XC_API int xc_negative_binomial_fill(struct xc_rng *rng, double successes, double p, int64_t *out,
 				     size_t n, struct xc_error *err);
-/* Trials up to the first success. */
+/* Trials up to the first success; p is 5e-18 or more, so that they fit 64 bits. */
 XC_API int64_t xc_geometric(struct xc_rng *rng, double p);
 XC_API int xc_geometric_fill(struct xc_rng *rng, double p, int64_t *out, size_t n,
 			     struct xc_error *err);
@@ -834,8 +841,8 @@ enum xc_reduce {
 	XC_REDUCE_QUANTILES, /* of all elements, real: double[count], values that are there */
 };
 
-/* left = left (+) right: two results of `size` bytes, `right` of later items, aligned to
- * 16 bytes. Runs on the engines, and in the client for the last few; it should depend on
+/* left = left (+) right: two results of `size` bytes, `right` of later items. All three
+ * are aligned to 16 bytes. Runs on the engines, and in the client for the last few; it should depend on
  * nothing but its arguments. */
 typedef void xc_combine_fn(void *left, const void *right, const void *argument);
 
@@ -1493,7 +1500,9 @@ template <typename... Dims>
 static inline xc_array xc_array_make(xc_dtype dtype, const void *data, Dims... dims)
 {
 	static_assert(sizeof...(Dims) <= XC_MAX_DIMS, "at most XC_MAX_DIMS dimensions");
-	return xc_array{ dtype, (int)sizeof...(Dims), { static_cast<int64_t>(dims)... }, data };
+	return xc_array{
+		dtype, static_cast<int>(sizeof...(Dims)), { static_cast<int64_t>(dims)... }, data
+	};
 }
 #endif
 

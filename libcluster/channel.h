@@ -23,7 +23,7 @@ enum channel_op {
 	OP_NEXT = 8,   /* number: i. reply: i-th variable: name, data = array frame, and the
 			  descriptor of an object; -ENOENT past the last */
 	OP_SET = 9,    /* name, data = array frame */
-	OP_UNSET = 10, /* name; empty: all */
+	OP_UNSET = 10, /* name; empty: all; number 1: all whose names begin with it */
 	OP_SHARE = 11, /* object, number, descriptor got from another agent: keep it, too */
 	OP_PEERS = 12, /* number: i. reply: text = i-th other store of this host; -ENOENT */
 	/* all: */

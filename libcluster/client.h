@@ -256,6 +256,7 @@ struct xc_client {
 	int pings;	    /* without an answer */
 	struct xci_sent *sent;
 	uint64_t last_job, last_query, last_object, last_matrix;
+	bool has_will; /* the controller knows what is to be cleared after us */
 	uint64_t reported; /* id of the REPORT that came last */
 	char *report;	   /* its text, owned */
 	struct xci_answer answer;
@@ -496,6 +497,8 @@ int xci_tree_take(struct xci_tree *tree, struct span payload, int64_t first, int
 /* All items have ended: writes the result if they did so well. False: the nodes are not
  * those of all items. */
 bool xci_tree_end(struct xci_tree *tree, bool is_well);
+/* An item did not end well, so there is no result: memory is not to grow with the nodes. */
+void xci_tree_drop(struct xci_tree *tree);
 void xci_tree_free(struct xci_tree *tree);
 
 /* batch.c */

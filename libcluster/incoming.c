@@ -275,6 +275,8 @@ static int take_single(struct xc_result *result, const struct arrival *a, zmq_ms
 	result->busy_ns += a->head.busy_ns;
 	add_share(result, (int)a->head.engine, a->head.count);
 	r = take_failures(result, a);
+	if (result->tree && result->failed > 0)
+		xci_tree_drop(result->tree); /* gaps would keep nodes apart, as many as items */
 	if (r == 0 && blob)
 		return take_packed(result, a, blob, payload);
 	free(blob);

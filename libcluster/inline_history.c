@@ -267,6 +267,8 @@ static int check(const struct xci_inline *in, struct request *q)
 		return refuse(q, -ENOENT, JOB_TO_COME);
 	if (!job)
 		return refuse(q, -ENOENT, JOB_FORGOTTEN);
+	if (q->m.again && job->flags & JOB_REDUCE)
+		return refuse(q, -EINVAL, JOB_IS_REDUCED);
 	if (q->m.index >= 0 && !(job->flags & JOB_APART))
 		return refuse(q, -EINVAL, JOB_NO_IDS, (long long)q->m.index);
 	if (q->m.index >= job->items)
@@ -382,8 +384,6 @@ static int run_again(struct xci_inline *in, struct request *q)
 	struct inline_job *job;
 	int r;
 
-	if (q->job->flags & JOB_REDUCE)
-		return answer(in, q, refuse(q, -EINVAL, JOB_IS_REDUCED));
 	if (!q->job->is_finished)
 		return answer(in, q, refuse(q, -EBUSY, JOB_NOT_ENDED));
 	if (!q->job->has_inputs)

@@ -317,6 +317,11 @@ int xci_tree_take(struct xci_tree *tree, struct span payload, int64_t first, int
 	return tree_take(&tree->tree, payload, first, count, good);
 }
 
+void xci_tree_drop(struct xci_tree *tree)
+{
+	tree_drop(&tree->tree);
+}
+
 bool xci_tree_end(struct xci_tree *tree, bool is_well)
 {
 	const struct reduce *r = &tree->tree.reduce;

@@ -94,17 +94,42 @@ void matrix_name(const struct xc_matrix *matrix, uint64_t version, char name[BLO
 	snprintf(name, BLOCK_NAME_MAX, "%s.%llu", matrix->base, (unsigned long long)version);
 }
 
+/* What the names of all variables of the client's matrices begin with, and no others. */
+static size_t write_prefix(const struct xc_client *client, char *text, size_t size)
+{
+	size_t used = (size_t)snprintf(text, size, "xc_matrix_");
+
+	for (int i = 0; i < OWNER_BYTES; i++)
+		used += (size_t)snprintf(text + used, size - used, "%02x", client->session[i]);
+	return used + (size_t)snprintf(text + used, size - used, "_");
+}
+
 /* No two matrices of the cluster have the same. */
 static void choose_base(struct xc_matrix *m)
 {
-	const unsigned char *session = m->client->session;
-	size_t used = (size_t)snprintf(m->base, sizeof m->base, "xc_matrix_");
+	size_t used = write_prefix(m->client, m->base, sizeof m->base);
 
-	for (int i = 0; i < OWNER_BYTES; i++)
-		used += (size_t)snprintf(m->base + used, sizeof m->base - used, "%02x", session[i]);
-	snprintf(m->base + used, sizeof m->base - used, "_%llu",
+	snprintf(m->base + used, sizeof m->base - used, "%llu",
 		 (unsigned long long)++m->client->last_matrix);
 	matrix_name(m, m->version, m->name);
+}
+
+/* So that no block outlives its client, however that ends. Inline the engines go with it. */
+static int leave_will(struct xc_client *client, struct xc_error *err)
+{
+	char prefix[BLOCK_NAME_MAX];
+	struct xci_submission s;
+	int r;
+
+	if (client->has_will || client->inside)
+		return 0;
+	write_prefix(client, prefix, sizeof prefix);
+	s = xci_builtin(xc_all(client), BUILTIN_SWEEP, prefix);
+	s.items = 0;
+	s.flags = JOB_WILL;
+	r = xci_finish(xci_submit(&s, err), err);
+	client->has_will = r == 0;
+	return r;
 }
 
 /* The first so many of the view's engines, which stay the same. */
@@ -169,6 +194,8 @@ int matrix_make(struct xc_matrix **matrix, const char *call, const struct xc_vie
 	choose_base(m);
 	r = m->row_at && m->col_at ? choose_view(m, view, err)
 				   : error_set(err, -ENOMEM, "out of memory");
+	if (r == 0)
+		r = leave_will(m->client, err);
 	if (r < 0) {
 		matrix_drop(m);
 		return matrix_failed(call, err);

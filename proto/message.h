@@ -303,6 +303,7 @@ enum {
 	JOB_KEEP = 32,	    /* goes on without its client; `object`: its program */
 	JOB_APART = 64,	    /* its items were submitted one by one, and can be named so */
 	JOB_REDUCE = 128,   /* its results are combined: payloads are nodes */
+	JOB_WILL = 256,	    /* no items: its task is for all engines when the client has gone */
 };
 
 /* DOWN.cause */

@@ -24,6 +24,7 @@ enum builtin {
 	BUILTIN_THREADS, /* in: how many threads libraries may use (u64) */
 	BUILTIN_REFER,	 /* as pull, but an object of the store is named in place of its elements:
 			    for push to other engines */
+	BUILTIN_SWEEP,	 /* all variables whose names begin with name go */
 };
 
 /* What items draw from. */

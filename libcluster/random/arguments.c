@@ -9,6 +9,7 @@ static const char *const rule_texts[] = {
 	[PROBABILITY_NOT_0] = "above 0 and not above 1",
 	[PROBABILITY_NOT_1] = "0 or more and below 1",
 	[POISSON_MEAN] = "0 or more and below 9.2e18, as counts are of 64 bits",
+	[GEOMETRIC_RATE] = "5e-18 or more and not above 1, as counts are of 64 bits",
 };
 
 static bool keeps(double value, enum rule rule)
@@ -28,6 +29,8 @@ static bool keeps(double value, enum rule rule)
 		return value >= 0 && value < 1;
 	case POISSON_MEAN:
 		return value >= 0 && value <= POISSON_MEAN_MAX;
+	case GEOMETRIC_RATE:
+		return value >= GEOMETRIC_RATE_MIN && value <= 1;
 	}
 	return false;
 }
@@ -48,7 +51,8 @@ int places_check(const char *distribution, const struct xc_rng *rng, const void 
 {
 	if (!rng)
 		return error_set(err, -EINVAL,
-				 "%s: there is no generator to draw from: `rng` is NULL",
+				 "%s: there is no generator to draw from: `rng` is NULL; make one "
+				 "by xc_rng_new, or see why xc_task_rng gave none",
 				 distribution);
 	if (n && !out)
 		return error_set(err, -EINVAL, "%s: %zu draws need a place: `out` is NULL",

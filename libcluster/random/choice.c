@@ -1,12 +1,9 @@
 /* choice.c: some of a population, with and without replacement, all alike or each with its
  * probability. Floyd's sampling is in J. Bentley's "Programming pearls" (1987). */
-#include <errno.h>
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "libcluster/random/rng.h"
-#include "proto/error.h"
+#include "libcluster/random/distributions.h"
 
 static int no_memory(struct xc_error *err)
 {
@@ -242,10 +239,10 @@ static int check_p(const double *p, int64_t population, size_t n, bool replace,
 static int check_choice(const struct xc_rng *rng, int64_t population, const int64_t *out, size_t n,
 			const struct xc_choice_options *options, struct xc_error *err)
 {
-	if (!rng)
-		return error_set(err, -EINVAL, "there is no generator to draw from: `rng` is NULL");
-	if (n && !out)
-		return error_set(err, -EINVAL, "%zu choices need a place: `out` is NULL", n);
+	int r = places_check("choice", rng, out, n, err);
+
+	if (r)
+		return r;
 	if (population < 0 || (population == 0 && n))
 		return error_set(
 			err, -EINVAL,

@@ -20,11 +20,16 @@ enum rule {
 	PROBABILITY,
 	PROBABILITY_NOT_0,
 	PROBABILITY_NOT_1,
-	POISSON_MEAN, /* so that no count passes an int64_t */
+	POISSON_MEAN,	/* so that no count passes an int64_t */
+	GEOMETRIC_RATE, /* likewise */
 };
 
 /* The largest mean of a Poisson distribution: 2^63 - 1 is 10 standard deviations off. */
 #define POISSON_MEAN_MAX (0x1p63 - 30370004999.76 /* 10 * sqrt(2^63) */)
+
+/* The least probability of a geometric distribution: the longest that an exponential draw can
+ * be, 44.5, makes 8.9e18 trials of it. */
+#define GEOMETRIC_RATE_MIN 5e-18
 
 struct argument {
 	const char *name;

@@ -1,9 +1,6 @@
 /* draws.c: words and real numbers drawn, one by one and many at once. */
-#include <errno.h>
-#include <math.h>
-
+#include "libcluster/random/distributions.h"
 #include "libcluster/random/ziggurat.h"
-#include "proto/error.h"
 
 /* ---- Words ---- */
 
@@ -106,15 +103,6 @@ INLINE void fill_scaled(struct xc_rng *rng, fill_fn *standard, double offset, do
 	}
 }
 
-static int check_fill(const struct xc_rng *rng, const double *out, size_t n, struct xc_error *err)
-{
-	if (!rng)
-		return error_set(err, -EINVAL, "there is no generator to draw from: `rng` is NULL");
-	if (n && !out)
-		return error_set(err, -EINVAL, "%zu draws need a place: `out` is NULL", n);
-	return 0;
-}
-
 /* ---- Uniform ---- */
 
 static inline bool settle_uniform(uint64_t word, double *x)
@@ -161,7 +149,7 @@ XC_API double xc_uniform(struct xc_rng *rng, double low, double high)
 XC_API int xc_uniform_fill(struct xc_rng *rng, double low, double high, double *out, size_t n,
 			   struct xc_error *err)
 {
-	int r = check_fill(rng, out, n, err);
+	int r = places_check("uniform", rng, out, n, err);
 
 	if (r)
 		return r;
@@ -197,7 +185,7 @@ XC_API double xc_normal(struct xc_rng *rng, double mean, double deviation)
 XC_API int xc_normal_fill(struct xc_rng *rng, double mean, double deviation, double *out, size_t n,
 			  struct xc_error *err)
 {
-	int r = check_fill(rng, out, n, err);
+	int r = places_check("normal", rng, out, n, err);
 
 	if (r)
 		return r;
@@ -232,7 +220,7 @@ XC_API double xc_exponential(struct xc_rng *rng, double scale)
 XC_API int xc_exponential_fill(struct xc_rng *rng, double scale, double *out, size_t n,
 			       struct xc_error *err)
 {
-	int r = check_fill(rng, out, n, err);
+	int r = places_check("exponential", rng, out, n, err);
 
 	if (r)
 		return r;

@@ -24,7 +24,7 @@ static int64_t draw_geometric(struct xc_rng *rng, double p)
 	return to_int64(ceil(-rng_standard_exponential(rng) / random_log1p(-p)));
 }
 
-CHECK(geometric, (double p), ARGUMENT(p, PROBABILITY_NOT_0))
+CHECK(geometric, (double p), ARGUMENT(p, GEOMETRIC_RATE))
 COUNTS(geometric, (double p), (p))
 
 static int64_t draw_logseries(struct xc_rng *rng, double p)

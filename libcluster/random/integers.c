@@ -1,11 +1,9 @@
 /* integers.c: integers in a range, without bias, by the method of D. Lemire, "Fast random
  * integer generation in an interval" (2019); coins and bytes. */
 #include <endian.h>
-#include <errno.h>
 #include <string.h>
 
-#include "libcluster/random/rng.h"
-#include "proto/error.h"
+#include "libcluster/random/distributions.h"
 
 /* ---- One of 64 bits ---- */
 
@@ -145,15 +143,6 @@ static const struct integer_type *find_type(enum xc_dtype dtype)
 	return NULL;
 }
 
-static int check_fill(const struct xc_rng *rng, const void *out, size_t n, struct xc_error *err)
-{
-	if (!rng)
-		return error_set(err, -EINVAL, "there is no generator to draw from: `rng` is NULL");
-	if (n && !out)
-		return error_set(err, -EINVAL, "%zu integers need a place: `out` is NULL", n);
-	return 0;
-}
-
 /* Whether the range has values, and all of them are of the type. N.B. without `endpoint`
  * the end may be one above the type's greatest. */
 static int check_range(const struct integer_type *type, int64_t low, int64_t high, bool endpoint,
@@ -178,7 +167,7 @@ XC_API int xc_integers_fill(struct xc_rng *rng, enum xc_dtype dtype, int64_t low
 			    bool endpoint, void *out, size_t n, struct xc_error *err)
 {
 	const struct integer_type *type = find_type(dtype);
-	int r = check_fill(rng, out, n, err);
+	int r = places_check("integers", rng, out, n, err);
 	uint64_t max;
 
 	if (r)
@@ -210,7 +199,7 @@ XC_API int xc_integer(struct xc_rng *rng, int64_t low, int64_t high, bool endpoi
 XC_API int xc_integers_u64_fill(struct xc_rng *rng, uint64_t low, uint64_t high, bool endpoint,
 				uint64_t *out, size_t n, struct xc_error *err)
 {
-	int r = check_fill(rng, out, n, err);
+	int r = places_check("integers", rng, out, n, err);
 
 	if (r)
 		return r;

@@ -275,36 +275,36 @@ XC_API size_t xc_seedseq_pool(const struct xc_seedseq *seq, uint32_t *words, siz
 	return seq ? give_words(seq->pool, seq->pool_size, words, max) : 0;
 }
 
+struct output {
+	const uint32_t *pool;
+	uint32_t pool_size, next, hash;
+};
+
+static inline uint32_t next_word(struct output *output)
+{
+	uint32_t value = output->pool[output->next] ^ output->hash;
+
+	output->next = output->next + 1 == output->pool_size ? 0 : output->next + 1;
+	output->hash *= MULT_B;
+	value *= output->hash;
+	return value ^ value >> 16;
+}
+
 void seedseq_generate32(const uint32_t *pool, uint32_t pool_size, uint32_t *out, size_t n)
 {
-	uint32_t hash = INIT_B;
-	uint32_t next = 0;
+	struct output output = { pool, pool_size, 0, INIT_B };
 
-	for (size_t i = 0; i < n; i++) {
-		uint32_t value = pool[next] ^ hash;
-
-		next = next + 1 == pool_size ? 0 : next + 1;
-		hash *= MULT_B;
-		value *= hash;
-		out[i] = value ^ value >> 16;
-	}
+	for (size_t i = 0; i < n; i++)
+		out[i] = next_word(&output);
 }
 
 void seedseq_generate64(const uint32_t *pool, uint32_t pool_size, uint64_t *out, size_t n)
 {
-	uint32_t hash = INIT_B;
-	uint32_t next = 0;
+	struct output output = { pool, pool_size, 0, INIT_B };
 
 	for (size_t i = 0; i < n; i++) {
-		out[i] = 0;
-		for (unsigned int shift = 0; shift < 64; shift += 32) {
-			uint32_t value = pool[next] ^ hash;
-
-			next = next + 1 == pool_size ? 0 : next + 1;
-			hash *= MULT_B;
-			value *= hash;
-			out[i] |= (uint64_t)(value ^ value >> 16) << shift;
-		}
+		out[i] = next_word(&output);
+		out[i] |= (uint64_t)next_word(&output) << 32;
 	}
 }
 

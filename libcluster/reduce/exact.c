@@ -25,7 +25,7 @@ static void normalise(struct exact *e)
 		int64_t digit = e->digits[i] + carry;
 
 		e->digits[i] = digit & 0xffffffff;
-		carry = (digit - e->digits[i]) / (INT64_C(1) << 32);
+		carry = digit >> 32; /* towards less, as compilers have it */
 	}
 	e->digits[DIGITS - 1] += carry;
 }

@@ -34,7 +34,9 @@ double reduce_value(const struct reduce *r, const void *leaf, size_t i)
 
 static void own_merge(const struct reduce *r, void *left, const void *right)
 {
-	r->combine(left, right, r->spec.argument.size ? r->spec.argument.data : NULL);
+	r->combine(left, right, r->spec.argument.size ? r->argument : NULL);
+	if (r->combined)
+		r->combined();
 }
 
 const struct reduce_kind reduce_own = { .merge = own_merge };

@@ -66,6 +66,8 @@ int reduce_init(struct reduce *r, const struct reduce_spec *spec)
 		return XC_EPROTO;
 	r->kind = kind_of(spec->kind);
 	r->spec = *spec;
+	if (spec->argument.size)
+		memcpy(r->argument, spec->argument.data, spec->argument.size);
 	r->state_size = state_size(spec);
 	r->leaf_size = spec->kind == XC_REDUCE_OWN
 			       ? spec->size
@@ -84,14 +86,4 @@ void reduce_fini(struct reduce *r)
 	free(r->leaf);
 	free(r->scratch);
 	memset(r, 0, sizeof *r);
-}
-
-void reduce_merge(const struct reduce *r, void *left, const void *right)
-{
-	r->kind->merge(r, left, right);
-}
-
-size_t reduce_used(const struct reduce *r, const void *state)
-{
-	return r->kind->used ? r->kind->used(r, state) : r->state_size;
 }

@@ -31,15 +31,26 @@ struct reduce {
 	struct reduce_spec spec; /* spans are borrowed */
 	size_t leaf_size, state_size;
 	xc_combine_fn *combine; /* XC_REDUCE_OWN; set by who has found it */
+	void (*combined)(void); /* called after it, unless it is NULL */
 	void *leaf;		/* owned: room for one, where it is no state */
 	void *scratch;		/* owned: of a sketch */
+	/* A copy of the spec's, which may lie anywhere in a frame. */
+	_Alignas(16) unsigned char argument[XC_ARGUMENT_MAX];
 };
 
 /* 0; XC_EPROTO for a spec that cannot be, -ENOMEM. reduce_fini takes a zeroed one. */
 int reduce_init(struct reduce *r, const struct reduce_spec *spec);
 void reduce_fini(struct reduce *r);
-void reduce_merge(const struct reduce *r, void *left, const void *right);
-size_t reduce_used(const struct reduce *r, const void *state);
+
+static inline void reduce_merge(const struct reduce *r, void *left, const void *right)
+{
+	r->kind->merge(r, left, right);
+}
+
+static inline size_t reduce_used(const struct reduce *r, const void *state)
+{
+	return r->kind->used ? r->kind->used(r, state) : r->state_size;
+}
 
 /* kinds.c, extremes.c, exact.c, sketch.c */
 extern const struct reduce_kind reduce_own, reduce_sum, reduce_moments, reduce_histogram;
@@ -72,7 +83,8 @@ enum payload_kind {
 	PAYLOAD_STACK,	   /* a stack_head; slots, each a node, at multiples of `stride` */
 };
 
-/* table[d % 2] is that after d items: how many slots count, and which, by item. */
+/* table[d % 2] is that after d items: how many slots count, and which, by item. The other one
+ * has the same entries but for its last. */
 struct stack_head {
 	uint64_t kind, stride;
 	uint64_t zero[6];
@@ -82,7 +94,10 @@ struct stack_head {
 struct stack {
 	const struct reduce *reduce; /* borrowed; NULL: there is no stack */
 	char *memory;		     /* borrowed: stack_room bytes, aligned to 64 */
+	size_t stride;		     /* of its slots */
 	uint64_t used;		     /* slots of the table that counts */
+	int count;		     /* how many these are */
+	int leaf;		     /* the slot of stack_leaf */
 	int reached;		     /* slots that were ever used */
 };
 
@@ -94,8 +109,12 @@ void *stack_leaf(struct stack *s);
  * left out. What was there before stays until `done`, items so far, goes up by one. */
 void stack_push(struct stack *s, int64_t done, int64_t item);
 void stack_skip(struct stack *s, int64_t done);
-/* Another item could be one too many. */
-bool stack_is_full(const struct stack *s);
+/* Another item could be one too many: it takes three slots at most, until it is done. */
+static inline bool stack_is_full(const struct stack *s)
+{
+	return s->count >= STACK_SLOTS - 3;
+}
+
 /* Bytes of it that are in use. */
 size_t stack_size(const struct stack *s);
 /* Its nodes as PAYLOAD_NODES, and how many bytes that is. */
@@ -126,11 +145,13 @@ struct tree {
 	size_t count, room;
 	struct tree_node *spare; /* owned */
 	size_t spares;
-	bool is_broken; /* what came does not fit together */
+	bool is_broken; /* what came does not fit together, or there is no result to come */
 };
 
 int tree_init(struct tree *tree, const struct reduce_spec *spec, int64_t items);
 void tree_fini(struct tree *tree);
+/* There will be no result: nodes, also those to come, take no memory any more. */
+void tree_drop(struct tree *tree);
 /* The payload of a RESULT for `count` items from `first` on, of which `good` have ended well.
  * 0, or -ENOMEM: nothing of it is taken. */
 int tree_take(struct tree *tree, struct span payload, int64_t first, int64_t count, int64_t good);

@@ -33,11 +33,13 @@ static bool is_less(double a, double b)
 	return a < b || (isnan(b) && !isnan(a));
 }
 
+/* Equal ones by their bits (zeros, NaN), as qsort may leave those in any order. */
 static int compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
+	int order = is_less(y, x) - is_less(x, y);
 
-	return is_less(y, x) - is_less(x, y);
+	return order ? order : memcmp(a, b, sizeof x);
 }
 
 /* ---- How large ----------------------------------------------------------------------------- */
@@ -211,7 +213,8 @@ static size_t used(const struct reduce *r, const void *state)
 
 static bool is_valid(const struct reduce *r, const void *state, size_t size, int64_t items)
 {
-	uint64_t weight = 0, n = 0;
+	unsigned __int128 weight = 0;
+	uint64_t n = 0;
 
 	if (size < sketch_state_size(0, r->spec.levels))
 		return false;
@@ -221,10 +224,10 @@ static bool is_valid(const struct reduce *r, const void *state, size_t size, int
 		if (values > r->spec.bins)
 			return false;
 		n += values;
-		weight += values << h;
+		weight += (unsigned __int128)values << h;
 	}
 	return size == sketch_state_size(0, r->spec.levels) + 8 * n &&
-	       weight == (uint64_t)items * r->spec.elements &&
+	       weight == (unsigned __int128)items * r->spec.elements &&
 	       ((const struct sketch *)state)->count == weight;
 }
 

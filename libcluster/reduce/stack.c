@@ -7,7 +7,6 @@
 #include "proto/error.h"
 
 #define PAGE 4096
-#define FULL (STACK_SLOTS - 3) /* an item takes three slots at most, until it is done */
 
 static size_t align_up(size_t n, size_t to)
 {
@@ -31,14 +30,13 @@ static struct stack_head *head(const struct stack *s)
 
 static struct node *slot(const struct stack *s, int i)
 {
-	return (struct node *)(s->memory + sizeof(struct stack_head) +
-			       (size_t)i * stride_of(s->reduce));
+	return (struct node *)(s->memory + sizeof(struct stack_head) + (size_t)i * s->stride);
 }
 
 void stack_begin(struct stack *s, const struct reduce *r, void *memory)
 {
-	*s = (struct stack){ .reduce = r, .memory = memory };
-	*head(s) = (struct stack_head){ .kind = PAYLOAD_STACK, .stride = stride_of(r) };
+	*s = (struct stack){ .reduce = r, .memory = memory, .stride = stride_of(r) };
+	*head(s) = (struct stack_head){ .kind = PAYLOAD_STACK, .stride = s->stride };
 }
 
 /* A file's memory that was never written to would not be there to be read. */
@@ -47,9 +45,9 @@ static void reach(struct stack *s, int i)
 	volatile char *bytes = (volatile char *)slot(s, i);
 
 	s->reached = i + 1;
-	for (size_t at = 0; at < stride_of(s->reduce); at += PAGE)
+	for (size_t at = 0; at < s->stride; at += PAGE)
 		bytes[at] = 0;
-	bytes[stride_of(s->reduce) - 1] = 0;
+	bytes[s->stride - 1] = 0;
 }
 
 /* One that neither counts nor is among those taken. */
@@ -65,22 +63,32 @@ static int free_slot(struct stack *s, uint64_t taken)
 void *stack_leaf(struct stack *s)
 {
 	const struct reduce *r = s->reduce;
-	void *leaf = r->kind->lift ? r->leaf : (void *)(slot(s, free_slot(s, 0)) + 1);
+	void *leaf;
 
-	memset(leaf, 0, r->leaf_size);
+	s->leaf = free_slot(s, 0);
+	leaf = r->kind->lift ? r->leaf : (void *)(slot(s, s->leaf) + 1);
+	if (r->leaf_size == sizeof(double)) /* the most frequent: without a call */
+		memset(leaf, 0, sizeof(double));
+	else
+		memset(leaf, 0, r->leaf_size);
 	return leaf;
 }
 
+/* As one of a level more: it takes in another. */
 static void copy(struct stack *s, const struct node *from, int to)
 {
 	struct node *node = slot(s, to);
 
-	*node = *from;
-	memcpy(node + 1, from + 1, reduce_used(s->reduce, from + 1));
+	*node = (struct node){ .first = from->first, .level = from->level + 1 };
+	if (s->reduce->state_size == sizeof(double)) /* the most frequent: without a call */
+		memcpy(node + 1, from + 1, sizeof(double));
+	else
+		memcpy(node + 1, from + 1, reduce_used(s->reduce, from + 1));
 }
 
-/* The new one takes in what stands left of it, as copies: those left ones count still. */
-static int combine(struct stack *s, unsigned char *table, int at)
+/* The new one takes in what stands left of it, as copies: those left ones, `gone` from the
+ * new table, count still. */
+static int combine(struct stack *s, unsigned char *table, int at, uint64_t *gone)
 {
 	uint64_t taken = UINT64_C(1) << at;
 
@@ -95,10 +103,9 @@ static int combine(struct stack *s, unsigned char *table, int at)
 		to = free_slot(s, taken);
 		copy(s, left, to);
 		reduce_merge(s->reduce, slot(s, to) + 1, right + 1);
-		slot(s, to)->level++;
 		taken = UINT64_C(1) << to;
 		at = to;
-		table[0]--;
+		*gone |= UINT64_C(1) << table[table[0]--];
 	}
 	return at;
 }
@@ -107,25 +114,27 @@ static unsigned char *next_table(struct stack *s, int64_t done)
 {
 	unsigned char *now = head(s)->table[done % 2], *next = head(s)->table[(done + 1) % 2];
 
-	return memcpy(next, now, sizeof head(s)->table[0]);
+	next[now[0]] = now[now[0]]; /* the rest of its entries is the same: see stack_head */
+	next[0] = now[0];
+	return next;
 }
 
 void stack_push(struct stack *s, int64_t done, int64_t item)
 {
 	const struct reduce *r = s->reduce;
-	int at = free_slot(s, 0); /* that of stack_leaf */
+	int at = s->leaf;
 	struct node *node = slot(s, at);
 	unsigned char *table = next_table(s, done);
+	uint64_t gone = 0;
 
 	if (r->kind->lift)
 		r->kind->lift(r, node + 1, r->leaf, item);
 	*node = (struct node){ .first = item };
-	at = combine(s, table, at);
+	at = combine(s, table, at, &gone);
 	slot(s, at)->size = reduce_used(r, slot(s, at) + 1);
 	table[++table[0]] = (unsigned char)at;
-	s->used = 0;
-	for (int i = 1; i <= table[0]; i++)
-		s->used |= UINT64_C(1) << table[i];
+	s->used = (s->used & ~gone) | UINT64_C(1) << at;
+	s->count = table[0];
 }
 
 void stack_skip(struct stack *s, int64_t done)
@@ -133,14 +142,9 @@ void stack_skip(struct stack *s, int64_t done)
 	next_table(s, done);
 }
 
-bool stack_is_full(const struct stack *s)
-{
-	return __builtin_popcountll(s->used) >= FULL;
-}
-
 size_t stack_size(const struct stack *s)
 {
-	return sizeof(struct stack_head) + (size_t)s->reached * stride_of(s->reduce);
+	return sizeof(struct stack_head) + (size_t)s->reached * s->stride;
 }
 
 /* ---- Packed --------------------------------------------------------------------------------- */

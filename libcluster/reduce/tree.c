@@ -20,7 +20,7 @@ int tree_init(struct tree *tree, const struct reduce_spec *spec, int64_t items)
 	return reduce_init(&tree->reduce, spec);
 }
 
-void tree_fini(struct tree *tree)
+void tree_drop(struct tree *tree)
 {
 	struct tree_node *node, *next;
 
@@ -30,6 +30,15 @@ void tree_fini(struct tree *tree)
 		free(node);
 	}
 	free(tree->nodes);
+	tree->nodes = NULL;
+	tree->spare = NULL;
+	tree->count = tree->room = tree->spares = 0;
+	tree->is_broken = true;
+}
+
+void tree_fini(struct tree *tree)
+{
+	tree_drop(tree);
 	reduce_fini(&tree->reduce);
 	memset(tree, 0, sizeof *tree);
 }
@@ -209,20 +218,25 @@ static int64_t count_nodes(const struct tree *tree, struct span payload, int64_t
 
 int tree_take(struct tree *tree, struct span payload, int64_t first, int64_t count, int64_t good)
 {
-	int64_t nodes = count_nodes(tree, payload, first, first + count, good);
 	struct node_reader reader;
 	const void *state;
 	struct node node;
+	int64_t nodes;
 
+	if (tree->is_broken)
+		return 0;
+	nodes = count_nodes(tree, payload, first, first + count, good);
 	if (nodes < 0)
-		tree->is_broken = true;
-	if (nodes <= 0 || tree->is_broken)
+		tree_drop(tree);
+	if (nodes <= 0)
 		return 0;
 	if (reserve(tree, (size_t)nodes) < 0)
 		return -ENOMEM;
 	node_reader_init(&reader, payload, count);
-	while (node_reader_next(&reader, &node, &state) > 0)
+	while (!tree->is_broken && node_reader_next(&reader, &node, &state) > 0)
 		add(tree, &node, state);
+	if (tree->is_broken)
+		tree_drop(tree);
 	trim(tree);
 	return 0;
 }

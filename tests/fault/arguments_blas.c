@@ -41,7 +41,7 @@ static void try_tasks(struct xc_client *client)
 
 	setenv("XCLUSTER_BLAS", "/nonexistent.so", 1);
 	ROW(xc_apply(xc_all(client), NULL, NULL, 0, NULL, 0, &blas, err), XC_ECODE,
-	    "/nonexistent.so");
+	    "XCLUSTER_BLAS: cannot open library /nonexistent.so");
 	ROW(xc_apply(xc_balanced(client), NULL, NULL, 0, NULL, 0, &blas, err), XC_ECODE,
 	    "/nonexistent.so");
 	setenv("XCLUSTER_BLAS", XC_TEST_LIBRARY, 1);

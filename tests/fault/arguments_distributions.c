@@ -90,6 +90,7 @@ static void try_counts(void)
 	COUNT(poisson, "`lam`", -1);
 	COUNT(poisson, "64 bits", 1e19);
 	COUNT(geometric, "`p`", 0);
+	COUNT(geometric, "5e-18", 4.9e-18);
 	COUNT(hypergeometric, "`ngood`", -1, 1, 0);
 	COUNT(hypergeometric, "`nbad`", 1, 1000000000, 1);
 	COUNT(hypergeometric, "`nsample` is 3", 1, 1, 3);

@@ -84,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += length;
 		size -= length;
 	}
-	variable_unset(&agent.store, &slot.variables, (struct span){ 0 });
+	variable_unset(&agent.store, &slot.variables, (struct span){ 0 }, false);
 	refs_clear(&agent.store, &slot.refs);
 	service_fini(&agent);
 	if (agent.store.objects || agent.store.used)

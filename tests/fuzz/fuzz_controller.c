@@ -125,6 +125,8 @@ static uint64_t named_u64(struct input *in, const char *name, uint64_t value)
 		return value % 16;
 	if (strcmp(name, "pinned") == 0)
 		return value % 4 == 1;
+	if (strcmp(name, "flags") == 0 && value == 31)
+		return JOB_WILL;
 	if (strcmp(name, "flags") == 0)
 		return (value & 19) | (in->size & (JOB_KEEP | JOB_APART));
 	if (strcmp(name, "protocol") == 0)
@@ -240,6 +242,18 @@ static void some_frame(struct input *in, zmq_msg_t *frame)
 	}
 }
 
+static void some_task_frame(struct input *in, zmq_msg_t *frame)
+{
+	struct task_frame sweep = { .number = BUILTIN_SWEEP, .step = 1, .name = { text, 3 } };
+	unsigned char bytes[TASK_FRAME_MAX];
+
+	if (in->size && *in->data < 250)
+		some_frame(in, frame);
+	else
+		frame_copy(frame, bytes,
+			   task_frame_pack(bytes, byte(in) ? sizeof bytes : 0, &sweep));
+}
+
 /* Of a job: a few targets, or none; and no payload. */
 static void some_job_frame(struct input *in, int i, zmq_msg_t *frame)
 {
@@ -288,6 +302,8 @@ static void speak(struct input *in)
 	for (int i = 0; i < m.count; i++)
 		if (m.type == MSG_SUBMIT && i > 0)
 			some_job_frame(in, i, &m.frames[i]);
+		else if (m.type == MSG_SUBMIT)
+			some_task_frame(in, &m.frames[i]);
 		else
 			some_frame(in, &m.frames[i]);
 	if (m.type)

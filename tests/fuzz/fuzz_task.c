@@ -3,9 +3,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libcluster/streams.h"
 #include "proto/task.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Whatever the frame says of streams, an item gets a generator. */
+static void seed_items(const struct task_frame *task)
+{
+	static const int64_t items[] = { 0, 1, INT64_MAX, 5 };
+	struct streams streams = { .is_ready = false };
+	struct xc_rng rng;
+
+	for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
+		streams_seed(&streams, task, items[i], &rng);
+		rng_next64(&rng);
+	}
+}
 
 static void read_task(const uint8_t *data, size_t size)
 {
@@ -17,6 +31,8 @@ static void read_task(const uint8_t *data, size_t size)
 		return;
 	if (task.in_size > UINT64_C(1) << 40 || task.out_size > UINT64_C(1) << 40)
 		abort();
+	if (task.streams != STREAMS_NONE)
+		seed_items(&task);
 	n = task_frame_pack(packed, sizeof packed, &task);
 	if (n && (task_frame_parse(&again, packed, n) < 0 || again.start != task.start ||
 		  again.name.size != task.name.size))

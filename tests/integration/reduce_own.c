@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* ---- A function of the program ------------------------------------------------------------ */
@@ -33,6 +34,8 @@ static void join(void *left, const void *right, const void *argument)
 
 	if (a->first + a->count != b->first || base_of(argument) != 1000003)
 		abort();
+	if ((uintptr_t)left % 16 || (uintptr_t)right % 16 || (uintptr_t)argument % 16)
+		abort();
 	a->hash = a->hash * b->power + b->hash;
 	a->power *= b->power;
 	a->count += b->count;
@@ -50,7 +53,7 @@ static int write_character(struct xc_task *task, const void *in, void *out)
 	return 0;
 }
 
-static const uint64_t base = 1000003;
+static const _Alignas(16) uint64_t base = 1000003;
 static const struct xc_reduction joined = { .kind = XC_REDUCE_OWN,
 					    .size = sizeof(struct text),
 					    .combine = join,
@@ -318,6 +321,39 @@ START_TEST(the_item_pays_whose_combination_hangs)
 }
 END_TEST
 
+/* A child that comes back from `combine` is no second engine: it is ended. */
+static void fork_and_join(void *left, const void *right, const void *argument)
+{
+	const struct text *b = right;
+	int status = 0;
+	pid_t pid;
+
+	memcpy(&pid, argument, sizeof pid);
+	join(left, right, &base);
+	if (getpid() == pid || b->first != 3)
+		return;
+	pid = fork();
+	if (pid > 0 &&
+	    (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 1))
+		abort();
+}
+
+START_TEST(children_of_a_combination_end)
+{
+	pid_t pid = getpid();
+	struct xc_reduction how = joined;
+	struct text text;
+
+	how.combine = fork_and_join;
+	how.argument = &pid;
+	how.argument_size = sizeof pid;
+	assert_ok(xc_map_reduce(xc_balanced(client), write_character, 8, &how, &text, sizeof text,
+				&(struct xc_map_options){ .chunk = 8 }, &err),
+		  err);
+	assert_joined(&text, 8);
+}
+END_TEST
+
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
 static long resident_kb(pid_t pid)
@@ -361,6 +397,31 @@ START_TEST(memory_does_not_grow_with_the_items)
 }
 END_TEST
 
+static int every_second_fails(struct xc_task *task, const void *in, void *out)
+{
+	return xc_task_index(task) % 2 ? 1 : one(task, in, out);
+}
+
+/* Where items fail, what is between them cannot be combined, nor is it kept. */
+START_TEST(memory_does_not_grow_with_items_that_fail)
+{
+	struct xc_reduction how = { .kind = XC_REDUCE_SUM, .dtype = XC_I64, .elements = 4096 };
+	int64_t result[4096] = { 0 };
+	long before;
+
+	assert_error(xc_map_reduce(xc_balanced(client), every_second_fails, 500, &how, result,
+				   sizeof result, NULL, &err),
+		     XC_EFAILED, &err, "250 of 500 items");
+	before = resident_kb(getpid());
+	assert_error(xc_map_reduce(xc_balanced(client), every_second_fails, 6000, &how, result,
+				   sizeof result, NULL, &err),
+		     XC_EFAILED, &err, "3000 of 6000 items");
+	ck_assert_int_eq(result[0], 0);
+	/* 3000 nodes would be 100 MB */
+	ck_assert_int_lt(resident_kb(getpid()) - before, 40000);
+}
+END_TEST
+
 /* ---- Jobs by id --------------------------------------------------------------------------------
  */
 
@@ -384,6 +445,8 @@ static void check_others(struct xc_client *of)
 	ck_assert_ptr_null(xc_result_item(other, 0, NULL));
 	xc_result_destroy(other);
 	ck_assert_ptr_null(xc_resubmit(of, id, NULL, 0, &err));
+	assert_error(err.code, -EINVAL, &err, "call xc_map_reduce again");
+	ck_assert_ptr_null(xc_resubmit(of, id, &text, sizeof text, &err));
 	assert_error(err.code, -EINVAL, &err, "call xc_map_reduce again");
 	assert_ok(xc_jobs(of, &(struct xc_job_query){ .max = 1 }, &jobs, &count, &err), err);
 	ck_assert(count == 1 && strcmp(jobs->id, id) == 0 && !jobs->has_inputs);
@@ -455,7 +518,9 @@ int main(void)
 	tcase_add_test(shared, engines_killed_in_mid_run);
 	tcase_add_test(shared, the_item_pays_whose_combination_crashes);
 	tcase_add_test(shared, the_item_pays_whose_combination_hangs);
+	tcase_add_test(shared, children_of_a_combination_end);
 	tcase_add_test(shared, memory_does_not_grow_with_the_items);
+	tcase_add_test(shared, memory_does_not_grow_with_items_that_fail);
 	tcase_add_test(shared, others_may_watch_but_not_run_it_again);
 	tcase_add_loop_test(shared, examples_print_what_numpy_says, 0, EXAMPLES);
 	add_cluster_stop(stop);

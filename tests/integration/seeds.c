@@ -455,6 +455,74 @@ START_TEST(items_of_a_stream_draw_by_their_place_in_all_of_it)
 }
 END_TEST
 
+/* ---- Reductions ------------------------------------------------------------------------- */
+
+static int draw_real(struct xc_task *task, const void *in, void *out)
+{
+	struct drawn drawn;
+	int r = draw(task, in, &drawn);
+
+	if (r == 0)
+		memcpy(out, &drawn.normal, sizeof drawn.normal);
+	return r;
+}
+
+/* Of the normals that items 0 to n - 1 draw, in the order of a reduction. */
+static double tree_sum(const struct drawn *drawn, int64_t n)
+{
+	int64_t half = 1;
+	double value;
+
+	if (n == 1) {
+		memcpy(&value, &drawn->normal, sizeof value);
+		return value;
+	}
+	while (2 * half < n)
+		half *= 2;
+	return tree_sum(drawn, half) + tree_sum(drawn + half, n - half);
+}
+
+static void assert_sums(const struct xc_view *view, const struct xc_map_options *o, xc_task_fn *fn)
+{
+	struct xc_reduction words = { XC_REDUCE_SUM, .dtype = XC_U64, .elements = 4 };
+	struct xc_reduction reals = { XC_REDUCE_SUM, .dtype = XC_F64 };
+	const struct drawn *drawn = expected(o, N);
+	struct drawn sums = { 0 }, wanted = { 0 };
+	double sum = 0;
+
+	for (int64_t i = 0; i < N; i++) {
+		wanted.half += drawn[i].half;
+		wanted.normal += drawn[i].normal;
+		wanted.word += drawn[i].word;
+		wanted.other_half += drawn[i].other_half;
+	}
+	assert_ok(xc_map_reduce(view, fn, N, &words, &sums, sizeof sums, o, &err), err);
+	assert_drawn(&sums, &wanted, 1);
+	assert_ok(xc_map_reduce(view, draw_real, N, &reals, &sum, sizeof sum, o, &err), err);
+	ck_assert(sum == tree_sum(drawn, N));
+}
+
+START_TEST(results_that_become_one_are_of_the_items_own_streams)
+{
+	struct xc_map_options o = { .seed = 31, .max_attempts = 3 };
+	const struct xc_view *view;
+	int ids[ENGINES];
+
+	open_at(places[_i]);
+	ck_assert_int_eq(xc_engine_ids(client, ids, ENGINES), ENGINES);
+	for (int streams = XC_SPAWNED; streams <= XC_JUMPED; streams++)
+		for (int i = 0; i < SIZES; i++) {
+			o.streams = (enum xc_streams)streams;
+			o.chunk = i * 5;
+			assert_ok(xc_balanced_over(client, ids, sizes[i], &view, &err), err);
+			assert_sums(view, &o, draw);
+		}
+	if (!places[_i])
+		assert_sums(xc_balanced(client), &o, draw_at_third);
+	close_client();
+}
+END_TEST
+
 /* ---- The examples -------------------------------------------------------------------------- */
 
 /* What the example must print, by numpy. */
@@ -523,6 +591,7 @@ int main(void)
 	ADD(each_of_many_applies_draws_from_child_0_of_its_own_seed);
 	ADD(a_job_that_runs_again_draws_the_same_numbers);
 	ADD(items_of_a_stream_draw_by_their_place_in_all_of_it);
+	ADD(results_that_become_one_are_of_the_items_own_streams);
 	ADD(the_tutorials_two_programs_print_numpys_numbers_to_the_last_digit);
 	tcase_add_test(tests, a_later_attempt_draws_the_same_numbers);
 	tcase_add_test(tests, a_job_that_outlives_its_client_draws_the_same_numbers);

@@ -140,7 +140,7 @@ void rig_close(void)
 	zmq_close(rig.from_agent);
 	zmq_close(rig.agent.dealer);
 	zmq_ctx_term(rig.context);
-	variable_unset(&rig.agent.store, &rig.slot.variables, (struct span){ 0 });
+	variable_unset(&rig.agent.store, &rig.slot.variables, (struct span){ 0 }, false);
 	refs_clear(&rig.agent.store, &rig.slot.refs);
 	service_fini(&rig.agent);
 	store_fini(&rig.agent.store);

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tests/unit/unit.h"
 #include "tests/unit/vectors.h"
@@ -256,7 +255,7 @@ static void check_step(json_t *file, struct xc_rng *rng, json_t *step)
 
 static void check_case(json_t *file, json_t *kase)
 {
-	json_t *steps = vectors_member(kase, "steps");
+	json_t *steps = vectors_list(kase, "steps");
 	struct xc_rng *rng = vectors_generator(kase);
 
 	same_libm = has_libm_of(file);
@@ -291,6 +290,7 @@ START_TEST(wrong_arguments_give_none_and_draw_nothing)
 	ck_assert_int_eq(xc_binomial(rng, 1, 1.5), -1);
 	ck_assert_int_eq(xc_poisson(rng, 1e19), -1);
 	ck_assert_int_eq(xc_geometric(rng, 0), -1);
+	ck_assert_int_eq(xc_geometric(rng, 1e-18), -1);
 	ck_assert_int_eq(xc_hypergeometric(rng, 1, 1, 3), -1);
 	ck_assert_int_eq(xc_negative_binomial(rng, 1e18, 0.01), -1);
 	ck_assert_int_eq(xc_rng_get_state(rng, &after, NULL), 0);
@@ -301,20 +301,21 @@ START_TEST(wrong_arguments_give_none_and_draw_nothing)
 }
 END_TEST
 
-/* Vectors kept elsewhere may be without these. */
-static void choose_folder(void)
+/* numpy's would be INT64_MIN where they pass 64 bits. */
+START_TEST(trials_of_the_least_probability_are_counts)
 {
-	const char *folder = getenv("XC_VECTORS");
-	char path[4096];
+	static int64_t trials[100000];
+	struct xc_rng *rng;
+	bool all = true;
 
-	if (!folder)
-		return;
-	snprintf(path, sizeof path, "%s/distributions.json", folder);
-	if (access(path, F_OK) == 0)
-		return;
-	printf("%s is not there: the one beside these tests is taken\n", path);
-	unsetenv("XC_VECTORS");
+	ck_assert_int_eq(xc_rng_new(&rng, XC_PCG64, 1, NULL), 0);
+	ck_assert_int_eq(xc_geometric_fill(rng, 5e-18, trials, 100000, NULL), 0);
+	for (int i = 0; i < 100000; i++)
+		all = all && trials[i] > 0;
+	ck_assert(all);
+	xc_rng_free(rng);
 }
+END_TEST
 
 /* N.B. all in this process, where the cases are counted. */
 int main(void)
@@ -323,8 +324,9 @@ int main(void)
 	int failed;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	choose_folder();
+	vectors_may_lack("distributions.json");
 	setenv("CK_FORK", "no", 1);
+	tcase_add_test(tcase, trials_of_the_least_probability_are_counts);
 	tcase_add_test(tcase, wrong_arguments_give_none_and_draw_nothing);
 	tcase_add_test(tcase, distributions_draw_numpys_numbers_one_by_one_and_many_at_once);
 	failed = unit_run(tcase);

@@ -5,7 +5,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "libcluster/random/lapack.h"
 #include "tests/unit/unit.h"
@@ -161,21 +160,6 @@ START_TEST(what_is_no_covariance_is_refused_and_nothing_is_drawn)
 }
 END_TEST
 
-/* Vectors kept elsewhere may be without these. */
-static void choose_folder(void)
-{
-	const char *folder = getenv("XC_VECTORS");
-	char path[4096];
-
-	if (!folder)
-		return;
-	snprintf(path, sizeof path, "%s/multivariate.json", folder);
-	if (access(path, F_OK) == 0)
-		return;
-	printf("%s is not there: the one beside these tests is taken\n", path);
-	unsetenv("XC_VECTORS");
-}
-
 /* N.B. all in this process, where the cases are counted. */
 int main(void)
 {
@@ -188,7 +172,7 @@ int main(void)
 		printf("skipped: %s\n", err.text);
 		return 77;
 	}
-	choose_folder();
+	vectors_may_lack("multivariate.json");
 	setenv("CK_FORK", "no", 1);
 	tcase_add_test(tcase, vectors_of_normals_are_numpys_to_rounding_and_leave_its_state);
 	tcase_add_test(tcase, many_at_once_are_those_that_come_in_parts);

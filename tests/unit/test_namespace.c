@@ -110,10 +110,16 @@ START_TEST(test_unset)
 	ck_assert_str_eq(text, "it has \"a\", \"b\", \"c\"");
 	names_list(e, text, 12); /* no room for all of it */
 	ck_assert_uint_lt(strlen(text), 12);
-	ck_assert_int_eq(names_unset(e, span_of("b"), &err), 0);
+	ck_assert_int_eq(names_unset(e, span_of("b"), false, &err), 0);
 	ck_assert_ptr_null(names_get(e, "b"));
 	ck_assert_ptr_nonnull(names_get(e, "c"));
-	ck_assert_int_eq(names_unset(e, (struct span){ 0 }, &err), 0);
+	ck_assert_int_eq(names_set_array(e, "c2", XC_ARRAY_F64(values, LARGE), &err), 0);
+	ck_assert_int_eq(names_unset(e, span_of("c"), true, &err), 0);
+	ck_assert_ptr_null(names_get(e, "c"));
+	ck_assert_ptr_null(names_get(e, "c2"));
+	ck_assert_ptr_nonnull(names_get(e, "a"));
+	ck_assert_uint_eq(rig.agent.store.used, 8 * LARGE);
+	ck_assert_int_eq(names_unset(e, (struct span){ 0 }, false, &err), 0);
 	ck_assert_ptr_null(e->names);
 	ck_assert_uint_eq(rig.agent.store.used, 0);
 	other = again();

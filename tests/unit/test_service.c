@@ -148,6 +148,13 @@ START_TEST(test_variables)
 	ck_assert_int_eq(ASK(OP_NEXT, .number = 2), -ENOENT);
 	ck_assert_int_eq(ASK(OP_UNSET, .name = span_of("X")), 0);
 	ck_assert_int_eq(ASK(OP_NEXT, .number = 1), -ENOENT);
+	ck_assert_int_eq(ASK(OP_UNSET, .name = span_of("y"), .number = 2), XC_EPROTO);
+	ck_assert_int_eq(ASK(OP_UNSET, .name = span_of("yy"), .number = 1), 0);
+	ck_assert_int_eq(ASK(OP_NEXT, .number = 0), 0);
+	ck_assert_int_eq(ASK(OP_SET, .name = span_of("yy"), .data = { frame, sizeof frame }), 0);
+	ck_assert_int_eq(ASK(OP_UNSET, .name = span_of("y"), .number = 1), 0);
+	ck_assert_int_eq(ASK(OP_NEXT, .number = 0), -ENOENT);
+	ck_assert_int_eq(ASK(OP_SET, .name = span_of("y"), .data = { frame, sizeof frame }), 0);
 	ck_assert_int_eq(ASK(OP_UNSET), 0);
 	ck_assert_int_eq(ASK(OP_NEXT, .number = 0), -ENOENT);
 }

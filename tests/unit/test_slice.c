@@ -554,6 +554,12 @@ START_TEST(test_push_use_pull_clear)
 	ck_assert_uint_eq(told->size, 8 + ARRAY_HEADER_SIZE + 16);
 	ck_assert_int_eq(array_frame_parse(&array, told->bytes + 8, told->size - 8), 0);
 	ck_assert_double_eq(((const double *)array.array.data)[1], 5);
+	ck_assert_int_eq(run_builtin(BUILTIN_SWEEP, "YY", none)->failed, 0);
+	ck_assert_int_eq(run_builtin(BUILTIN_PULL, "Y", none)->failed, 0);
+	ck_assert_int_eq(
+		run_builtin(BUILTIN_PUSH, "YY", (struct span){ frame, sizeof frame })->failed, 0);
+	ck_assert_int_eq(run_builtin(BUILTIN_SWEEP, "YY", none)->failed, 0);
+	ck_assert_int_eq(run_builtin(BUILTIN_PULL, "YY", none)->code, XC_ENOVAR);
 	ck_assert_int_eq(run_builtin(BUILTIN_CLEAR, "Y", none)->failed, 0);
 	told = run_builtin(BUILTIN_PULL, "Y", none);
 	ck_assert_int_eq(told->failed, 1);

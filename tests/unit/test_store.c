@@ -24,7 +24,7 @@ static void begin(void)
 
 static void end(void)
 {
-	variable_unset(&store, &table, (struct span){ 0 });
+	variable_unset(&store, &table, (struct span){ 0 }, false);
 	store_fini(&store);
 }
 
@@ -184,13 +184,34 @@ START_TEST(test_set_and_unset)
 	ck_assert_ptr_nonnull(variable_at(table, 1));
 	ck_assert_ptr_null(variable_at(table, 2));
 	ck_assert_ptr_null(variable_at(table, UINT64_MAX));
-	variable_unset(&store, &table, span_of("nobody"));
+	variable_unset(&store, &table, span_of("nobody"), false);
 	ck_assert_uint_eq(HASH_COUNT(table), 2);
-	variable_unset(&store, &table, span_of("y"));
+	variable_unset(&store, &table, span_of("y"), false);
 	ck_assert_str_eq(variable_at(table, 0)->name, "X");
 	ck_assert_uint_eq(variable_at(table, 0)->frame_size, ARRAY_HEADER_SIZE + 8);
-	variable_unset(&store, &table, (struct span){ 0 });
+	variable_unset(&store, &table, (struct span){ 0 }, false);
 	ck_assert_ptr_null(table);
+}
+END_TEST
+
+START_TEST(test_unset_by_prefix)
+{
+	static const char *const names[] = { "a", "a_", "a_1", "a_2.3@4", "b", "ba_" };
+	static const char *const left[] = { "a", "b", "ba_" };
+	struct object *object = put(0, 800);
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		ck_assert_int_eq(set(names[i], object_array(0, 100)), 0);
+	object_unref(&store, object);
+	variable_unset(&store, &table, span_of("a_1111"), true);
+	ck_assert_uint_eq(HASH_COUNT(table), 6);
+	variable_unset(&store, &table, span_of("a_"), true);
+	ck_assert_uint_eq(HASH_COUNT(table), 3);
+	for (uint64_t i = 0; i < 3; i++)
+		ck_assert_str_eq(variable_at(table, i)->name, left[i]);
+	ck_assert_uint_eq(store.used, 800);
+	variable_unset(&store, &table, (struct span){ 0 }, true);
+	ck_assert_uint_eq(store.used, 0);
 }
 END_TEST
 
@@ -204,7 +225,7 @@ START_TEST(test_holds_its_object)
 	ck_assert_uint_eq(store.used, 800);
 	ck_assert_int_eq(set("X", small_array(1)), 0);
 	ck_assert_uint_eq(store.used, 800);
-	variable_unset(&store, &table, span_of("same"));
+	variable_unset(&store, &table, span_of("same"), false);
 	ck_assert_uint_eq(store.used, 0);
 }
 END_TEST
@@ -258,6 +279,7 @@ int main(void)
 	tcase_add_test(tests, test_borrowed);
 	tcase_add_test(tests, test_what_could_change);
 	tcase_add_test(tests, test_set_and_unset);
+	tcase_add_test(tests, test_unset_by_prefix);
 	tcase_add_test(tests, test_holds_its_object);
 	tcase_add_test(tests, test_set_again);
 	tcase_add_test(tests, test_no_variable);

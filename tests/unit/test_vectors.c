@@ -11,7 +11,7 @@
 
 static void expect_words(const char *name, json_t *kase, const struct xc_seedseq *seq)
 {
-	json_t *expected = vectors_member(kase, name);
+	json_t *expected = vectors_list(kase, name);
 	size_t n = json_array_size(expected);
 	uint32_t *words = vectors_room(n, sizeof *words);
 
@@ -21,7 +21,7 @@ static void expect_words(const char *name, json_t *kase, const struct xc_seedseq
 
 static void expect_wide_words(const char *name, json_t *kase, const struct xc_seedseq *seq)
 {
-	json_t *expected = vectors_member(kase, name);
+	json_t *expected = vectors_list(kase, name);
 	size_t n = json_array_size(expected);
 	uint64_t *words = vectors_room(n, sizeof *words);
 
@@ -101,10 +101,9 @@ static void check_node(json_t *node)
 
 static void check_tree(json_t *kase)
 {
-	json_t *calls = vectors_member(kase, "calls"), *list = vectors_member(kase, "nodes");
+	json_t *calls = vectors_member(kase, "calls"), *list = vectors_list(kase, "nodes");
 
 	node_room = json_array_size(list);
-	ck_assert_uint_gt(node_room, 0);
 	nodes = vectors_room(node_room, sizeof *nodes);
 	paths = vectors_room(node_room, sizeof *paths);
 	nodes[0] = vectors_seedseq(vectors_member(kase, "entropy"), NULL,
@@ -172,12 +171,12 @@ static void expect_next32(const char *what, json_t *expected, struct xc_rng *rng
 
 static void check_outputs(json_t *kase, const struct xc_rng *start)
 {
-	json_t *reals = vectors_member(kase, "random");
+	json_t *reals = vectors_list(kase, "random");
 	size_t n = json_array_size(reals);
 	double *values = vectors_room(n, sizeof *values);
 	struct xc_rng *rng = copy_of(start);
 
-	expect_raw("raw", vectors_member(kase, "raw"), rng);
+	expect_raw("raw", vectors_list(kase, "raw"), rng);
 	vectors_expect_state("after_raw", vectors_member(kase, "after_raw"), rng);
 	xc_rng_free(rng);
 	rng = copy_of(start);
@@ -185,7 +184,7 @@ static void check_outputs(json_t *kase, const struct xc_rng *start)
 	vectors_expect_doubles("random", reals, values, n);
 	xc_rng_free(rng);
 	rng = copy_of(start);
-	expect_next32("next_uint32", vectors_member(kase, "next_uint32"), rng);
+	expect_next32("next_uint32", vectors_list(kase, "next_uint32"), rng);
 	vectors_expect_state("after_next_uint32", vectors_member(kase, "after_next_uint32"), rng);
 	xc_rng_free(rng);
 }
@@ -200,14 +199,13 @@ static void advance(struct xc_rng *rng, json_t *move)
 
 static void check_advances(json_t *moves, const struct xc_rng *start)
 {
-	ck_assert_uint_gt(json_array_size(moves), 0);
 	for (size_t i = 0; i < json_array_size(moves); i++) {
 		json_t *move = json_array_get(moves, i);
 		struct xc_rng *rng = copy_of(start);
 
 		advance(rng, move);
 		vectors_expect_state("advance", vectors_member(move, "after"), rng);
-		expect_raw("raw after advance", vectors_member(move, "raw"), rng);
+		expect_raw("raw after advance", vectors_list(move, "raw"), rng);
 		xc_rng_free(rng);
 	}
 }
@@ -218,16 +216,16 @@ static void check_advance_buffered(json_t *move, const struct xc_rng *start)
 	struct xc_rng *rng = copy_of(start);
 
 	if (philox)
-		expect_raw("pre_raw", vectors_member(move, "pre_raw"), rng);
+		expect_raw("pre_raw", vectors_list(move, "pre_raw"), rng);
 	else
-		expect_next32("next_uint32", vectors_member(move, "next_uint32"), rng);
+		expect_next32("next_uint32", vectors_list(move, "next_uint32"), rng);
 	vectors_expect_state("before", vectors_member(move, "before"), rng);
 	advance(rng, move);
 	vectors_expect_state("advance_buffered", vectors_member(move, "after"), rng);
 	if (philox)
-		expect_raw("raw", vectors_member(move, "raw"), rng);
+		expect_raw("raw", vectors_list(move, "raw"), rng);
 	else
-		expect_next32("then_uint32", vectors_member(move, "then_uint32"), rng);
+		expect_next32("then_uint32", vectors_list(move, "then_uint32"), rng);
 	xc_rng_free(rng);
 }
 
@@ -243,13 +241,12 @@ static struct xc_rng *jumped(struct xc_rng *rng, json_t *jumps)
 
 static void check_jumps(json_t *moves, const struct xc_rng *start)
 {
-	ck_assert_uint_gt(json_array_size(moves), 0);
 	for (size_t i = 0; i < json_array_size(moves); i++) {
 		json_t *move = json_array_get(moves, i);
 		struct xc_rng *rng = jumped(copy_of(start), vectors_member(move, "jumps"));
 
 		vectors_expect_state("jumped", vectors_member(move, "after"), rng);
-		expect_raw("raw after jumped", vectors_member(move, "raw"), rng);
+		expect_raw("raw after jumped", vectors_list(move, "raw"), rng);
 		xc_rng_free(rng);
 	}
 }
@@ -270,7 +267,7 @@ static void check_jumped_buffered(json_t *move, const struct xc_rng *start)
 		rng = jumped(rng, json_array_get(chain, i));
 	vectors_expect_state("original", vectors_member(move, "original"), original);
 	vectors_expect_state("jumped_buffered", vectors_member(move, "after"), rng);
-	expect_raw("raw", vectors_member(move, "raw"), rng);
+	expect_raw("raw", vectors_list(move, "raw"), rng);
 	xc_rng_free(original);
 	xc_rng_free(rng);
 }
@@ -308,9 +305,9 @@ static void check_bitgen(json_t *file, json_t *kase)
 		check_seed_words(kase);
 	vectors_expect_state("initial", vectors_member(kase, "initial"), start);
 	check_outputs(kase, start);
-	check_advances(vectors_member(kase, "advance"), start);
+	check_advances(vectors_list(kase, "advance"), start);
 	check_advance_buffered(vectors_member(kase, "advance_buffered"), start);
-	check_jumps(vectors_member(kase, "jumped"), start);
+	check_jumps(vectors_list(kase, "jumped"), start);
 	check_jumped_buffered(vectors_member(kase, "jumped_buffered"), start);
 	vectors_expect_state("initial, at the end", vectors_member(kase, "initial"), start);
 	xc_rng_free(start);
@@ -424,7 +421,7 @@ static void check_checksums(json_t *kase, json_t *checksums, double start,
 static void check_draws(json_t *file, json_t *kase)
 {
 	bool normal = strcmp(vectors_text(kase, "dist"), "standard_normal") == 0;
-	json_t *expected = vectors_member(kase, "values");
+	json_t *expected = vectors_list(kase, "values");
 	json_t *checksums = json_object_get(kase, "checksums");
 	double (*draw)(struct xc_rng *) = normal ? xc_standard_normal : xc_standard_exponential;
 	size_t n = json_array_size(expected);
@@ -486,7 +483,7 @@ static struct xc_rng *stream(json_t *kase)
 
 static void check_tutorial(json_t *file, json_t *kase)
 {
-	json_t *first = vectors_member(kase, "first"), *last = vectors_member(kase, "last");
+	json_t *first = vectors_list(kase, "first"), *last = vectors_list(kase, "last");
 	size_t n = vectors_count(file, "size");
 	double *values = vectors_room(n, sizeof *values);
 	struct xc_rng *rng = stream(kase);

@@ -13,8 +13,11 @@
 /* Runs `check` on each case of the file, in $XC_VECTORS or else beside these tests, and says
  * how many passed; the running test fails if not all did. */
 void vectors_run(const char *file, void (*check)(json_t *file, json_t *kase));
-/* The same of all files so far; false if there was none or one failed. */
+/* The same of all files so far; false if there was none, or one failed or could not be read:
+ * the cases of those that could not are not among those counted. */
 bool vectors_total(void);
+/* Vectors kept elsewhere may be without this file: then that beside these tests is taken. */
+void vectors_may_lack(const char *file);
 
 /* The running case has failed; this is why. */
 void vectors_fail(const char *format, ...) XC_PRINTF(1, 2);
@@ -25,6 +28,8 @@ void *vectors_room(size_t n, size_t size);
 /* ---- Reading ---- */
 
 json_t *vectors_member(json_t *object, const char *name);
+/* With an element or more. */
+json_t *vectors_list(json_t *object, const char *name);
 const char *vectors_text(json_t *object, const char *name);
 /* A decimal of up to 256 bits and a sign: in two's complement, the least significant word
  * first. */

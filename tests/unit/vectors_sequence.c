@@ -362,10 +362,9 @@ static void run_step(struct xc_rng **rng, json_t *step)
 void vectors_check_sequence(json_t *file, json_t *kase)
 {
 	struct xc_rng *rng = vectors_generator(kase);
-	json_t *steps = vectors_member(kase, "steps");
+	json_t *steps = vectors_list(kase, "steps");
 
 	(void)file;
-	ck_assert_uint_gt(json_array_size(steps), 0);
 	for (size_t i = 0; i < json_array_size(steps); i++)
 		run_step(&rng, json_array_get(steps, i));
 	xc_rng_free(rng);
