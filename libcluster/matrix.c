@@ -312,20 +312,42 @@ static int cut(const struct xc_matrix *m, int i, const void *data, struct xc_arr
 	return 0;
 }
 
-static int send_blocks(const struct xc_matrix *m, const void *data, struct xc_error *err)
+static struct xc_view part_of_view(const struct xc_matrix *m, int first, int count)
 {
-	struct xc_array *blocks = calloc((size_t)matrix_blocks(m), sizeof *blocks);
+	return (struct xc_view){
+		.client = m->client, .kind = VIEW_LIST, .ids = m->view->ids + first, .count = count
+	};
+}
+
+static int send_part(const struct xc_matrix *m, int first, int count, const void *data,
+		     struct xc_error *err)
+{
+	struct xc_view view = part_of_view(m, first, count);
+	struct xc_array *blocks = calloc((size_t)count, sizeof *blocks);
 	int r = blocks ? 0 : -ENOMEM;
 
-	for (int i = 0; r == 0 && i < matrix_blocks(m); i++)
-		r = cut(m, i, data, &blocks[i]);
+	for (int i = 0; r == 0 && i < count; i++)
+		r = cut(m, first + i, data, &blocks[i]);
 	if (r < 0)
-		error_set(err, r, "xc_matrix_scatter: out of memory");
+		error_set(err, r, "no memory for %d blocks of %lld x %lld doubles", count,
+			  (long long)matrix_block_rows(m, first),
+			  (long long)matrix_block_cols(m, first));
 	else
-		r = xci_finish(xci_push_each(m->view, m->name, blocks, err), err);
-	for (int i = 0; blocks && m->grid_cols > 1 && i < matrix_blocks(m); i++)
+		r = xci_finish(xci_push_each(&view, m->name, blocks, err), err);
+	for (int i = 0; blocks && m->grid_cols > 1 && i < count; i++)
 		free((void *)(uintptr_t)blocks[i].data);
 	free(blocks);
+	return r;
+}
+
+/* All that need not be copied; else one row of the grid at a time, so that little more than
+ * the matrix itself is needed. */
+static int send_blocks(const struct xc_matrix *m, const void *data, struct xc_error *err)
+{
+	int count = m->grid_cols == 1 ? matrix_blocks(m) : m->grid_cols, r = 0;
+
+	for (int first = 0; r == 0 && first < matrix_blocks(m); first += count)
+		r = send_part(m, first, count, data, err);
 	return r;
 }
 
@@ -378,7 +400,7 @@ static int take_blocks(const struct xc_matrix *m, int first, struct xc_array *bl
 	return r;
 }
 
-/* One row of the grid at a time, so that little more than the matrix itself is needed. */
+/* Likewise. */
 static int gather(const struct xc_matrix *m, struct xc_array *blocks, char *whole,
 		  struct xc_error *err)
 {
@@ -386,10 +408,7 @@ static int gather(const struct xc_matrix *m, struct xc_array *blocks, char *whol
 
 	for (int row = 0; r == 0 && row < m->grid_rows; row++) {
 		int first = row * m->grid_cols;
-		struct xc_view line = { .client = m->client,
-					.kind = VIEW_LIST,
-					.ids = m->view->ids + first,
-					.count = m->grid_cols };
+		struct xc_view line = part_of_view(m, first, m->grid_cols);
 
 		r = xc_pull(&line, m->name, blocks, err);
 		if (r == 0)

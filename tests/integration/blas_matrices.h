@@ -66,8 +66,8 @@ static inline void assert_same(struct matrix a, struct matrix b)
 	ck_assert_int_eq(a.rows, b.rows);
 	ck_assert_int_eq(a.cols, b.cols);
 	for (int64_t i = 0; i < a.rows * a.cols; i++)
-		ck_assert_msg(fabs(a.at[i] - b.at[i]) < TOLERANCE, "element %lld: %g and %g",
-			      (long long)i, a.at[i], b.at[i]);
+		if (!(fabs(a.at[i] - b.at[i]) < TOLERANCE))
+			ck_abort_msg("element %lld: %g and %g", (long long)i, a.at[i], b.at[i]);
 }
 
 static inline void push(const char *name, struct matrix m)
