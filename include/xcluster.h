@@ -1135,7 +1135,10 @@ XC_API int xc_multivariate_normal(struct xc_rng *rng, const double *mean, const 
  * with an engine that is shut down or whose host goes away. Products are made by the engines
  * of the result with OpenBLAS (libxcluster-blas, as above); blocks that they need from
  * others go from store to store, once a host, and not by the client; on one host they are
- * not copied at all. A matrix is of one client, and is to be freed before xc_close. */
+ * not copied at all. A matrix is of one client, and is to be freed before xc_close. When the
+ * client closes without that, or its program ends in whatever way, the blocks are removed from
+ * the engines, behind what these still compute for it: jobs that go on without their client are
+ * not to count on them. */
 struct xc_matrix;
 
 /* All zero is the default; NULL is taken for that. */

@@ -9,9 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ENGINES 3
-#define N	700
-#define KEPT	"of somebody else"
+#define ENGINES	   3
+#define N	   700
+#define OURS	   100
+#define KEPT	   "of somebody else"
+#define KEPT_COUNT 20000
 
 static struct xc_error err = XC_ERROR_INIT;
 static struct xc_client *client;
@@ -144,11 +146,18 @@ static int matrices_named(void)
 	return count;
 }
 
+static bool has_only_ours(void *argument)
+{
+	(void)argument;
+	return matrices_named() == ENGINES;
+}
+
 /* What was there before, of whoever lives, is there, and nothing else. */
 static void assert_only_ours(json_int_t before)
 {
 	struct xc_array whole;
 
+	ck_assert(wait_until(has_only_ours, NULL, LIMIT));
 	ck_assert_msg(wait_until(is_used, &before, LIMIT), "%lld bytes are in use, not %lld",
 		      (long long)store_used(), (long long)before);
 	assert_ok(xc_matrix_gather(matrix, &whole, &err), err);
@@ -156,22 +165,26 @@ static void assert_only_ours(json_int_t before)
 		if (fabs(((const double *)whole.data)[i] - (double)(i % 7)) > 0)
 			ck_abort_msg("element %lld is another one", (long long)i);
 	xc_array_free(&whole);
-	ck_assert_int_eq(matrices_named(), ENGINES);
 }
 
-static void begin_program(struct program *program, const char *how)
+/* Its matrices are in the stores, and this has been seen. */
+static void begin_program(struct program *program, const char *how, json_int_t before)
 {
 	char line[64];
 
 	PROGRAM(program, own_path, how);
 	program_line(program, line, sizeof line);
 	ck_assert_str_eq(line, "ready");
+	ck_assert(wait_until(is_above, &before, LIMIT));
 }
 
-/* With all that this program itself needs on engines. */
+/* With all that this program itself needs on engines: its own code is what came last. */
 static json_int_t used_before(void)
 {
-	ck_assert_int_eq(matrices_named(), ENGINES);
+	json_int_t data = 8 * (KEPT_COUNT + OURS * OURS);
+
+	ck_assert(wait_until(has_only_ours, NULL, LIMIT));
+	ck_assert(wait_until(is_above, &data, LIMIT));
 	return store_used();
 }
 
@@ -182,8 +195,7 @@ static void check_ends(const char *how, int signal, int status)
 	json_int_t before = used_before();
 	struct program program;
 
-	begin_program(&program, how);
-	ck_assert(wait_until(is_above, &before, LIMIT));
+	begin_program(&program, how, before);
 	program_tell(&program, "go");
 	if (signal)
 		kill(program.pid, signal);
@@ -214,10 +226,10 @@ START_TEST(a_program_that_is_killed_in_a_product_leaves_nothing)
 {
 	json_int_t before = used_before();
 
-	for (int round = 0; round < 6; round++) {
+	for (int round = 0; round < 4; round++) {
 		struct program program;
 
-		begin_program(&program, "multiply");
+		begin_program(&program, "multiply", before);
 		program_tell(&program, "go");
 		task_sleep(round * 0.007);
 		kill(program.pid, SIGKILL);
@@ -227,17 +239,22 @@ START_TEST(a_program_that_is_killed_in_a_product_leaves_nothing)
 }
 END_TEST
 
-static bool is_forgotten(void *pid)
+/* Of the clients that the controller knows we are the only one. */
+static bool is_forgotten(void *argument)
 {
-	char *text = NULL, *at, line[32];
-	bool found;
+	json_t *status;
+	char *text = NULL;
+	json_int_t clients;
 
-	snprintf(line, sizeof line, "\"pid\": %d", *(pid_t *)pid);
+	(void)argument;
 	assert_ok(xc_status_json(client, &text, &err), err);
-	at = strstr(text, line);
-	found = at != NULL;
+	status = json_loads(text, 0, NULL);
 	free(text);
-	return !found;
+	ck_assert_ptr_nonnull(status);
+	clients = json_integer_value(json_object_get(status, "clients"));
+	json_decref(status);
+	ck_assert_int_ge(clients, 1);
+	return clients == 1;
 }
 
 /* The controller has noticed the death, and its clearing waits behind what runs: then this
@@ -248,13 +265,13 @@ START_TEST(what_still_ran_and_sets_a_block_leaves_nothing)
 	struct program program;
 
 	stage_open();
-	begin_program(&program, "late");
+	begin_program(&program, "late", before);
 	for (int i = 0; i < ENGINES; i++)
 		stage_news();
-	ck_assert(!is_forgotten(&program.pid));
+	ck_assert(!is_forgotten(NULL));
 	kill(program.pid, SIGKILL);
 	ck_assert_int_eq(program_end(&program), 128 + SIGKILL);
-	ck_assert(wait_until(is_forgotten, &program.pid, LIMIT));
+	ck_assert(wait_until(is_forgotten, NULL, LIMIT));
 	stage_release();
 	assert_only_ours(before);
 	stage_close();
@@ -269,13 +286,13 @@ START_TEST(engines_that_start_again_meanwhile_have_nothing_either)
 
 	for (int i = 0; i < ENGINES; i++)
 		assert_ok(xc_engine_info(client, i, &info[i], &err), err);
-	begin_program(&program, "multiply");
+	begin_program(&program, "multiply", before);
 	program_tell(&program, "go");
 	for (int i = 0; i < ENGINES; i++)
 		kill(info[i].pid, SIGSTOP);
 	kill(program.pid, SIGKILL);
 	ck_assert_int_eq(program_end(&program), 128 + SIGKILL);
-	ck_assert(wait_until(is_forgotten, &program.pid, LIMIT));
+	ck_assert(wait_until(is_forgotten, NULL, LIMIT));
 	for (int i = 0; i < ENGINES; i++) {
 		kill(info[i].pid, SIGKILL);
 		ck_assert(process_ends(info[i].pid, LIMIT));
@@ -286,11 +303,14 @@ END_TEST
 
 static void begin(void)
 {
-	static double values[20000];
+	static double values[KEPT_COUNT];
+	json_int_t nothing = 0;
 
+	/* N.B. agents tell once a second what they have. */
+	ck_assert(wait_until(is_used, &nothing, LIMIT));
 	client = open_client(ENGINES);
-	assert_ok(xc_push(xc_all(client), KEPT, XC_ARRAY_F64(values, 20000), &err), err);
-	matrix = make(client, 100);
+	assert_ok(xc_push(xc_all(client), KEPT, XC_ARRAY_F64(values, KEPT_COUNT), &err), err);
+	matrix = make(client, OURS);
 }
 
 static void finish(void)
