@@ -256,7 +256,7 @@ struct xc_client {
 	int pings;	    /* without an answer */
 	struct xci_sent *sent;
 	uint64_t last_job, last_query, last_object, last_matrix;
-	bool has_will; /* the controller knows what is to be cleared after us */
+	bool has_will;	   /* the controller knows what is to be cleared after us */
 	uint64_t reported; /* id of the REPORT that came last */
 	char *report;	   /* its text, owned */
 	struct xci_answer answer;

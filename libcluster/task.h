@@ -37,7 +37,7 @@ struct xc_task {
 	size_t in_size, out_size;
 	int engine;
 	int attempt;
-	int threads; /* that libraries may use; 0: nobody has said */
+	int threads;		  /* that libraries may use; 0: nobody has said */
 	_Atomic uint64_t *cancel; /* cancelled when it is one of these two */
 	uint64_t cancel_value;	  /* for all items of the slice */
 	uint64_t cancel_item;	  /* for the running one */
