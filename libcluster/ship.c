@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "libcluster/client.h"
+#include "libcluster/object.h"
 #include "proto/error.h"
 
 /* Its agent has ended: what we put there is gone as well. */
@@ -329,7 +330,10 @@ int xci_ship(struct xc_client *client, xc_task_fn *fn, const struct xc_map_optio
 		return error_set(err, -EINVAL, "no function: fn and options.function are NULL");
 	if (fn && client->inside) { /* it is here already */
 		static const unsigned char none[OBJECT_SIZE];
+		struct xci_object object;
 
+		if (xci_object_find(*(void **)&fn, &object, err) < 0)
+			return XC_ECODE;
 		task->kind = FUNCTION_OFFSET;
 		task->number = (uint64_t)(uintptr_t)fn;
 		task->object = (struct span){ none, OBJECT_SIZE };

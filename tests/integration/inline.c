@@ -201,6 +201,7 @@ static void run_libraries(void)
 {
 	struct xc_map_options options = { .function = "version" };
 	struct xc_result *result;
+	xc_task_fn *data;
 	int out[ENGINES] = { 0 };
 	double roots[5];
 
@@ -228,6 +229,8 @@ static void run_libraries(void)
 	result = xc_apply_async(xc_all(client), NULL, NULL, 0, out, sizeof out[0], &options, &err);
 	note_end("a function of another", result, true);
 	xc_result_destroy(result);
+	*(const void **)&data = &client;
+	note("data: %d", xc_apply(xc_all(client), data, NULL, 0, NULL, 0, NULL, &err));
 	note("no file: %d", xc_load(xc_all(client), test_path("none.so"), &err));
 	note("  %s", err.text);
 	note("what it needs is missing: %d",
