@@ -24,7 +24,7 @@ struct blas_run {
 	int threads_before;
 	double began;		  /* the run, and with it the preparing of operands */
 	double op_began;	  /* the operation */
-	struct blas_thread *cpus; /* the CPU time of each thread, at first of the run; owned */
+	struct blas_thread *cpus; /* the CPU time of each thread before the operation; owned */
 	int cpu_count;
 };
 
@@ -100,9 +100,9 @@ struct blas_thread *blas_threads(int *count);
 /* How many have computed since, the caller's or others, and for how long together. */
 int blas_threads_used(const struct blas_thread *before, int before_count,
 		      const struct blas_thread *after, int after_count, double *cpu_seconds);
-/* Waits until no other thread uses the processor, as OpenBLAS's do for a while after an
- * operation while they wait for the next one; not for ever. The list, which was made at
- * `since`, becomes that of now. */
-void blas_quiet(struct blas_thread **threads, int *count, double since);
+/* Waits until no other thread wants the processor, as OpenBLAS's do for a while after an
+ * operation while they wait for the next one; a second at most. The threads as they are then,
+ * owned by the caller. */
+struct blas_thread *blas_quiet(int *count);
 
 #endif

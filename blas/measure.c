@@ -1,5 +1,7 @@
 /* measure.c: the time that threads have computed. */
 #include <dirent.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -8,9 +10,8 @@
 #include "blas/blas.h"
 
 #define USED_SHARE  0.1 /* of the busiest thread's time, from which on one has computed, too */
-#define QUIET_SHARE 0.1 /* of the time: threads that use more of it are not quiet */
 #define LOOK_NS	    2000000
-#define QUIET_LIMIT 0.2 /* seconds */
+#define QUIET_LIMIT 1 /* seconds */
 
 double blas_now(void)
 {
@@ -83,27 +84,46 @@ int blas_threads_used(const struct blas_thread *before, int before_count,
 	return used > 0 ? used : 1;
 }
 
-void blas_quiet(struct blas_thread **threads, int *count, double since)
+/* It runs or would if it had a processor, so a thread that spins shows also while others have
+ * all of them. */
+static bool is_runnable(int id)
+{
+	char path[64], text[512];
+	const char *behind_name;
+	FILE *file;
+	size_t n;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", id);
+	file = fopen(path, "re");
+	if (!file)
+		return false; /* it has ended */
+	n = fread(text, 1, sizeof text - 1, file);
+	text[n] = 0;
+	fclose(file);
+	behind_name = strrchr(text, ')');
+	return behind_name && strncmp(behind_name, ") R", 3) == 0;
+}
+
+static bool is_any_runnable(const struct blas_thread *threads, int count)
+{
+	int self = gettid();
+
+	for (int i = 0; i < count; i++)
+		if (threads[i].id != self && is_runnable(threads[i].id))
+			return true;
+	return false;
+}
+
+struct blas_thread *blas_quiet(int *count)
 {
 	const struct timespec look = { .tv_nsec = LOOK_NS };
-	double end = blas_now() + QUIET_LIMIT, seconds = blas_now() - since, others;
-	struct blas_thread *now;
-	int n, self = gettid();
+	double end = blas_now() + QUIET_LIMIT;
+	struct blas_thread *threads = blas_threads(count);
 
-	for (;;) {
-		now = blas_threads(&n);
-		others = 0;
-		for (int i = 0; i < n; i++)
-			if (now[i].id != self)
-				others += now[i].seconds -
-					  seconds_before(*threads, *count, now[i].id);
-		free(*threads);
-		*threads = now;
-		*count = n;
-		if (others <= QUIET_SHARE * seconds || blas_now() > end)
-			return;
-		seconds = blas_now();
+	while (is_any_runnable(threads, *count) && blas_now() < end) {
 		nanosleep(&look, NULL);
-		seconds = blas_now() - seconds;
+		free(threads);
+		threads = blas_threads(count);
 	}
+	return threads;
 }

@@ -84,7 +84,6 @@ int blas_begin(struct blas_run *run, struct xc_task *task, const char *name, con
 		openblas_set_num_threads(run->args.threads);
 	run->report.engine = xc_task_engine(task);
 	run->report.threads = openblas_get_num_threads();
-	run->cpus = blas_threads(&run->cpu_count);
 	describe(run->report.library, sizeof run->report.library);
 	run->began = blas_now();
 	return r;
@@ -150,12 +149,9 @@ static bool is_measurement(const struct blas_run *run)
 void blas_start(struct blas_run *run)
 {
 	run->report.prepare_seconds = blas_now() - run->began;
-	if (is_measurement(run)) {
-		blas_quiet(&run->cpus, &run->cpu_count, run->began);
-	} else {
-		free(run->cpus);
-		run->cpus = blas_threads(&run->cpu_count);
-	}
+	free(run->cpus);
+	run->cpus =
+		is_measurement(run) ? blas_quiet(&run->cpu_count) : blas_threads(&run->cpu_count);
 	run->op_began = blas_now();
 }
 
