@@ -323,12 +323,14 @@ static void finish(void)
 
 int main(int argc, char **argv)
 {
-	Suite *suite = suite_create("matrix_ends");
-	TCase *outer = shared_case(suite, "start"), *tests, *end;
+	TCase *outer, *tests, *end;
+	Suite *suite;
 
 	if (argc > 1)
 		return be_program(argv[1]);
 	own_path = realpath(argv[0], NULL);
+	suite = suite_create("matrix_ends");
+	outer = shared_case(suite, "start");
 	add_cluster_start(outer, ENGINES);
 	tests = shared_case(suite, "ends");
 	tcase_add_checked_fixture(tests, begin, finish);
