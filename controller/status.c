@@ -191,6 +191,8 @@ static void add_jobs(const struct state *state, struct client *clients, json_t *
 			queue->items += job->items - job->ended - now;
 			queue->slices += job->slices;
 			queue->unassigned += unassigned(job);
+			if (job->is_purged)
+				continue;
 			json_array_append_new(
 				list,
 				json_pack("{s:I,s:s,s:o,s:o,s:I,s:I,s:I,s:I,s:s}", "id",

@@ -184,8 +184,7 @@ sanitized_suites()
 	export ASAN_OPTIONS UBSAN_OPTIONS
 	export TB_BIND="$tmp/reports"
 	suites sanitizers build-asan 3 --no-suite hosts
-	# One at a time: they are slow enough to get in each other's way.
-	suites sanitizers build-asan 3 --num-processes 1 --suite hosts-sanitized
+	suites sanitizers build-asan 3 --suite hosts-sanitized
 	unset ASAN_OPTIONS UBSAN_OPTIONS TB_BIND
 	check "sanitizers: nothing found in any process" findings
 }

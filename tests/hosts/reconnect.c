@@ -308,7 +308,9 @@ START_TEST(a_client_that_computes_during_a_break_keeps_its_jobs)
 			ck_assert_int_eq(out[i], 2 * i);
 		xc_result_destroy(result);
 		xc_close(client);
-		exit(0);
+		/* N.B. without a look for leaks: ZeroMQ at times does not give back the buffer
+		 * of what it was receiving when the connection was reset. */
+		_exit(0);
 	}
 	wait_for_file("/bed/submitted");
 	reset_connections("node2", "1");
