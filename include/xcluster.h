@@ -654,7 +654,7 @@ XC_API const struct xc_view *xc_balanced(struct xc_client *client);
 
 /* Direct view of the listed engines, in this order. Owned by the client until
  * xc_close; `ids` is copied. Errors: XC_ENOENGINE names the id that is not up;
- * -EINVAL for an empty list or an id twice. */
+ * XC_ELOST if the cluster has ended; -EINVAL for an empty list or an id twice. */
 XC_API int xc_engines(struct xc_client *client, const int *ids, int n, const struct xc_view **view,
 		      struct xc_error *err);
 

@@ -23,8 +23,10 @@ int matrix_failed(const char *call, struct xc_error *err)
 
 int matrix_check(const char *call, const struct xc_matrix *matrix, struct xc_error *err)
 {
-	const struct xc_client *client = matrix->client;
+	struct xc_client *client = matrix->client;
 
+	if (client->is_lost)
+		return xci_lost(client, err);
 	for (int i = 0; i < matrix_blocks(matrix); i++) {
 		uint32_t id = matrix->view->ids[i];
 		const struct xci_engine *engine =

@@ -36,6 +36,8 @@ static int direct_ids(const struct xc_view *view, const char *call, int **ids, i
 			"or xc_engines",
 			call);
 	xci_pump(view->client, 0);
+	if (view->client->is_lost)
+		return xci_lost(view->client, err);
 	*n = xc_view_size(view);
 	*ids = calloc((size_t)*n + 1, sizeof **ids);
 	if (!*ids || (*n && xc_view_ids(view, *ids, *n) < 0)) {

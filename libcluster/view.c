@@ -80,6 +80,8 @@ static int view_new(struct xc_client *client, const int *ids, int n, enum view_k
 		return error_set(err, -EINVAL, "%s: client or view is NULL",
 				 kind == VIEW_LIST ? "xc_engines" : "xc_balanced_over");
 	xci_pump(client, 0);
+	if (client->is_lost) /* what it last heard of its engines says nothing any more */
+		return xci_lost(client, err);
 	r = check_ids(client, ids, n, err);
 	if (r < 0)
 		return r;

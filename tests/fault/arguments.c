@@ -321,10 +321,16 @@ static void try_cluster(void)
 /* After the controller has ended. */
 static void try_lost(void)
 {
+	const struct xc_view *all = xc_all(client), *view = NULL;
 	struct xc_engine_info info;
 	char *json = NULL;
+	int first = 0;
 
 	assert_ok(xc_shutdown(client, err), *err);
+	ROW(xc_engines(client, &first, 1, &view, err), XC_ELOST, "gone");
+	ROW(xc_balanced_over(client, &first, 1, &view, err), XC_ELOST, "gone");
+	ROW(xc_view_at(all, 0, &view, err), XC_ELOST, "gone");
+	ROW(xc_view_slice(all, 0, 1, 1, &view, err), XC_ELOST, "gone");
 	ROW(xc_map_range(xc_balanced(client), idle_task, 1, NULL, 0, NULL, err), XC_ELOST, "gone");
 	ROW(xc_apply(xc_balanced(client), idle_task, NULL, 0, NULL, 0, NULL, err), XC_ELOST,
 	    "gone");

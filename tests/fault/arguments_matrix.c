@@ -9,6 +9,7 @@
 
 static struct xc_error *const err = &row_error;
 static double numbers[24];
+static struct xc_matrix *kept; /* until the cluster has ended */
 
 static void try_making(struct xc_client *client)
 {
@@ -98,14 +99,17 @@ void try_matrices(struct xc_client *client)
 		  *err);
 	try_using(client, x);
 	try_strangers(client, x);
-	xc_matrix_free(x);
+	kept = x;
 	ROW_TAKEN(xc_matrix_free(NULL));
 }
 
 void try_matrices_lost(struct xc_client *client)
 {
 	struct xc_matrix *m = NULL;
+	struct xc_array array;
 
+	ROW(xc_matrix_gather(kept, &array, err), XC_ELOST, "gone");
+	xc_matrix_free(kept);
 	ROW(xc_matrix_new(&m, xc_all(client), 3, 3, NULL, err), XC_ELOST, "gone");
 	ROW(xc_matrix_scatter(&m, xc_all(client), XC_ARRAY_F64(numbers, 4, 6), NULL, err), XC_ELOST,
 	    "gone");
