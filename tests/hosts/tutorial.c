@@ -78,6 +78,9 @@ static const char *const examples[] = {
 	"loo_forest %s/examples/data/tutorial.csv",
 	"random_spawn",
 	"random_jumped",
+	"pi 3000000",
+	"bootstrap",
+	"permutation_test",
 };
 #define EXAMPLES ((int)(sizeof examples / sizeof examples[0]))
 

@@ -2,11 +2,13 @@
  * them, nothing is left. */
 #include "tests/support/support.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -269,6 +271,43 @@ START_TEST(processes_are_seen_in_an_exec)
 }
 END_TEST
 
+/* Memory is given up before files are, and a first thread ends before others: a process that
+ * holds a lock still is there still. */
+START_TEST(processes_are_seen_until_their_locks_are_free)
+{
+	static const char holder[] =
+		"import fcntl, sys, threading, time\n"
+		"file = open(sys.argv[1], 'w')\n"
+		"fcntl.flock(file, fcntl.LOCK_EX)\n"
+		"for i in range(64):\n"
+		"    threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+		"print('held', flush=True)\n"
+		"time.sleep(600)\n";
+	char path[600], line[64];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/lock", getenv("XCLUSTER_DIR"));
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	for (int round = 0; round < 20; round++) {
+		struct program program;
+
+		PROGRAM(&program, "python3", "-c", holder, path);
+		program_line(&program, line, sizeof line);
+		ck_assert_str_eq(line, "held");
+		ck_assert_int_eq(flock(fd, LOCK_EX | LOCK_NB), -1);
+		ck_assert_int_eq(kill(program.pid, SIGKILL), 0);
+		while (has_processes(&(int){ 1 }))
+			;
+		ck_assert_msg(flock(fd, LOCK_EX | LOCK_NB) == 0, "round %d", round);
+		ck_assert_int_eq(flock(fd, LOCK_UN), 0);
+		ck_assert_int_eq(program_end(&program), 128 + SIGKILL);
+	}
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
 /* Interrupts `start -n 8` as soon as it has 1, 2, ... processes. */
 START_TEST(interrupted_start_leaves_nothing)
 {
@@ -442,6 +481,7 @@ int main(void)
 	tcase_add_loop_test(tests, foreground, 0, 3);
 	tcase_add_test(tests, foreground_ends_with_stop);
 	tcase_add_test(tests, processes_are_seen_in_an_exec);
+	tcase_add_test(tests, processes_are_seen_until_their_locks_are_free);
 	tcase_add_loop_test(tests, interrupted_start_leaves_nothing, 0, MOMENTS * INTERRUPTIONS);
 	tcase_add_test(tests, missing_engines_are_named);
 	tcase_add_test(tests, engines_default_to_cores_allowed);

@@ -15,7 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define EXEC_LOOKS 50 /* at a process without an environment */
+#define LOOKS	   200 /* at a process without an environment */
+#define PF_EXITING 0x4 /* of the kernel's flags of a process */
 
 double now(void)
 {
@@ -56,17 +57,17 @@ bool process_ends(pid_t pid, double limit)
 	return r > 0;
 }
 
-static ssize_t read_environment(pid_t pid, char *environment, size_t size)
+static ssize_t read_of(pid_t pid, const char *what, char *text, size_t size)
 {
 	char path[64];
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof path, "/proc/%d/environ", (int)pid);
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, what);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	n = read(fd, environment, size);
+	n = read(fd, text, size);
 	close(fd);
 	return n;
 }
@@ -81,17 +82,36 @@ static bool may_be_in_exec(pid_t pid)
 	return readlink(path, &byte, 1) > 0;
 }
 
+/* One that ends gives up its memory first, and its files, and thereby its locks, only then.
+ * After that it is a zombie; its first thread is one as soon as it has ended itself. */
+static bool is_ending(pid_t pid)
+{
+	char text[1024], *at;
+	ssize_t n = read_of(pid, "stat", text, sizeof text - 1);
+	unsigned long flags = 0;
+	long threads = 0;
+	char state = 'Z';
+
+	text[n > 0 ? n : 0] = '\0';
+	at = strrchr(text, ')'); /* the name may hold anything */
+	if (at)
+		sscanf(at,
+		       ") %c %*d %*d %*d %*d %*d %lu %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %ld",
+		       &state, &flags, &threads);
+	return flags & PF_EXITING && ((state != 'Z' && state != 'X') || threads > 1);
+}
+
 static bool is_of_cluster(pid_t pid)
 {
 	static char environment[1 << 18];
 	const struct timespec pause = { .tv_nsec = 1000000 };
 	char wanted[512];
 	int n = snprintf(wanted, sizeof wanted, "XCLUSTER_DIR=%s", getenv("XCLUSTER_DIR"));
-	ssize_t size = read_environment(pid, environment, sizeof environment);
+	ssize_t size = read_of(pid, "environ", environment, sizeof environment);
 
-	for (int k = 0; size == 0 && k < EXEC_LOOKS && may_be_in_exec(pid); k++) {
+	for (int k = 0; size <= 0 && k < LOOKS && (may_be_in_exec(pid) || is_ending(pid)); k++) {
 		ppoll(NULL, 0, &pause, NULL);
-		size = read_environment(pid, environment, sizeof environment);
+		size = read_of(pid, "environ", environment, sizeof environment);
 	}
 	/* With its terminating null, so that /tmp/a does not find /tmp/ab. */
 	return size > 0 && memmem(environment, (size_t)size, wanted, (size_t)n + 1);
