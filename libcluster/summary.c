@@ -15,7 +15,10 @@
 struct group {
 	const struct xc_failure *first;
 	int64_t items;
-	const struct xc_failure *runs[ITEMS_SHOWN];
+	struct {
+		int64_t first, end;
+	} runs[ITEMS_SHOWN];
+	int64_t end; /* of the last run */
 	int run_count;
 	int engines[ENGINES_SHOWN];
 	int engine_count; /* ENGINES_SHOWN + 1: more than that */
@@ -90,12 +93,18 @@ static void add_engine(struct group *group, int engine)
 	group->engine_count++;
 }
 
+/* Neighbours are one run, also of two engines. */
 static void add_run(struct group *group, const struct xc_failure *f)
 {
+	if (group->run_count == 0 || f->first != group->end) {
+		if (group->run_count < ITEMS_SHOWN)
+			group->runs[group->run_count].first = f->first;
+		group->run_count++;
+	}
 	group->items += f->count;
-	if (group->run_count < ITEMS_SHOWN)
-		group->runs[group->run_count] = f;
-	group->run_count++;
+	group->end = f->first + f->count;
+	if (group->run_count <= ITEMS_SHOWN)
+		group->runs[group->run_count - 1].end = group->end;
 	add_engine(group, f->engine);
 }
 
@@ -123,11 +132,11 @@ static void say_items(struct text *t, const struct group *group)
 
 	say(t, many ? " (items" : " (item");
 	for (int i = 0; i < group->run_count && i < ITEMS_SHOWN; i++) {
-		const struct xc_failure *f = group->runs[i];
+		int64_t first = group->runs[i].first, last = group->runs[i].end - 1;
 
-		say(t, "%s %lld", i ? "," : "", (long long)f->first);
-		if (f->count > 1)
-			say(t, "-%lld", (long long)(f->first + f->count - 1));
+		say(t, "%s %lld", i ? "," : "", (long long)first);
+		if (last > first)
+			say(t, "-%lld", (long long)last);
 	}
 	if (group->run_count > ITEMS_SHOWN)
 		say(t, ", ...");

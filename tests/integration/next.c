@@ -255,6 +255,29 @@ START_TEST(summary_of_many)
 }
 END_TEST
 
+static int fail_always(struct xc_task *task, const void *in, void *out)
+{
+	(void)task;
+	(void)in;
+	(void)out;
+	return 7;
+}
+
+START_TEST(summary_of_neighbours_on_several_engines)
+{
+	struct xc_result *result =
+		xc_map_range_async(xc_all(client), fail_always, 30, NULL, 0, NULL, &err);
+	char text[400];
+
+	ck_assert_msg(result, "%s", err.text);
+	assert_error(xc_wait(result, LIMIT, &err), XC_EFAILED, &err, "30 of 30");
+	ck_assert_int_gt(xc_failure_summary(result, text, sizeof text), 0);
+	ck_assert_str_eq(text, "30 of 30 items did not end well: 30 failed with code 7 (items "
+			       "0-29; engines 0, 1, 2).");
+	xc_result_destroy(result);
+}
+END_TEST
+
 START_TEST(after_the_client_is_closed)
 {
 	struct xc_map_options options = { .chunk = 1 };
@@ -289,6 +312,7 @@ int main(void)
 	tcase_add_test(tests, of_single_tasks_and_none);
 	tcase_add_test(tests, first_failure_keeps_what_is_there);
 	tcase_add_test(tests, summary_of_many);
+	tcase_add_test(tests, summary_of_neighbours_on_several_engines);
 	tcase_add_test(tests, after_the_client_is_closed);
 	add_cluster_stop(stop);
 	return run_tests(suite);
