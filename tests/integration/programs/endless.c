@@ -1,5 +1,6 @@
 /* endless.c: a library that cannot be loaded: its constructor crashes the engine, or
- * (-DENDLESS) does not end. */
+ * (-DENDLESS='"FILE"') makes the file and does not end. */
+#include <fcntl.h>
 #include <stdlib.h>
 
 #ifdef ENDLESS
@@ -9,6 +10,7 @@ static volatile int go_on = 1;
 __attribute__((constructor)) static void begin(void)
 {
 #ifdef ENDLESS
+	open(ENDLESS, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	while (go_on)
 		;
 #else
