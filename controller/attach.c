@@ -195,7 +195,7 @@ static int check_out(struct request *q)
 	int64_t items = q->m.index < 0 ? q->job->items : 1;
 	uint64_t need;
 
-	if (!q->m.has_out)
+	if (q->m.out != OUT_ARRAY)
 		return 0;
 	if (!q->job->out_size)
 		return refuse(q, -EINVAL, JOB_ANY_SIZE);
@@ -223,14 +223,16 @@ static bool is_to_come(const struct request *q)
 
 static int check(struct request *q)
 {
+	const char *other;
 	int r;
 
 	if (!q->job && is_to_come(q))
 		return refuse(q, -EAGAIN, JOB_TO_COME);
 	if (!q->job)
 		return refuse(q, -ENOENT, JOB_FORGOTTEN);
-	if (q->m.again && q->job->flags & JOB_REDUCE)
-		return refuse(q, -EINVAL, JOB_IS_REDUCED);
+	other = job_other_call(q->job->flags, q->m.out, q->m.again);
+	if (other)
+		return refuse(q, -EINVAL, "%s", other);
 	r = check_item(q);
 	return r < 0 ? r : check_out(q);
 }
@@ -260,13 +262,15 @@ static int check_inputs(struct request *q)
 static void answer(struct state *state, struct request *q, int code)
 {
 	struct msg_attached m = { .job = q->m.job, .code = code };
+	struct span reduction = { NULL, 0 };
 
 	if (code == 0) {
+		reduction = job_reduction(q->job);
 		m.items = q->job->items;
 		m.out_size = q->job->out_size;
 		m.flags = q->job->flags;
 	}
-	outbox_answer(state, q->client, &m, code ? q->text : "");
+	outbox_answer(state, q->client, &m, code ? q->text : "", reduction);
 }
 
 static void attach(struct state *state, struct request *q)

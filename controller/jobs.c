@@ -137,6 +137,8 @@ void job_free(struct state *state, struct job *job)
 		history_remove(state, job);
 	if (job->has_object)
 		hold_drop(state, job->object);
+	if (job->has_combine)
+		hold_drop(state, job->combine);
 	payload_unref(job->payload);
 	zmq_msg_close(&job->task);
 	zmq_msg_close(&job->targets);

@@ -107,13 +107,13 @@ struct parcel *outbox_add(struct state *state, struct client *client, struct msg
 }
 
 void outbox_answer(struct state *state, struct client *client, struct msg_attached *attached,
-		   const char *text)
+		   const char *text, struct span reduction)
 {
 	struct parcel *parcel;
 	zmq_msg_t frames[2];
 
 	frame_copy(&frames[0], text, strlen(text));
-	zmq_msg_init(&frames[1]);
+	frame_copy(&frames[1], reduction.data, reduction.size);
 	parcel = wrap(state, &frames[0], &frames[1]);
 	if (!parcel) {
 		log_line("out of memory: %s gets no answer", client->name);

@@ -140,6 +140,8 @@ int on_submit(struct state *state, struct peer *peer, struct message *m);
  * begun; NULL when memory is out. */
 struct job *job_again(struct state *state, struct client *client, const struct job *old,
 		      uint64_t id, int64_t index);
+/* How its results are combined, as its client said; borrowed, empty: they are not. */
+struct span job_reduction(const struct job *job);
 /* Hands out its items. The job may be gone afterwards. */
 void job_begin(struct state *state, struct job *job);
 /* A job of the controller's own with one item, made like another. */
@@ -242,7 +244,7 @@ struct parcel *outbox_add(struct state *state, struct client *client, struct msg
 			  zmq_msg_t *failures, zmq_msg_t *payload);
 /* The answer to an ATTACH. */
 void outbox_answer(struct state *state, struct client *client, struct msg_attached *attached,
-		   const char *text);
+		   const char *text, struct span reduction);
 /* The same that nobody gets for now. */
 struct parcel *parcel_make(struct state *state, const struct msg_result *result,
 			   zmq_msg_t *failures, zmq_msg_t *payload);

@@ -99,8 +99,6 @@ static int newest_first(const void *a, const void *b)
 
 static void put_record(struct writer *w, const struct list *list, const struct job *job)
 {
-	bool may_run_again = job->payload && !(job->flags & JOB_REDUCE);
-
 	job_record_put(
 		w, &(struct job_record){ .owner = job->client->session,
 					 .number = job->id,
@@ -116,7 +114,7 @@ static void put_record(struct writer *w, const struct list *list, const struct j
 					 .finished = wall_s(list, job->finished_ns),
 					 .result_bytes = job->is_dropped ? 0 : job->result_bytes,
 					 .has_results = !job->is_dropped,
-					 .has_inputs = may_run_again });
+					 .has_inputs = job->payload != NULL });
 }
 
 static int list_frame(const struct list *list, size_t count, zmq_msg_t *frame)

@@ -93,7 +93,8 @@ struct job {
 	bool is_dropped;  /* some of its results are not there any more */
 	bool is_purged;	  /* nobody finds it any more; it goes once it is finished */
 	bool has_object;  /* its program, held in the stores */
-	unsigned char object[OBJECT_SIZE];
+	bool has_combine; /* the program that combines its results, held as well */
+	unsigned char object[OBJECT_SIZE], combine[OBJECT_SIZE];
 	int64_t items, chunk;
 	uint64_t form, in_size, out_size, flags;
 	int max_attempts;

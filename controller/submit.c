@@ -85,6 +85,34 @@ static void share_task(struct state *state, zmq_msg_t *to, zmq_msg_t *from)
 	zmq_msg_init(from);
 }
 
+struct span job_reduction(const struct job *job)
+{
+	zmq_msg_t *frame = (zmq_msg_t *)&job->task;
+	struct task_frame task;
+
+	if (!(job->flags & JOB_REDUCE) ||
+	    task_frame_parse(&task, zmq_msg_data(frame), zmq_msg_size(frame)) < 0)
+		return (struct span){ NULL, 0 };
+	return task.reduce;
+}
+
+/* What goes on without its client needs its programs: they are not to go with it. */
+static void hold_programs(struct state *state, struct job *job, struct span object)
+{
+	struct reduce_spec spec;
+
+	if (object.size == OBJECT_SIZE) {
+		job->has_object = true;
+		memcpy(job->object, object.data, OBJECT_SIZE);
+		hold_add(state, job->object);
+	}
+	if (reduce_spec_parse(&spec, job_reduction(job)) == 0 && spec.object.size == OBJECT_SIZE) {
+		job->has_combine = true;
+		memcpy(job->combine, spec.object.data, OBJECT_SIZE);
+		hold_add(state, job->combine);
+	}
+}
+
 static struct job *job_new(struct state *state, struct client *client, const struct msg_submit *s,
 			   zmq_msg_t *task, zmq_msg_t *payload)
 {
@@ -114,15 +142,12 @@ static struct job *job_new(struct state *state, struct client *client, const str
 	job->max_attempts = (int)s->max_attempts;
 	span_copy(job->label, sizeof job->label, s->label);
 	job->submitted_ns = now_ns();
-	if ((s->flags & JOB_KEEP) && client && s->object.size == OBJECT_SIZE) {
-		job->has_object = true;
-		memcpy(job->object, s->object.data, OBJECT_SIZE);
-		hold_add(state, job->object);
-	}
 	zmq_msg_init(&job->targets);
 	share_task(state, &job->task, task);
 	atomic_init(&job->payload->refs, 1);
 	frame_keep(&job->payload->message, payload);
+	if ((s->flags & JOB_KEEP) && client)
+		hold_programs(state, job, s->object);
 	if (job->items > 1)
 		job->measure =
 			measure_get(state, zmq_msg_data(&job->task), zmq_msg_size(&job->task));

@@ -906,10 +906,10 @@ XC_API int64_t xc_reduction_size(const struct xc_reduction *how, struct xc_error
  * variance and quantiles.
  * Items are those of xc_map: with index, attempts, time limit (of an item with the
  * combinations that it completes), progress and failures; inputs, views and `options` are
- * as there, but for XC_DISCONNECT_KEEP (-EINVAL), as nobody else could combine them.
- * Another client may attach to the job to watch it, not run it again. Where an item does
- * not end well: XC_EFAILED. Otherwise returns as xc_map; -EINVAL also for a `how` that is
- * not valid; XC_ECODE also when `combine` cannot be shipped.
+ * as there. With the id of the job others may have its result, or run it again:
+ * xc_attach_reduce, xc_resubmit_reduce. Where an item does not end well: XC_EFAILED.
+ * Otherwise returns as xc_map; -EINVAL also for a `how` that is not valid; XC_ECODE also
+ * when `combine` cannot be shipped.
  *
  * xc_map_reduce: the items are the numbers start + i * step, as of xc_map_range.
  * xc_map_reduce_array: the n elements of in_size bytes at `in`, as of xc_map.
@@ -1364,6 +1364,20 @@ XC_API struct xc_result *xc_attach(struct xc_client *client, const char *id, voi
  * when its inputs are not there any more. */
 XC_API struct xc_result *xc_resubmit(struct xc_client *client, const char *id, void *out,
 				     size_t out_bytes, struct xc_error *err);
+
+/* xc_attach and xc_resubmit for an xc_map_reduce: its results are combined here, as they
+ * were to be for its own client, with the same bits. `how` is the reduction that the job was
+ * submitted with, `combine` the same function, though perhaps of another program; of
+ * XC_REDUCE_QUANTILES other probabilities may be asked for. `result` is written as by
+ * xc_map_reduce, and must stay valid until the result has ended or was destroyed.
+ * Errors as xc_attach; -EINVAL also for a `how` that is not that of the job (the text names
+ * the field), and for a job that is no xc_map_reduce. */
+XC_API struct xc_result *xc_attach_reduce(struct xc_client *client, const char *id,
+					  const struct xc_reduction *how, void *result,
+					  size_t result_size, struct xc_error *err);
+XC_API struct xc_result *xc_resubmit_reduce(struct xc_client *client, const char *id,
+					    const struct xc_reduction *how, void *result,
+					    size_t result_size, struct xc_error *err);
 
 /* Which jobs. All zero: all. */
 struct xc_job_query {

@@ -118,14 +118,33 @@ static bool has_room(const struct xci_attach *attach, const struct msg_attached 
 	       (!__builtin_mul_overflow(items, m->out_size, &need) && need <= attach->out_bytes);
 }
 
+static int adopt_tree(struct xci_attach *attach, const struct msg_attached *m, zmq_msg_t *frame)
+{
+	struct span packed = { zmq_msg_data(frame), zmq_msg_size(frame) };
+	struct xc_error err = XC_ERROR_INIT;
+
+	if (!(m->flags & JOB_REDUCE) || m->out_size)
+		return XC_EPROTO;
+	attach->result->tree =
+		xci_tree_again(attach->how, attach->out, attach->out_bytes, m->items, packed, &err);
+	if (attach->result->tree)
+		return 0;
+	snprintf(attach->text, sizeof attach->text, "%s", err.text);
+	return err.code;
+}
+
 /* The result becomes that of the job, or of one item of it. */
-static int adopt(struct xci_job *job, const struct msg_attached *m)
+static int adopt(struct xci_job *job, const struct msg_attached *m, zmq_msg_t *frame)
 {
 	struct xci_attach *attach = job->attach;
 	struct xc_result *result = attach->result;
+	int r;
 
 	if (!has_room(attach, m) || (!attach->again && attach->index >= m->items))
 		return XC_EPROTO;
+	r = attach->how ? adopt_tree(attach, m, frame) : 0;
+	if (r < 0)
+		return r;
 	result->items = m->items;
 	result->out_size = m->out_size;
 	result->is_kept = attach->again && (m->flags & JOB_KEEP);
@@ -158,7 +177,8 @@ int xci_on_attached(struct xc_client *client, struct message *m)
 		return r;
 	if (attached.seq != client->received + 1)
 		return 0; /* sent again, or after a gap: PING finds out */
-	xci_taken(client, attached.seq, attached.received, zmq_msg_size(&m->frames[0]));
+	xci_taken(client, attached.seq, attached.received,
+		  zmq_msg_size(&m->frames[0]) + zmq_msg_size(&m->frames[1]));
 	HASH_FIND(hh, client->jobs, &attached.job, sizeof attached.job, job);
 	if (!job || !job->attach)
 		return 0;
@@ -168,8 +188,9 @@ int xci_on_attached(struct xc_client *client, struct message *m)
 		  (struct span){ zmq_msg_data(&m->frames[0]), zmq_msg_size(&m->frames[0]) });
 	attach->is_refused = attached.code < 0;
 	if (attached.code == 0 && attached.items >= 0) {
-		attach->code = adopt(job, &attached);
-		snprintf(attach->text, sizeof attach->text, "%s", error_text(attach->code));
+		attach->code = adopt(job, &attached, &m->frames[1]);
+		if (!*attach->text)
+			snprintf(attach->text, sizeof attach->text, "%s", error_text(attach->code));
 	}
 	attach->is_answered = true;
 	job->attach = NULL;
@@ -217,9 +238,11 @@ static int ask(struct xc_client *client, struct xci_job *job, struct xci_attach 
 	return xci_wait_through(client, ANSWER_LIMIT_S, is_answered, attach);
 }
 
-static int explain(struct xc_client *client, const char *call, const char *id, int r,
-		   const struct xci_attach *attach, struct xc_error *err)
+static int explain(struct xc_client *client, const char *id, int r, const struct xci_attach *attach,
+		   struct xc_error *err)
 {
+	const char *call = attach->call;
+
 	if (r == -ETIMEDOUT)
 		return error_set(err, r, "%s: the controller did not answer within %d s", call,
 				 ANSWER_LIMIT_S);
@@ -230,49 +253,48 @@ static int explain(struct xc_client *client, const char *call, const char *id, i
 	return 0;
 }
 
-static struct xc_result *attach_once(struct xc_client *client, const char *call, const char *id,
-				     bool again, void *out, size_t out_bytes, struct xc_error *err)
+/* What is asked for, as long as it is to come. */
+static struct xc_result *attach_once(struct xc_client *client, const char *id,
+				     const struct xci_attach *wanted, struct xc_error *err)
 {
-	struct msg_attach m = { .has_out = out != NULL, .out_bytes = out_bytes };
-	struct xci_attach answer = { .again = again, .out_bytes = out_bytes };
+	struct xci_attach answer = *wanted;
+	struct msg_attach m = { .out_bytes = wanted->how ? 0 : wanted->out_bytes };
 	struct xci_job_name name;
 	struct xci_job *job;
 	int r;
 
-	if (!client || (!out && out_bytes)) {
-		error_set(err, -EINVAL, "%s: %s", call,
-			  client ? "out is NULL, but out_bytes is not 0" : "client is NULL");
-		return NULL;
-	}
-	if (xci_job_name(&name, call, id, err) < 0 || xci_check_question(client, call, err) < 0)
+	if (xci_job_name(&name, wanted->call, id, err) < 0 ||
+	    xci_check_question(client, wanted->call, err) < 0)
 		return NULL;
 	xci_batch_flush(client); /* it may be of these */
 	job = calloc(1, sizeof *job);
-	answer.result = job ? xci_result_new(client, 0, out, 0) : NULL;
+	answer.result = job ? xci_result_new(client, 0, wanted->how ? NULL : wanted->out, 0) : NULL;
 	if (!answer.result) {
 		free(job);
-		error_set(err, -ENOMEM, "%s: out of memory", call);
+		error_set(err, -ENOMEM, "%s: out of memory", wanted->call);
 		return NULL;
 	}
 	job->id = ++client->last_job;
-	job->is_attached = !again;
+	job->is_attached = !wanted->again;
 	job->attach = &answer;
 	job->single = answer.result;
 	if (xci_job_add(client, job) < 0) {
 		free(job);
 		xc_result_destroy(answer.result);
-		error_set(err, -ENOMEM, "%s: out of memory", call);
+		error_set(err, -ENOMEM, "%s: out of memory", wanted->call);
 		return NULL;
 	}
 	answer.result->job = job;
 	answer.index = name.index;
-	answer.result->number = again ? job->id : name.number;
-	if (!again)
+	answer.result->number = wanted->again ? job->id : name.number;
+	if (!wanted->again)
 		memcpy(answer.result->owner, name.owner, OWNER_SIZE);
 	m.owner = (struct span){ name.owner, OWNER_SIZE };
 	m.number = name.number;
+	if (wanted->out)
+		m.out = wanted->how ? OUT_COMBINED : OUT_ARRAY;
 	r = ask(client, job, &answer, &m);
-	r = explain(client, call, id, r, &answer, err);
+	r = explain(client, id, r, &answer, err);
 	if (r == 0)
 		return answer.result;
 	give_up(client, job, &answer);
@@ -280,15 +302,20 @@ static struct xc_result *attach_once(struct xc_client *client, const char *call,
 }
 
 /* An id is known before the job is: it may come by another connection than we do. */
-static struct xc_result *attach(struct xc_client *client, const char *call, const char *id,
-				bool again, void *out, size_t out_bytes, struct xc_error *err)
+static struct xc_result *attach(struct xc_client *client, const char *id,
+				const struct xci_attach *wanted, struct xc_error *err)
 {
 	uint64_t limit = now_ns() + COMING_LIMIT_S * UINT64_C(1000000000);
 	struct xc_error own = XC_ERROR_INIT;
 	struct xc_result *result;
 
-	while (!(result = attach_once(client, call, id, again, out, out_bytes, &own)) &&
-	       own.code == -EAGAIN && now_ns() < limit)
+	if (!client || (!wanted->out && wanted->out_bytes)) {
+		error_set(err, -EINVAL, "%s: %s", wanted->call,
+			  client ? "out is NULL, but out_bytes is not 0" : "client is NULL");
+		return NULL;
+	}
+	while (!(result = attach_once(client, id, wanted, &own)) && own.code == -EAGAIN &&
+	       now_ns() < limit)
 		xci_pump(client, COMING_PAUSE_MS);
 	if (!result)
 		error_set(err, own.code == -EAGAIN ? -ENOENT : own.code, "%s", own.text);
@@ -298,11 +325,51 @@ static struct xc_result *attach(struct xc_client *client, const char *call, cons
 struct xc_result *xc_attach(struct xc_client *client, const char *id, void *out, size_t out_bytes,
 			    struct xc_error *err)
 {
-	return attach(client, "xc_attach", id, false, out, out_bytes, err);
+	const struct xci_attach wanted = { .call = "xc_attach",
+					   .out = out,
+					   .out_bytes = out_bytes };
+
+	return attach(client, id, &wanted, err);
 }
 
 struct xc_result *xc_resubmit(struct xc_client *client, const char *id, void *out, size_t out_bytes,
 			      struct xc_error *err)
 {
-	return attach(client, "xc_resubmit", id, true, out, out_bytes, err);
+	const struct xci_attach wanted = {
+		.call = "xc_resubmit", .out = out, .out_bytes = out_bytes, .again = true
+	};
+
+	return attach(client, id, &wanted, err);
+}
+
+static struct xc_result *attach_reduce(struct xc_client *client, const char *id,
+				       const struct xci_attach *wanted, struct xc_error *err)
+{
+	if (xci_reduction_check(wanted->how, wanted->out, wanted->out_bytes, wanted->call, err) < 0)
+		return NULL;
+	return attach(client, id, wanted, err);
+}
+
+struct xc_result *xc_attach_reduce(struct xc_client *client, const char *id,
+				   const struct xc_reduction *how, void *result, size_t result_size,
+				   struct xc_error *err)
+{
+	const struct xci_attach wanted = {
+		.call = "xc_attach_reduce", .how = how, .out = result, .out_bytes = result_size
+	};
+
+	return attach_reduce(client, id, &wanted, err);
+}
+
+struct xc_result *xc_resubmit_reduce(struct xc_client *client, const char *id,
+				     const struct xc_reduction *how, void *result,
+				     size_t result_size, struct xc_error *err)
+{
+	const struct xci_attach wanted = { .call = "xc_resubmit_reduce",
+					   .how = how,
+					   .out = result,
+					   .out_bytes = result_size,
+					   .again = true };
+
+	return attach_reduce(client, id, &wanted, err);
 }

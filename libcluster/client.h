@@ -75,9 +75,12 @@ struct xci_sent {
 
 /* The answer to an ATTACH, awaited. */
 struct xci_attach {
+	const char *call;
 	struct xc_result *result;
-	int64_t index;	  /* item of the job; -1: all */
-	size_t out_bytes; /* room of the result */
+	int64_t index; /* item of the job; -1: all */
+	void *out;
+	size_t out_bytes;		/* room there */
+	const struct xc_reduction *how; /* borrowed; NULL: results are not combined */
 	bool again;
 	bool is_answered, is_refused;
 	int code;
@@ -489,6 +492,13 @@ int xci_finish(struct xc_result *result, struct xc_error *err);
 
 /* map_reduce.c: what becomes one result. */
 struct xci_tree;
+/* Is it one, and has its result this size? */
+int xci_reduction_check(const struct xc_reduction *how, const void *result, size_t size,
+			const char *call, struct xc_error *err);
+/* For the results of a job of so many items that was submitted so, `packed`. NULL: it was
+ * submitted otherwise, or memory is out. */
+struct xci_tree *xci_tree_again(const struct xc_reduction *how, void *result, size_t size,
+				int64_t items, struct span packed, struct xc_error *err);
 /* Brings `combine` to the engines, and says so in the task. */
 int xci_ship_reduction(const struct xci_call *c, struct task_frame *task, struct xc_error *err);
 /* Takes the payload of a RESULT: 0, or -ENOMEM and nothing was taken. */

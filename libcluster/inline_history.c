@@ -247,7 +247,7 @@ static int check_out(struct request *q)
 	uint64_t items = q->m.index < 0 ? (uint64_t)q->job->items : 1, need;
 	uint64_t out_size = told_size(q->job);
 
-	if (!q->m.has_out)
+	if (q->m.out != OUT_ARRAY)
 		return 0;
 	if (!out_size)
 		return refuse(q, -EINVAL, JOB_ANY_SIZE);
@@ -261,14 +261,16 @@ static int check_out(struct request *q)
 static int check(const struct xci_inline *in, struct request *q)
 {
 	const struct inline_job *job = q->job;
+	const char *other;
 
 	if (!job && memcmp(q->m.owner.data, in->owner, OWNER_SIZE) == 0 &&
 	    q->m.number > in->last_job)
 		return refuse(q, -ENOENT, JOB_TO_COME);
 	if (!job)
 		return refuse(q, -ENOENT, JOB_FORGOTTEN);
-	if (q->m.again && job->flags & JOB_REDUCE)
-		return refuse(q, -EINVAL, JOB_IS_REDUCED);
+	other = job_other_call(job->flags, q->m.out, q->m.again);
+	if (other)
+		return refuse(q, -EINVAL, "%s", other);
 	if (q->m.index >= 0 && !(job->flags & JOB_APART))
 		return refuse(q, -EINVAL, JOB_NO_IDS, (long long)q->m.index);
 	if (q->m.index >= job->items)
@@ -282,16 +284,22 @@ static int answer(struct xci_inline *in, struct request *q, int code)
 		.seq = in->sent + 1, .received = in->received, .job = q->m.job, .code = code
 	};
 	unsigned char header[HEADER_MAX];
+	struct span reduction = { NULL, 0 };
 	zmq_msg_t frames[2];
 	int r;
 
 	if (code == 0) {
+		reduction = q->job->task.reduce;
 		m.items = q->job->items;
 		m.out_size = told_size(q->job);
 		m.flags = q->job->flags;
 	}
 	r = frame_copy(&frames[0], q->text, code ? strlen(q->text) : 0);
-	zmq_msg_init(&frames[1]);
+	r |= frame_copy(&frames[1], reduction.data, reduction.size);
+	if (r < 0) {
+		zmq_msg_close(&frames[0]);
+		zmq_msg_close(&frames[1]);
+	}
 	if (r == 0)
 		r = inline_send(in, header, msg_attached_pack(header, sizeof header, &m), frames,
 				2);

@@ -63,7 +63,7 @@ static void put_record(struct list *list, const struct inline_job *job)
 				     .finished = wall_s(list, job->finished_ns),
 				     .result_bytes = job->is_dropped ? 0 : job->result_bytes,
 				     .has_results = !job->is_dropped,
-				     .has_inputs = job->has_inputs && !(job->flags & JOB_REDUCE) };
+				     .has_inputs = job->has_inputs };
 
 	if (!is_asked_for(list, job))
 		return;

@@ -236,9 +236,13 @@ void xci_tree_free(struct xci_tree *tree)
 	free(tree);
 }
 
-static int check_result(const struct xc_reduction *how, const void *result, size_t size,
+int xci_reduction_check(const struct xc_reduction *how, const void *result, size_t size,
 			const char *call, struct xc_error *err)
 {
+	int r = check(how, call, err);
+
+	if (r < 0)
+		return r;
 	if (!result)
 		return error_set(err, -EINVAL, "%s: result is NULL", call);
 	if ((int64_t)size != size_of(how))
@@ -249,35 +253,76 @@ static int check_result(const struct xc_reduction *how, const void *result, size
 	return 0;
 }
 
-/* Fills in the call; NULL: it is wrong. */
-static struct xci_tree *prepare(struct xci_call *c, const struct xc_reduction *how, void *result,
-				size_t size, struct xc_error *err)
+static struct xci_tree *tree_new(const struct xc_reduction *how, void *result, size_t size,
+				 int64_t items, const char *call, struct xc_error *err)
 {
-	struct xci_tree *tree;
+	struct xci_tree *tree = calloc(1, sizeof *tree);
 
-	if (check(how, c->name, err) < 0 || check_result(how, result, size, c->name, err) < 0)
-		return NULL;
-	if (c->options && c->options->on_disconnect == XC_DISCONNECT_KEEP) {
-		error_set(err, -EINVAL,
-			  "%s: options.on_disconnect cannot be XC_DISCONNECT_KEEP: nobody else "
-			  "could combine the results; map, and combine what xc_attach brings",
-			  c->name);
-		return NULL;
-	}
-	tree = calloc(1, sizeof *tree);
 	if (!tree) {
-		error_set(err, -ENOMEM, "%s: out of memory", c->name);
+		error_set(err, -ENOMEM, "%s: out of memory", call);
 		return NULL;
 	}
 	tree->result = result;
 	tree->size = size;
-	if (build(tree, how, c->n < 0 ? 0 : c->n, c->name, err) < 0) {
+	if (build(tree, how, items, call, err) < 0) {
 		xci_tree_free(tree);
 		return NULL;
 	}
-	c->tree = tree;
-	c->out_size = tree->tree.reduce.leaf_size;
 	return tree;
+}
+
+/* Fills in the call; NULL: it is wrong. */
+static struct xci_tree *prepare(struct xci_call *c, const struct xc_reduction *how, void *result,
+				size_t size, struct xc_error *err)
+{
+	if (xci_reduction_check(how, result, size, c->name, err) < 0)
+		return NULL;
+	c->tree = tree_new(how, result, size, c->n < 0 ? 0 : c->n, c->name, err);
+	if (c->tree)
+		c->out_size = c->tree->tree.reduce.leaf_size;
+	return c->tree;
+}
+
+/* What two jobs have not in common; NULL: their nodes can be combined. Where the function is
+ * may differ. */
+static const char *difference(const struct reduce_spec *a, const struct reduce_spec *b)
+{
+	if (a->kind != b->kind)
+		return "kind";
+	if (a->dtype != b->dtype)
+		return "dtype";
+	if (a->elements != b->elements)
+		return "elements";
+	if (a->size != b->size)
+		return "size";
+	if (a->bins != b->bins || a->levels != b->levels)
+		return a->kind == XC_REDUCE_QUANTILES ? "rank_error" : "bins";
+	if (a->low != b->low || a->high != b->high)
+		return a->low != b->low ? "low" : "high";
+	if (a->argument.size != b->argument.size ||
+	    (a->argument.size && memcmp(a->argument.data, b->argument.data, a->argument.size)))
+		return "argument";
+	return NULL;
+}
+
+struct xci_tree *xci_tree_again(const struct xc_reduction *how, void *result, size_t size,
+				int64_t items, struct span packed, struct xc_error *err)
+{
+	struct reduce_spec spec;
+	struct xci_tree *tree;
+	const char *other;
+
+	if (reduce_spec_parse(&spec, packed) < 0) {
+		error_set(err, XC_EPROTO, "how its results are combined cannot be read");
+		return NULL;
+	}
+	tree = tree_new(how, result, size, items, "the reduction", err);
+	other = tree ? difference(&tree->tree.reduce.spec, &spec) : NULL;
+	if (!other)
+		return tree;
+	error_set(err, -EINVAL, "it was submitted with another reduction.%s", other);
+	xci_tree_free(tree);
+	return NULL;
 }
 
 int xci_ship_reduction(const struct xci_call *c, struct task_frame *task, struct xc_error *err)

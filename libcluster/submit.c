@@ -258,12 +258,9 @@ static int check_bytes(const struct xc_client *client, const char *call, uint64_
 static struct xc_result *submit(struct xci_call *c, struct xci_submission *s, struct xc_error *err)
 {
 	if (xci_ship(c->view->client, c->fn, c->options, &s->task, err) < 0 ||
+	    (c->tree && xci_ship_reduction(c, &s->task, err) < 0) ||
 	    (c->options->on_disconnect == XC_DISCONNECT_KEEP &&
 	     xci_store_linger(c->view->client, err) < 0)) {
-		zmq_msg_close(&s->payload);
-		return NULL;
-	}
-	if (c->tree && xci_ship_reduction(c, &s->task, err) < 0) {
 		zmq_msg_close(&s->payload);
 		return NULL;
 	}

@@ -35,6 +35,18 @@ const char *job_phase_word(const struct job_phase *phase)
 	return phase->is_cancelled && !phase->is_stopped ? "cancelled" : "failed";
 }
 
+const char *job_other_call(uint64_t flags, uint64_t out, bool again)
+{
+	bool is_reduced = flags & JOB_REDUCE;
+
+	if (is_reduced && (out == OUT_ARRAY || (again && out == OUT_NOTHING)))
+		return "its results are combined: call xc_attach_reduce or xc_resubmit_reduce, "
+		       "with the reduction that it was submitted with";
+	if (!is_reduced && out == OUT_COMBINED)
+		return "its results are not combined: call xc_attach or xc_resubmit";
+	return NULL;
+}
+
 void bad_targets_add(struct bad_targets *bad, uint32_t id)
 {
 	size_t room = sizeof bad->list - bad->used;

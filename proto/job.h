@@ -29,9 +29,6 @@
 #define JOB_NO_INPUTS                                                                              \
 	"its inputs are not there any more, as they were too many bytes to keep; set "             \
 	"options.on_disconnect to XC_DISCONNECT_KEEP for jobs that are to be run again"
-#define JOB_IS_REDUCED                                                                             \
-	"its results are combined, which only the call does that submitted it: call "              \
-	"xc_map_reduce again"
 #define JOB_HAS_ENDED "it has ended already"
 #define JOB_NO_ITEM   "it has no item of that number with an id of its own"
 #define JOB_RUNS      "it has not ended; cancel it before, or wait for it"
@@ -63,6 +60,10 @@ struct job_phase {
 };
 /* "queued" and the like. */
 const char *job_phase_word(const struct job_phase *phase);
+
+/* Why an ATTACH for `out`, an enum attach_out, is no call for a job of these flags; NULL:
+ * it is one. */
+const char *job_other_call(uint64_t flags, uint64_t out, bool again);
 
 /* Engines that an order cannot be for. */
 struct bad_targets {

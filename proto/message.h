@@ -90,7 +90,7 @@ enum role {
 #define FIELDS_PEERS(F) F(u64, count)
 #define FIELDS_ATTACH(F)                                                                           \
 	F(u64, seq)                                                                                \
-	F(u64, job) F(bin, owner) F(u64, number) F(i64, index) F(u64, again) F(u64, has_out)       \
+	F(u64, job) F(bin, owner) F(u64, number) F(i64, index) F(u64, again) F(u64, out)           \
 		F(u64, out_bytes)
 #define FIELDS_ATTACHED(F)                                                                         \
 	F(u64, seq) F(u64, received) F(u64, job) F(i64, code) F(i64, items) F(u64, out_size)       \
@@ -304,6 +304,13 @@ enum {
 	JOB_APART = 64,	    /* its items were submitted one by one, and can be named so */
 	JOB_REDUCE = 128,   /* its results are combined: payloads are nodes */
 	JOB_WILL = 256,	    /* no items: its task is for all engines when the client has gone */
+};
+
+/* ATTACH.out: what the results are to become. */
+enum attach_out {
+	OUT_NOTHING,
+	OUT_ARRAY,    /* of fixed size each, in `out_bytes` */
+	OUT_COMBINED, /* one, of a job with JOB_REDUCE */
 };
 
 /* DOWN.cause */

@@ -114,10 +114,30 @@ static void try_limits(const struct xc_view *v)
 	    "rank_error");
 }
 
+/* A job by its id: no id, no job, no reduction of it. */
+static void try_ids(struct xc_client *client)
+{
+	const char *id = "0123456789abcdef-12";
+	double out[2];
+
+	ROW_NULL(xc_attach_reduce(NULL, id, &sum, out, 8, err), -EINVAL, "client");
+	ROW_NULL(xc_attach_reduce(client, "x", &sum, out, 8, err), -EINVAL, "xcluster jobs");
+	ROW_NULL(xc_attach_reduce(client, NULL, &sum, out, 8, err), -EINVAL, "no id");
+	ROW_NULL(xc_attach_reduce(client, id, NULL, out, 8, err), -EINVAL, "how");
+	ROW_NULL(xc_attach_reduce(client, id, &sum, NULL, 8, err), -EINVAL, "result is NULL");
+	ROW_NULL(xc_attach_reduce(client, id, &sum, out, 16, err), -EINVAL, "gives 8 bytes");
+	ROW_NULL(xc_attach_reduce(client, id, &sum, out, 8, err), -ENOENT, id);
+	ROW_NULL(xc_resubmit_reduce(NULL, id, &sum, out, 8, err), -EINVAL, "client");
+	ROW_NULL(xc_resubmit_reduce(client, "x", &sum, out, 8, err), -EINVAL, "xcluster jobs");
+	ROW_NULL(xc_resubmit_reduce(client, id, NULL, out, 8, err), -EINVAL, "how");
+	ROW_NULL(xc_resubmit_reduce(client, id, &sum, NULL, 8, err), -EINVAL, "result is NULL");
+	ROW_NULL(xc_resubmit_reduce(client, id, &sum, out, 16, err), -EINVAL, "gives 8 bytes");
+	ROW_NULL(xc_resubmit_reduce(client, id, &sum, out, 8, err), -ENOENT, id);
+}
+
 void try_reduce(struct xc_client *client)
 {
 	const struct xc_view *v = xc_balanced(client);
-	const struct xc_map_options kept = { .on_disconnect = XC_DISCONNECT_KEEP };
 	const struct xc_map_options negative = { .chunk = -1 };
 	struct xc_reduction code = { .kind = XC_REDUCE_OWN, .size = 8 };
 	struct xc_bytes item = { "x", 1 }, none = { NULL, 1 };
@@ -127,13 +147,13 @@ void try_reduce(struct xc_client *client)
 	ROW_VALUE(xc_reduction_size(&sum, err), 8);
 	try_hows(v);
 	try_limits(v);
+	try_ids(client);
 	ROW(xc_map_reduce(NULL, idle_task, 1, &sum, out, 8, NULL, err), -EINVAL, "view");
 	ROW(xc_map_reduce(v, NULL, 1, &sum, out, 8, NULL, err), -EINVAL, "fn");
 	ROW(xc_map_reduce(v, idle_task, -1, &sum, out, 8, NULL, err), -EINVAL, "n must");
 	ROW(xc_map_reduce(v, idle_task, 1, NULL, out, 8, NULL, err), -EINVAL, "how");
 	ROW(xc_map_reduce(v, idle_task, 1, &sum, NULL, 8, NULL, err), -EINVAL, "result is NULL");
 	ROW(xc_map_reduce(v, idle_task, 1, &sum, out, 16, NULL, err), -EINVAL, "gives 8 bytes");
-	ROW(xc_map_reduce(v, idle_task, 1, &sum, out, 8, &kept, err), -EINVAL, "on_disconnect");
 	ROW(xc_map_reduce(v, idle_task, 1, &sum, out, 8, &negative, err), -EINVAL, "chunk");
 	code.combine = (xc_combine_fn *)(uintptr_t)8;
 	ROW(xc_map_reduce(v, idle_task, 1, &code, out, 8, NULL, err), XC_ECODE, "not a function");

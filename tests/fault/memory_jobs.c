@@ -251,9 +251,46 @@ static int reduce_quantiles(struct xc_error *err)
 	return r;
 }
 
+/* A sum of squares by the id of its job: of others, or once more. */
+static int by_id(bool again, struct xc_error *err)
+{
+	const struct xc_reduction how = { .kind = XC_REDUCE_SUM, .dtype = XC_I64 };
+	int64_t first = 0, sum = 0, expected = 0;
+	char id[XC_JOB_ID_SIZE];
+	struct xc_result *result = xc_map_reduce_async(xc_balanced(client), square, ITEMS, &how,
+						       &first, sizeof first, NULL, err);
+	int r;
+
+	ck_assert_msg(result && xc_result_id(result, id) == 0, "%s", err->text);
+	ck_assert_int_eq(xc_wait(result, LIMIT, NULL), 0);
+	xc_result_destroy(result);
+	if (again)
+		result = FAULTY(xc_resubmit_reduce(client, id, &how, &sum, sizeof sum, err));
+	else
+		result = FAULTY(xc_attach_reduce(client, id, &how, &sum, sizeof sum, err));
+	r = result ? wait_patiently(result, err) : err->code;
+	xc_result_destroy(result);
+	for (int64_t i = 0; i < ITEMS; i++)
+		expected += i * i;
+	ck_assert(first == expected && sum == (r == 0 ? expected : 0));
+	return r;
+}
+
+static int attach_reduce(struct xc_error *err)
+{
+	return by_id(false, err);
+}
+
+static int resubmit_reduce(struct xc_error *err)
+{
+	return by_id(true, err);
+}
+
 const struct scenario job_scenarios[] = {
 	{ "xc_map_reduce", reduce_own, 0 },
 	{ "xc_map_reduce_async", reduce_quantiles, 0 },
+	{ "xc_attach_reduce", attach_reduce, 0 },
+	{ "xc_resubmit_reduce", resubmit_reduce, 0 },
 	{ "xc_attach to a job that runs", attach_to_running, 0 },
 	{ "xc_attach to one that has ended", attach_to_ended, 0 },
 	{ "xc_result_id, xc_attach to one of many", attach_to_member, 0 },

@@ -210,7 +210,7 @@ bool desk_run_at(const struct desk_peer *peer, size_t *at, struct failure_run *r
 
 void desk_submit(struct desk_peer *client, struct desk_job job)
 {
-	struct span frames[3] = { span_of("task"),
+	struct span frames[3] = { job.task.size ? job.task : span_of("task"),
 				  { job.targets, (size_t)job.target_count * sizeof *job.targets },
 				  job.payload };
 

@@ -73,7 +73,7 @@ struct desk_job {
 	int64_t items, chunk;
 	uint64_t form, in_size, out_size, flags, max_attempts;
 	const char *name;
-	struct span object, payload;
+	struct span object, payload, task; /* an empty task: any */
 	const uint32_t *targets;
 	int target_count;
 };

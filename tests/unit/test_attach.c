@@ -155,7 +155,7 @@ START_TEST(test_refused)
 	m.index = 0;
 	expect_refusal(m, -EINVAL, "have no ids of their own");
 	m = request(1);
-	m.has_out = 1;
+	m.out = OUT_ARRAY;
 	m.out_bytes = 15;
 	expect_refusal(m, -EMSGSIZE, "need 2 * 8 bytes, but out has 15");
 	m.again = 1;
@@ -165,6 +165,26 @@ START_TEST(test_refused)
 	m.again = 0;
 	expect_refusal(m, -ENODATA, "XC_DISCONNECT_KEEP");
 	ck_assert_ptr_null(desk.clients->next->attachments);
+}
+END_TEST
+
+/* Of a reduction nothing but what is combined, and of others nothing that is. */
+START_TEST(test_refused_reduction)
+{
+	struct msg_attach m = request(1);
+
+	submit(2, _i ? JOB_REDUCE : 0);
+	m.out_bytes = 16;
+	m.out = _i ? OUT_ARRAY : OUT_COMBINED;
+	expect_refusal(m, -EINVAL, _i ? "xc_attach_reduce" : "call xc_attach or xc_resubmit");
+	m.again = 1;
+	expect_refusal(m, -EINVAL, _i ? "xc_resubmit_reduce" : "call xc_attach or xc_resubmit");
+	m.out = _i ? OUT_NOTHING : OUT_ARRAY;
+	expect_refusal(m, _i ? -EINVAL : -EBUSY, _i ? "xc_resubmit_reduce" : "has not ended");
+	m.out = _i ? OUT_COMBINED : OUT_NOTHING;
+	expect_refusal(m, -EBUSY, "has not ended");
+	m.again = 0;
+	ck_assert_int_eq(attach(other, m).code, 0);
 }
 END_TEST
 
@@ -425,6 +445,7 @@ int main(void)
 	tcase_add_loop_test(tests, test_finished, 0, 3);
 	tcase_add_test(tests, test_by_its_own_client);
 	tcase_add_test(tests, test_refused);
+	tcase_add_loop_test(tests, test_refused_reduction, 0, 2);
 	tcase_add_test(tests, test_number_in_use);
 	tcase_add_test(tests, test_detached);
 	tcase_add_test(tests, test_cancelled_by_who_is_attached);

@@ -228,6 +228,49 @@ START_TEST(test_cancelled_with_the_client)
 }
 END_TEST
 
+/* What combines its results is held as well, and told to those who ask for them. */
+START_TEST(test_kept_reduction)
+{
+	unsigned char object[OBJECT_SIZE] = "program", combine[OBJECT_SIZE] = "combine";
+	unsigned char packed[REDUCE_SPEC_MAX], frame[TASK_FRAME_MAX];
+	struct reduce_spec spec = {
+		.kind = XC_REDUCE_OWN, .elements = 1, .size = 8, .object = { combine, OBJECT_SIZE }
+	};
+	struct task_frame task = { .kind = FUNCTION_OFFSET,
+				   .object = { object, OBJECT_SIZE },
+				   .reduce = { packed,
+					       reduce_spec_pack(packed, sizeof packed, &spec) } };
+	struct desk_job submitted = { .seq = 1,
+				      .job = 1,
+				      .items = 6,
+				      .flags = JOB_KEEP | (_i ? JOB_REDUCE : 0),
+				      .object = { object, OBJECT_SIZE },
+				      .task = { frame,
+						task_frame_pack(frame, sizeof frame, &task) } };
+	struct job *job;
+	struct span told;
+
+	desk_submit(client, submitted);
+	ck_assert_mem_eq(DESK_EXPECT(agent, HOLD, hold).object.data, object, OBJECT_SIZE);
+	if (_i)
+		ck_assert_mem_eq(DESK_EXPECT(agent, HOLD, hold).object.data, combine, OBJECT_SIZE);
+	ck_assert_uint_eq(desk_next(agent), 0);
+	told = job_reduction(desk.clients->jobs);
+	ck_assert_uint_eq(told.size, _i ? task.reduce.size : 0);
+	if (_i)
+		ck_assert_mem_eq(told.data, packed, told.size);
+	leave(client);
+	for (job = find(1); !job->is_finished;)
+		do_slice(10);
+	ck_assert(job->is_kept);
+	job_free(&desk, job);
+	ck_assert_mem_eq(DESK_EXPECT(agent, DROP, drop).object.data, object, OBJECT_SIZE);
+	if (_i)
+		ck_assert_mem_eq(DESK_EXPECT(agent, DROP, drop).object.data, combine, OBJECT_SIZE);
+	ck_assert_uint_eq(desk_next(agent), 0);
+}
+END_TEST
+
 /* Agents hold its program for as long as it is known. */
 START_TEST(test_kept)
 {
@@ -357,6 +400,7 @@ int main(void)
 	tcase_add_test(tests, test_records_outlive_the_client);
 	tcase_add_loop_test(tests, test_cancelled_with_the_client, 0, 2);
 	tcase_add_loop_test(tests, test_kept, 0, 2);
+	tcase_add_loop_test(tests, test_kept_reduction, 0, 2);
 	tcase_add_test(tests, test_kept_until_fetched);
 	tcase_add_loop_test(tests, test_kept_limit, 0, 2);
 	tcase_add_test(tests, test_left_by_its_client);
