@@ -60,7 +60,8 @@ static void shrink(struct supervisor *s, double now)
 	int spare = s->census.up - s->request.min, count;
 	int *ids;
 
-	if (spare < 1 || s->census.waiting > 0)
+	if (spare < 1 || s->census.waiting > 0 || s->asked ||
+	    now - s->settled_at < s->request.idle_timeout)
 		return;
 	ids = calloc((size_t)spare, sizeof *ids);
 	count = ids ? census_choose(&s->census, spare, now - s->request.idle_timeout, ids) : 0;
@@ -72,10 +73,21 @@ static void shrink(struct supervisor *s, double now)
 	free(ids);
 }
 
+/* Those that somebody has just asked for, and those that were idle before, have the whole
+ * time to be of use: it begins when all are there. */
+static void settle(struct supervisor *s, double now)
+{
+	if (!s->asked || (s->census.up < s->asked && have(s) > s->census.up))
+		return;
+	s->asked = 0;
+	s->settled_at = now;
+}
+
 void elastic_look(struct supervisor *s, double now)
 {
 	if (s->request.max == 0)
 		return;
+	settle(s, now);
 	if (have(s) < s->request.min && s->quick_ends < QUICK_MAX)
 		start_more(s, s->request.min - have(s), now, "there are to be so many at least");
 	else
@@ -114,6 +126,7 @@ void elastic_take_scale(struct supervisor *s)
 		return;
 	log_line("%d engines are asked for; there are %d, and %d to come", target, s->census.count,
 		 s->coming);
+	s->asked = target;
 	s->next_start = 0;
 	s->quick_ends = 0;
 	if (target > have(s))

@@ -203,8 +203,8 @@ static void look(struct supervisor *s)
 	census_take(&s->census, status, now);
 	s->coming = count_coming(s, status);
 	json_decref(status);
-	elastic_take_scale(s);
 	elastic_look(s, now);
+	elastic_take_scale(s); /* what it starts is counted by the next look */
 	note(s, now);
 }
 

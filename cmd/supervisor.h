@@ -20,6 +20,8 @@ struct supervisor {
 	int interrupt;	   /* readable once a signal has come */
 	int changes;	   /* inotify of the directory; -1: none */
 	double scale_seen; /* of the file that asks for another number */
+	int asked;	   /* that number, until so many are up or no more are to come; 0: none */
+	double settled_at; /* when that was */
 	bool is_unhappy;   /* the batch system could not be asked */
 	double unhappy_since, next_poll, next_start, busy_since;
 	int quick_ends;	   /* of jobs, in a row: something is wrong with them */

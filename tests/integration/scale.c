@@ -105,6 +105,11 @@ START_TEST(a_running_job_goes_on_with_more_and_with_fewer)
 }
 END_TEST
 
+static bool knows_of_one(void *client)
+{
+	return xc_engine_count(client) == 1;
+}
+
 static int nap(struct xc_task *task, const void *in, void *out)
 {
 	(void)in;
@@ -115,9 +120,10 @@ static int nap(struct xc_task *task, const void *in, void *out)
 
 START_TEST(the_queue_brings_engines_and_idleness_takes_them)
 {
+	struct xc_engine_info info;
 	struct output output;
 	struct xc_client *client;
-	int engines[150], one = 1, most = 0;
+	int engines[150], one = 1, most = 0, last = -1;
 
 	XCLUSTER(&output, "start", "-n", "1", "--min", "1", "--max", "3", "--idle-timeout", "1");
 	ck_assert_msg(output.status == 0, "%s", output.err);
@@ -128,11 +134,17 @@ START_TEST(the_queue_brings_engines_and_idleness_takes_them)
 		most = engines[i] > most ? engines[i] : most;
 	ck_assert_msg(most == 2, "engines up to %d were used", most);
 	ck_assert(wait_until(are_up, &one, LIMIT));
-	xc_close(client);
+	ck_assert(wait_until(knows_of_one, client, LIMIT));
+	xc_engine_ids(client, &last, 1);
 	XCLUSTER(&output, "scale", "4");
 	ck_assert_int_eq(output.status, 1);
 	ck_assert_msg(strstr(output.err, "between --min 1 and --max 3"), "%s", output.err);
+	/* The engine that has been idle for long is not shut down for the one that comes. */
 	scale("2");
+	ck_assert(wait_until(are_up, &one, LIMIT));
+	assert_ok(xc_engine_info(client, last, &info, &err), err);
+	ck_assert_str_eq(info.state, "idle");
+	xc_close(client);
 	stop_cluster();
 }
 END_TEST
