@@ -296,8 +296,12 @@ static void run_again(struct state *state, struct request *q)
 	struct job *job;
 	int r = check_inputs(q);
 
-	job = r == 0 ? job_again(state, q->client, q->job, q->m.job, q->m.index) : NULL;
-	if (r == 0 && !job)
+	if (r < 0 || q->m.again == AGAIN_WHETHER) {
+		answer(state, q, r);
+		return;
+	}
+	job = job_again(state, q->client, q->job, q->m.job, q->m.index);
+	if (!job)
 		r = refuse(q, -ENOMEM, "the controller is out of memory");
 	if (job)
 		q->job = job;
@@ -317,7 +321,7 @@ int on_attach(struct state *state, struct peer *peer, struct message *m)
 	if (!client_is_next(state, q.client, q.m.seq))
 		return 0;
 	HASH_FIND(hh, q.client->jobs, &q.m.job, sizeof q.m.job, own);
-	if (own || attachment_find(q.client, q.m.job))
+	if (q.m.again > AGAIN_WHETHER || own || attachment_find(q.client, q.m.job))
 		return XC_EPROTO;
 	q.job = job_find(state, q.m.owner, q.m.number);
 	r = check(&q);

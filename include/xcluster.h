@@ -679,8 +679,8 @@ XC_API int xc_view_ids(const struct xc_view *view, int *ids, int max);
 /* Direct view of the i-th engine of a direct view, from 0; negative: from the end,
  * -1 the last. Owned by the client until xc_close; the same engines are the same
  * view, so indexing in a loop costs no memory. Errors: XC_ENOENGINE names index and
- * size, or the engine that is not up any more; -EINVAL for a balanced view, whose
- * engines have no order. */
+ * size, or the engine that is not up any more; XC_ELOST if the cluster has ended; -EINVAL
+ * for a balanced view, whose engines have no order. */
 XC_API int xc_view_at(const struct xc_view *view, int i, const struct xc_view **one,
 		      struct xc_error *err);
 

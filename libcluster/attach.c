@@ -142,7 +142,7 @@ static int adopt(struct xci_job *job, const struct msg_attached *m, zmq_msg_t *f
 
 	if (!has_room(attach, m) || (!attach->again && attach->index >= m->items))
 		return XC_EPROTO;
-	r = attach->how ? adopt_tree(attach, m, frame) : 0;
+	r = attach->how && !result->tree ? adopt_tree(attach, m, frame) : 0;
 	if (r < 0)
 		return r;
 	result->items = m->items;
@@ -209,11 +209,13 @@ static void give_up(struct xc_client *client, struct xci_job *job, struct xci_at
 {
 	job->attach = NULL;
 	attach->result->job = NULL;
-	if (attach->is_refused) {
+	if (attach->is_refused || (attach->again && !attach->may_run)) {
 		xci_job_forget(client, job);
 	} else if (attach->again) {
 		attach->result->job = job;
+		attach->result->items = INT64_MAX; /* perhaps we do not know how many there are */
 		xc_cancel(attach->result, XC_CANCEL_QUEUED, NULL);
+		attach->result->items = 0;
 		attach->result->job = NULL;
 		xci_job_forget(client, job);
 	} else {
@@ -223,14 +225,17 @@ static void give_up(struct xc_client *client, struct xci_job *job, struct xci_at
 }
 
 static int ask(struct xc_client *client, struct xci_job *job, struct xci_attach *attach,
-	       struct msg_attach *m)
+	       struct msg_attach *m, enum attach_again again)
 {
 	unsigned char header[256];
 	int r;
 
+	job->attach = attach;
+	attach->is_answered = false;
+	attach->may_run = again == AGAIN_RUN;
 	m->seq = client->sent_seq + 1;
 	m->job = job->id;
-	m->again = attach->again;
+	m->again = again;
 	m->index = attach->index;
 	r = xci_send(client, m->seq, header, msg_attach_pack(header, sizeof header, m), NULL, 0);
 	if (r < 0)
@@ -261,7 +266,7 @@ static struct xc_result *attach_once(struct xc_client *client, const char *id,
 	struct msg_attach m = { .out_bytes = wanted->how ? 0 : wanted->out_bytes };
 	struct xci_job_name name;
 	struct xci_job *job;
-	int r;
+	int r = 0;
 
 	if (xci_job_name(&name, wanted->call, id, err) < 0 ||
 	    xci_check_question(client, wanted->call, err) < 0)
@@ -276,7 +281,6 @@ static struct xc_result *attach_once(struct xc_client *client, const char *id,
 	}
 	job->id = ++client->last_job;
 	job->is_attached = !wanted->again;
-	job->attach = &answer;
 	job->single = answer.result;
 	if (xci_job_add(client, job) < 0) {
 		free(job);
@@ -293,8 +297,14 @@ static struct xc_result *attach_once(struct xc_client *client, const char *id,
 	m.number = name.number;
 	if (wanted->out)
 		m.out = wanted->how ? OUT_COMBINED : OUT_ARRAY;
-	r = ask(client, job, &answer, &m);
-	r = explain(client, id, r, &answer, err);
+	/* Whether it is the reduction of the job we know from the answer: nothing is to run in
+	 * vain. */
+	if (wanted->again && wanted->how)
+		r = explain(client, id, ask(client, job, &answer, &m, AGAIN_WHETHER), &answer, err);
+	if (r == 0)
+		r = explain(client, id,
+			    ask(client, job, &answer, &m, wanted->again ? AGAIN_RUN : AGAIN_NOT),
+			    &answer, err);
 	if (r == 0)
 		return answer.result;
 	give_up(client, job, &answer);

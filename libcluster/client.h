@@ -82,6 +82,7 @@ struct xci_attach {
 	size_t out_bytes;		/* room there */
 	const struct xc_reduction *how; /* borrowed; NULL: results are not combined */
 	bool again;
+	bool may_run; /* that job has been asked for, and not only whether it would be one */
 	bool is_answered, is_refused;
 	int code;
 	char text[400];
@@ -186,7 +187,7 @@ struct xc_result {
 	void *out;
 	size_t out_size;
 	struct xci_tree *tree;	  /* owned: of a reduction; NULL */
-	bool is_without_payloads; /* attached to a reduction, which is another's */
+	bool is_without_payloads; /* by the id of a job that is a reduction */
 	bool is_broken;		  /* its nodes do not fit together */
 	uint64_t start_ns, end_ns, busy_ns;
 	struct xci_failure *failures, *last_failure;

@@ -396,6 +396,8 @@ static int run_again(struct xci_inline *in, struct request *q)
 		return answer(in, q, refuse(q, -EBUSY, JOB_NOT_ENDED));
 	if (!q->job->has_inputs)
 		return answer(in, q, refuse(q, -ENODATA, JOB_NO_INPUTS));
+	if (q->m.again == AGAIN_WHETHER)
+		return answer(in, q, 0);
 	job = job_again(in, q);
 	if (!job)
 		return answer(in, q, refuse(q, -ENOMEM, "out of memory"));

@@ -176,14 +176,16 @@ static int plan(struct reduce_spec *spec, const struct xc_reduction *how, int64_
 	*spec = (struct reduce_spec){ .kind = how->kind,
 				      .dtype = how->dtype,
 				      .elements = (uint64_t)elements_of(how),
-				      .size = how->size,
-				      .bins = (uint64_t)how->bins,
-				      .low = how->low,
-				      .high = how->high };
+				      .size = how->size };
 	if (how->kind == XC_REDUCE_OWN)
 		*spec = (struct reduce_spec){ .kind = how->kind, .elements = 1, .size = how->size };
 	else
 		spec->size = 0;
+	if (how->kind == XC_REDUCE_HISTOGRAM) {
+		spec->bins = (uint64_t)how->bins;
+		spec->low = how->low;
+		spec->high = how->high;
+	}
 	if (how->kind != XC_REDUCE_QUANTILES)
 		return 0;
 	if (!sketch_plan((double)n * (double)elements_of(how), error, &spec->bins, &spec->levels))

@@ -24,7 +24,8 @@
 #define JOB_SMALL_OUT "its results need %lld * %llu bytes, but out has %llu"
 #define JOB_NO_RESULTS                                                                             \
 	"its results are not there any more, as they were too many bytes to keep; set "            \
-	"options.on_disconnect to XC_DISCONNECT_KEEP for jobs whose results others are to have"
+	"options.on_disconnect to XC_DISCONNECT_KEEP for jobs whose results others are to have, "  \
+	"and for many of those --kept-limit of xcluster start"
 #define JOB_NOT_ENDED "it has not ended; wait for it, or cancel it"
 #define JOB_NO_INPUTS                                                                              \
 	"its inputs are not there any more, as they were too many bytes to keep; set "             \

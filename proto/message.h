@@ -306,6 +306,13 @@ enum {
 	JOB_WILL = 256,	    /* no items: its task is for all engines when the client has gone */
 };
 
+/* ATTACH.again */
+enum attach_again {
+	AGAIN_NOT,     /* its results */
+	AGAIN_RUN,     /* it is run as a new job */
+	AGAIN_WHETHER, /* the same answer, and nothing is run */
+};
+
 /* ATTACH.out: what the results are to become. */
 enum attach_out {
 	OUT_NOTHING,

@@ -44,7 +44,7 @@ int task_frame_parse(struct task_frame *out, const void *frame, size_t size)
 		return XC_EPROTO;
 	if (t->kind != FUNCTION_BUILTIN && t->object.size != OBJECT_SIZE)
 		return XC_EPROTO;
-	if (!has_valid_streams(t))
+	if (!has_valid_streams(t) || t->reduce.size > REDUCE_SPEC_MAX)
 		return XC_EPROTO;
 	*out = task;
 	return 0;

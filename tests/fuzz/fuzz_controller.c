@@ -136,7 +136,7 @@ static uint64_t named_u64(struct input *in, const char *name, uint64_t value)
 	if (strcmp(name, "restarting") == 0)
 		return value % 8 != 0;
 	if (strcmp(name, "out") == 0 || strcmp(name, "again") == 0)
-		return value % 4 == 1;
+		return value % 4 == 1 ? 1 : value % 16 == 2 ? 2 : 0;
 	if (strcmp(name, "record") == 0)
 		return engine->last_record + 1;
 	if (strcmp(name, "epoch") == 0)

@@ -354,6 +354,16 @@ static void check_refusals(struct xc_client *of, const char *sum_id, const char 
 	refuse(of, own_id, &how, "another reduction.argument");
 }
 
+static int jobs_known(struct xc_client *of)
+{
+	struct xc_job_info *jobs;
+	int count;
+
+	assert_ok(xc_jobs(of, NULL, &jobs, &count, &err), err);
+	free(jobs);
+	return count;
+}
+
 static void check_by_id(struct xc_client *of, const union outcome *wanted)
 {
 	struct xc_job_info *jobs;
@@ -375,7 +385,18 @@ static void check_by_id(struct xc_client *of, const union outcome *wanted)
 		take(xc_attach_reduce(of, ids[i], &hows[i], &got, sizeof(double), &err), &got,
 		     &wanted[i], &hows[i]);
 	}
+	count = jobs_known(of);
 	check_refusals(of, ids[0], ids[1]);
+	/* What is not of its kind does not count. */
+	take(xc_attach_reduce(of, ids[0],
+			      &(struct xc_reduction){ .kind = XC_REDUCE_SUM,
+						      .dtype = XC_F64,
+						      .bins = 3,
+						      .low = NAN,
+						      .high = 1 },
+			      &got, sizeof(double), &err),
+	     &got, &wanted[0], &hows[0]);
+	ck_assert_int_eq(jobs_known(of), count); /* nothing has run */
 	ck_assert_ptr_null(xc_attach(of, ids[0], out, sizeof out, &err));
 	assert_error(err.code, -EINVAL, &err, "call xc_attach_reduce");
 	ck_assert_ptr_null(xc_resubmit(of, ids[0], NULL, 0, &err));

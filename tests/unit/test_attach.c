@@ -366,6 +366,23 @@ START_TEST(test_again)
 }
 END_TEST
 
+/* Who only asks whether is told so, may ask under the same number, and nothing runs. */
+START_TEST(test_whether_again)
+{
+	struct msg_attach m = request(1);
+
+	submit(1, 0);
+	m.again = AGAIN_WHETHER;
+	expect_refusal(m, -EBUSY, "has not ended");
+	do_slice();
+	ck_assert_int_eq(attach(other, m).items, 1);
+	ck_assert_ptr_null(desk.clients->jobs);
+	ck_assert_ptr_null(desk.clients->next->jobs);
+	ck_assert_ptr_null(desk.clients->next->attachments);
+	ck_assert_uint_eq(desk_next(engine), 0);
+}
+END_TEST
+
 START_TEST(test_one_item_again)
 {
 	struct msg_attach m = request(1);
@@ -454,6 +471,7 @@ int main(void)
 	tcase_add_test(tests, test_cut_off);
 	tcase_add_loop_test(tests, test_slow_one_goes, 0, 2);
 	tcase_add_test(tests, test_again);
+	tcase_add_test(tests, test_whether_again);
 	tcase_add_test(tests, test_one_item_again);
 	tcase_add_loop_test(tests, test_one_packed_item_again, 0, 3);
 	tcase_add_test(tests, test_inputs_gone);
