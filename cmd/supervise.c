@@ -39,8 +39,10 @@ int supervisor_start(struct supervisor *s, int engines, struct xc_error *err)
 								   : (engines + unit - 1) / unit;
 	int r = 0;
 
-	for (int i = 0; i < jobs && r == 0; i++)
+	for (int i = 0; i < jobs && r == 0; i++) {
 		r = s->launch.ops->start(&s->launch, launch_share(engines, jobs, i), err);
+		s->coming += r == 0 ? launch_share(engines, jobs, i) : 0;
+	}
 	s->next_poll = 0;
 	return r;
 }
@@ -203,8 +205,8 @@ static void look(struct supervisor *s)
 	census_take(&s->census, status, now);
 	s->coming = count_coming(s, status);
 	json_decref(status);
+	elastic_take_scale(s);
 	elastic_look(s, now);
-	elastic_take_scale(s); /* what it starts is counted by the next look */
 	note(s, now);
 }
 

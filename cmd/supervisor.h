@@ -27,7 +27,7 @@ struct supervisor {
 	int quick_ends;	   /* of jobs, in a row: something is wrong with them */
 	char trouble[400]; /* what could not be done last; empty: nothing */
 	char note[1024];
-	int coming; /* engines that jobs are to bring yet, as of the last look */
+	int coming; /* engines that jobs are to bring yet, as of the last look or start */
 	char noted[1024];
 	int noted_coming;
 	double noted_at;

@@ -2,6 +2,8 @@
 #ifndef TESTS_FAULT_MEMORY_H
 #define TESTS_FAULT_MEMORY_H
 
+#include <stdbool.h>
+
 #include "xcluster.h"
 
 #define ENGINES 2
@@ -37,5 +39,7 @@ int nap(struct xc_task *task, const void *in, void *out);
 void check_squares(const int64_t *out);
 /* Waits as a patient program does: what memory was missing for is not lost. */
 int wait_patiently(struct xc_result *result, struct xc_error *err);
+/* memory_jobs.c: a sum of squares by the id of its job: of others, or once more. */
+int reduce_by_id(struct xc_client *of, bool again, struct xc_error *err);
 
 #endif

@@ -304,39 +304,23 @@ static int reduce(struct xc_error *err)
 	return r;
 }
 
-/* By the id of its job: of others, or once more. */
-static int reduce_by_id(bool again, struct xc_error *err)
+static int reduce_inside(bool again, struct xc_error *err)
 {
-	const struct xc_reduction how = { .kind = XC_REDUCE_SUM, .dtype = XC_I64 };
 	struct xc_client *inside = open_inside();
-	int64_t first = 0, sum = 0;
-	char id[XC_JOB_ID_SIZE];
-	struct xc_result *result = xc_map_reduce_async(xc_balanced(inside), square, ITEMS, &how,
-						       &first, sizeof first, NULL, err);
-	int r;
+	int r = reduce_by_id(inside, again, err);
 
-	ck_assert_msg(result && xc_result_id(result, id) == 0, "%s", err->text);
-	ck_assert_int_eq(xc_wait(result, LIMIT, NULL), 0);
-	xc_result_destroy(result);
-	if (again)
-		result = FAULTY(xc_resubmit_reduce(inside, id, &how, &sum, sizeof sum, err));
-	else
-		result = FAULTY(xc_attach_reduce(inside, id, &how, &sum, sizeof sum, err));
-	r = result ? wait_patiently(result, err) : err->code;
-	ck_assert_int_eq(sum, r == 0 ? first : 0);
-	xc_result_destroy(result);
 	xc_close(inside);
 	return r;
 }
 
 static int attach_reduce(struct xc_error *err)
 {
-	return reduce_by_id(false, err);
+	return reduce_inside(false, err);
 }
 
 static int resubmit_reduce(struct xc_error *err)
 {
-	return reduce_by_id(true, err);
+	return reduce_inside(true, err);
 }
 
 const struct scenario inline_scenarios[] = {

@@ -251,23 +251,22 @@ static int reduce_quantiles(struct xc_error *err)
 	return r;
 }
 
-/* A sum of squares by the id of its job: of others, or once more. */
-static int by_id(bool again, struct xc_error *err)
+int reduce_by_id(struct xc_client *of, bool again, struct xc_error *err)
 {
 	const struct xc_reduction how = { .kind = XC_REDUCE_SUM, .dtype = XC_I64 };
 	int64_t first = 0, sum = 0, expected = 0;
 	char id[XC_JOB_ID_SIZE];
-	struct xc_result *result = xc_map_reduce_async(xc_balanced(client), square, ITEMS, &how,
-						       &first, sizeof first, NULL, err);
+	struct xc_result *result = xc_map_reduce_async(xc_balanced(of), square, ITEMS, &how, &first,
+						       sizeof first, NULL, err);
 	int r;
 
 	ck_assert_msg(result && xc_result_id(result, id) == 0, "%s", err->text);
 	ck_assert_int_eq(xc_wait(result, LIMIT, NULL), 0);
 	xc_result_destroy(result);
 	if (again)
-		result = FAULTY(xc_resubmit_reduce(client, id, &how, &sum, sizeof sum, err));
+		result = FAULTY(xc_resubmit_reduce(of, id, &how, &sum, sizeof sum, err));
 	else
-		result = FAULTY(xc_attach_reduce(client, id, &how, &sum, sizeof sum, err));
+		result = FAULTY(xc_attach_reduce(of, id, &how, &sum, sizeof sum, err));
 	r = result ? wait_patiently(result, err) : err->code;
 	xc_result_destroy(result);
 	for (int64_t i = 0; i < ITEMS; i++)
@@ -278,12 +277,12 @@ static int by_id(bool again, struct xc_error *err)
 
 static int attach_reduce(struct xc_error *err)
 {
-	return by_id(false, err);
+	return reduce_by_id(client, false, err);
 }
 
 static int resubmit_reduce(struct xc_error *err)
 {
-	return by_id(true, err);
+	return reduce_by_id(client, true, err);
 }
 
 const struct scenario job_scenarios[] = {

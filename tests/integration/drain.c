@@ -56,11 +56,6 @@ static int nap(struct xc_task *task, const void *in, void *out)
 	return 0;
 }
 
-static bool is_one_left(void *client)
-{
-	return xc_engine_count(client) == 1;
-}
-
 /* One engine stays, two go after four seconds: items of 0.2 s. */
 START_TEST(items_go_on_where_there_is_time)
 {
@@ -83,7 +78,7 @@ START_TEST(items_go_on_where_there_is_time)
 	}
 	ck_assert_int_gt(on_those, 10);
 	ck_assert_int_eq(program_end(&agent), 0);
-	ck_assert(wait_until(is_one_left, client, LIMIT));
+	ck_assert(wait_until(has_one_engine, client, LIMIT));
 	xc_close(client);
 	stop_cluster();
 }

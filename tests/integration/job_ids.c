@@ -396,22 +396,6 @@ END_TEST
 
 /* ---- Clients that are gone ------------------------------------------------------------ */
 
-/* The controller has taken note of the end of all other clients. */
-static bool is_alone(void *client)
-{
-	char *text = NULL;
-	json_t *status;
-	bool alone;
-
-	if (xc_status_json(client, &text, NULL) < 0)
-		return false;
-	status = json_loads(text, 0, NULL);
-	alone = json_integer_value(json_object_get(status, "clients")) == 1;
-	json_decref(status);
-	free(text);
-	return alone;
-}
-
 /* Submits a job that waits at the gate, writes its id to a file and is killed, or
  * closes. `direct`: on each engine. */
 static void be_owner(const struct xc_map_options *options, bool direct, bool closes)
@@ -456,7 +440,7 @@ START_TEST(kept_job_survives_its_client)
 	ck_assert(find_job(client, id, &info));
 	ck_assert_str_eq(info.label, "kept");
 	assert_error(xc_purge(client, id, &err), -EBUSY, &err, "has not ended");
-	ck_assert(wait_until(is_alone, client, LIMIT));
+	ck_assert(wait_until(is_only_client, client, LIMIT));
 	stage_release();
 	await_state(client, id, "done");
 	for (int round = 0; round < 2; round++) {
@@ -493,7 +477,7 @@ START_TEST(reattach_from_another_process)
 		if (xc_open(&client, NULL, NULL) < 0 ||
 		    !(result = xc_attach(client, id, out, sizeof out, NULL)))
 			_exit(1);
-		if (!wait_until(is_alone, client, LIMIT))
+		if (!wait_until(is_only_client, client, LIMIT))
 			_exit(4);
 		stage_release();
 		if (xc_wait(result, LIMIT, NULL) < 0)

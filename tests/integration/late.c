@@ -186,11 +186,6 @@ START_TEST(a_running_job_spreads_to_late_engines)
 }
 END_TEST
 
-static bool has_one_engine(void *client)
-{
-	return xc_engine_count(client) == 1;
-}
-
 START_TEST(engines_leave_with_their_agent)
 {
 	static const int signals[] = { SIGTERM, SIGINT, SIGKILL };

@@ -95,12 +95,6 @@ START_TEST(controller_killed_while_idle)
 }
 END_TEST
 
-/* What is said of engines may come after what is said of items. */
-static bool is_one_left(void *client)
-{
-	return xc_engine_count(client) == 1;
-}
-
 /* An agent with its engines goes; those of another agent go on. */
 START_TEST(agent_killed)
 {
@@ -144,7 +138,8 @@ START_TEST(agent_killed)
 		ck_assert(states[i] == XC_OK ? out[i] >= 1 + hit[i] : out[i] == 0);
 	}
 	ck_assert_int_le(lost, 8);
-	ck_assert(wait_until(is_one_left, client, LIMIT));
+	/* What is said of engines may come after what is said of items. */
+	ck_assert(wait_until(has_one_engine, client, LIMIT));
 	xc_result_destroy(result);
 	xc_close(client);
 	stop_cluster();

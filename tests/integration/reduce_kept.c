@@ -235,21 +235,6 @@ static pid_t run_owner(xc_task_fn *fn, const struct xc_reduction *how,
 	return engine;
 }
 
-static bool is_alone(void *of)
-{
-	char *text = NULL;
-	json_t *status;
-	bool is;
-
-	if (xc_status_json(of, &text, NULL) < 0)
-		return false;
-	status = json_loads(text, 0, NULL);
-	is = json_integer_value(json_object_get(status, "clients")) == 1;
-	json_decref(status);
-	free(text);
-	return is;
-}
-
 /* Its client goes, and then the engine that has half of the items; what others had to
  * combine is still there. */
 START_TEST(a_kept_one_survives_its_client_and_an_engine)
@@ -307,7 +292,7 @@ START_TEST(a_kept_one_whose_task_is_of_a_library)
 	compile("libwaiting.so", "waiting.c", flags);
 	stage_open();
 	engine = run_owner(NULL, &how, &options, pid_in_file, false);
-	ck_assert(wait_until(is_alone, client, LIMIT));
+	ck_assert(wait_until(is_only_client, client, LIMIT));
 	kill(engine, SIGKILL);
 	stage_release();
 	read_id(id);

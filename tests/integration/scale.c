@@ -105,11 +105,6 @@ START_TEST(a_running_job_goes_on_with_more_and_with_fewer)
 }
 END_TEST
 
-static bool knows_of_one(void *client)
-{
-	return xc_engine_count(client) == 1;
-}
-
 static int nap(struct xc_task *task, const void *in, void *out)
 {
 	(void)in;
@@ -134,7 +129,7 @@ START_TEST(the_queue_brings_engines_and_idleness_takes_them)
 		most = engines[i] > most ? engines[i] : most;
 	ck_assert_msg(most == 2, "engines up to %d were used", most);
 	ck_assert(wait_until(are_up, &one, LIMIT));
-	ck_assert(wait_until(knows_of_one, client, LIMIT));
+	ck_assert(wait_until(has_one_engine, client, LIMIT));
 	xc_engine_ids(client, &last, 1);
 	XCLUSTER(&output, "scale", "4");
 	ck_assert_int_eq(output.status, 1);

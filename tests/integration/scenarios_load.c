@@ -153,7 +153,8 @@ static void be_client(int id)
 	_exit(0);
 }
 
-static bool is_only_client(void *arg)
+/* But for the command that looks. */
+static bool is_no_client_left(void *arg)
 {
 	(void)arg;
 	return status_number(NULL, "clients") == 1;
@@ -172,7 +173,7 @@ START_TEST(a_hundred_clients_at_once_are_all_right_and_none_is_left)
 	}
 	for (int i = 0; i < CLIENTS; i++)
 		ck_assert_int_eq(child_end(pids[i]), 0);
-	ck_assert(wait_until(is_only_client, NULL, 10));
+	ck_assert(wait_until(is_no_client_left, NULL, 10));
 	ck_assert_int_eq(status_number("queue", "items"), 0);
 	ck_assert_int_eq(status_number("memory", "inputs"), 0);
 	ck_assert_int_eq(status_number("memory", "results"), 0);

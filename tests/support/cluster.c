@@ -64,6 +64,26 @@ struct xc_client *open_client(int engines)
 	return client;
 }
 
+bool has_one_engine(void *client)
+{
+	return xc_engine_count(client) == 1;
+}
+
+bool is_only_client(void *client)
+{
+	char *text = NULL;
+	json_t *status;
+	bool is;
+
+	if (xc_status_json(client, &text, NULL) < 0)
+		return false;
+	status = json_loads(text, 0, NULL);
+	is = json_integer_value(json_object_get(status, "clients")) == 1;
+	json_decref(status);
+	free(text);
+	return is;
+}
+
 pid_t lock_holder(const char *path)
 {
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };

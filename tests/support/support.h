@@ -94,6 +94,10 @@ void start_cluster(int engines);
 void stop_cluster(void);
 /* A client of the default cluster with at least so many engines up. */
 struct xc_client *open_client(int engines);
+/* For wait_until, with a client: it knows of one engine only; it is the only client that the
+ * controller has. */
+bool has_one_engine(void *client);
+bool is_only_client(void *client);
 
 /* Pids of controller and agents, from the locks that they hold; 0 if none. */
 pid_t lock_holder(const char *path);
